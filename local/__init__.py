@@ -1,0 +1,1 @@
+"""The local stack: embedded AWS, edge, name server, supervisor."""

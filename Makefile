@@ -1,0 +1,39 @@
+# Everything starts here. Each target first sets up the environments it needs, in this folder; that costs nothing the
+# second time. Works with GNU make 3.81 and any POSIX sh.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run up down test check lock clean
+
+setup := @sh scripts/setup
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the local AWS, deploy, onboard granja and stay up (ONCE=1: exit when it is live; PORT=n: the edge's port)
+	$(setup) project emulator sam
+	@.venv/bin/python -m local.run $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
+
+up: ## start the local AWS in the background; .local/env says where it is
+	$(setup) project emulator sam
+	@.venv/bin/fluxion up
+
+down: ## stop what `make up` started
+	$(setup) project
+	@.venv/bin/fluxion down
+
+test: ## all tests (ARGS="-k name" for some)
+	$(setup) project emulator sam
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: ## format, lint, types, imports, template and policy gates (ARGS="ruff mypy" for some)
+	$(setup) project sam gates
+	@.venv/bin/python -m gates $(ARGS)
+
+lock: ## pin the requirements anew (UPGRADE=1: newest versions)
+	@UPGRADE="$(UPGRADE)" sh scripts/lock
+
+clean: ## stop the local AWS; remove environments, state and caches
+	@if [ -x .venv/bin/fluxion ] && [ -d .local ]; then .venv/bin/fluxion down; fi
+	@rm -rf .venv .venvs .local .aws-sam build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

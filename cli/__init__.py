@@ -1,0 +1,1 @@
+"""`fluxion`, the command of those who run the control plane."""

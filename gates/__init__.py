@@ -1,0 +1,1 @@
+"""What `make check` runs: style, types, import rules, template and policy gates."""

@@ -1,0 +1,276 @@
+"""The name server of the local stack: answers for the hosted zones as Route 53's name servers would.
+
+What it knows comes from `local.emulator.state`, which shows a change only once it is "in sync".
+Sources: RFC 1034 (answers, NXDOMAIN and NODATA), RFC 2308 (negative answers), RFC 4592 (wildcards),
+Route 53 Developer Guide, "Choosing between alias and non-alias records".
+"""
+
+import logging
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dnslib import EDNS0, OPCODE, QTYPE, RCODE, RR, DNSError, DNSLabel, DNSRecord
+
+from local import loopback
+from local.emulator.state import DistributionView, RecordView, Settings, ZoneView
+
+logger = logging.getLogger(__name__)
+
+_CLASSIC_UDP_BYTES = 512
+_MAX_UDP_BYTES = 4096
+_MAX_CHAIN = 8  # CNAMEs and aliases followed before giving up
+
+
+class Zones(Protocol):
+    """What is served: `local.emulator.state`, or values in a test."""
+
+    def zones(self) -> Sequence[ZoneView]:
+        """All hosted zones."""
+
+    def records(self, zone_id: str) -> Sequence[RecordView]:
+        """Record sets of a zone that are in sync."""
+
+    def distributions(self) -> Sequence[DistributionView]:
+        """Distributions whose domain names alias records may point at."""
+
+
+@dataclass
+class _Zone:
+    """One zone, indexed by owner name and type; `existing` also holds the names in between (empty non-terminals)."""
+
+    name: str
+    sets: Mapping[tuple[str, str], RecordView]
+    existing: frozenset[str]
+    types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, zone: ZoneView, records: Sequence[RecordView]) -> "_Zone":
+        existing, types = {zone.name}, {}
+        for record in records:
+            types.setdefault(record.name, []).append(record.type)
+            name = record.name
+            while name != zone.name and name.endswith(zone.name):
+                existing.add(name)
+                name = name.partition(".")[2]
+        sets = {(record.name, record.type): record for record in records}
+        return cls(zone.name, sets, frozenset(existing), {name: tuple(known) for name, known in types.items()})
+
+    def owner(self, name: str) -> str | None:
+        """The name whose records answer: itself, the wildcard at its closest encloser, or None (NXDOMAIN)."""
+        if name in self.existing:
+            return name
+        encloser = name
+        while encloser not in self.existing:
+            encloser = encloser.partition(".")[2]
+        wildcard = f"*.{encloser}"
+        return wildcard if wildcard in self.existing else None
+
+
+class Answerer:
+    """Questions in, answers out.
+
+    addresses: record type → address of the edge, or None where it has none.
+    alias_ttl: seconds that answers made from alias records carry.
+    """
+
+    def __init__(self, zones: Zones, addresses: Mapping[str, str | None], alias_ttl: int) -> None:
+        self._source, self._addresses, self._alias_ttl = zones, addresses, alias_ttl
+        self._indexed: dict[str, tuple[Sequence[RecordView], _Zone]] = {}
+
+    def answer(self, request: DNSRecord) -> DNSRecord:
+        """The reply to one query."""
+        reply = request.reply(ra=0, aa=0)
+        if request.header.opcode != OPCODE.QUERY or len(request.questions) != 1:
+            reply.header.rcode = RCODE.NOTIMP
+            return reply
+        question = request.q
+        asked = "".join(f"{label.decode('latin-1').lower()}." for label in question.qname.label) or "."
+        zone = self._zone_for(asked)
+        if zone is None or question.qclass != 1:  # 1: IN
+            reply.header.rcode = RCODE.REFUSED
+            return reply
+        reply.header.aa = 1
+        found = self._collect(reply, zone, asked, question.qname, QTYPE.get(question.qtype))
+        if not reply.rr or found is not None:
+            reply.header.rcode = found or RCODE.NOERROR
+            self._add_soa(reply, zone)
+        return reply
+
+    def _collect(self, reply: DNSRecord, zone: _Zone, name: str, shown: DNSLabel, kind: str) -> int | None:
+        """Add the answers for a name; returns the code of a negative answer, None if there is one."""
+        for _ in range(_MAX_CHAIN):
+            owner = zone.owner(name)
+            if owner is None:
+                return RCODE.NXDOMAIN
+            wanted = zone.types.get(owner, ()) if kind == "ANY" else (kind,)
+            sets = [zone.sets[owner, one] for one in wanted if (owner, one) in zone.sets]
+            for record in sets:
+                reply.add_answer(*self._expand(zone, record, shown))
+            if sets:
+                return None if reply.rr else RCODE.NOERROR
+            alias = zone.sets.get((owner, "CNAME"))
+            if alias is None:
+                return RCODE.NOERROR
+            reply.add_answer(*self._expand(zone, alias, shown))
+            name = f"{alias.values[0].lower().removesuffix('.')}."
+            shown = DNSLabel(name)
+            if not (name == zone.name or name.endswith(f".{zone.name}")):
+                return None  # out of the zone: the resolver goes on from the CNAME
+        return RCODE.SERVFAIL
+
+    def _expand(self, zone: _Zone, record: RecordView, shown: DNSLabel, depth: int = 0) -> list[RR]:
+        """A record set as resource records under the name that was asked for."""
+        if record.alias_target is None:
+            ttl = record.ttl if record.ttl is not None else self._alias_ttl
+            return [_resource_record(shown, record.type, ttl, value) for value in record.values]
+        target = record.alias_target
+        if any(view.domain_name == target.removesuffix(".") for view in self._source.distributions()):
+            address = self._addresses.get(record.type)
+            return [_resource_record(shown, record.type, self._alias_ttl, address)] if address else []
+        owner = zone.owner(target) if target == zone.name or target.endswith(f".{zone.name}") else None
+        behind = zone.sets.get((owner, record.type)) if owner else None
+        return self._expand(zone, behind, shown, depth + 1) if behind and depth < _MAX_CHAIN else []
+
+    def _add_soa(self, reply: DNSRecord, zone: _Zone) -> None:
+        soa = zone.sets.get((zone.name, "SOA"))
+        if soa is None:
+            return
+        minimum = int(soa.values[0].split()[-1])
+        for record in self._expand(zone, soa, DNSLabel(zone.name)):
+            record.ttl = min(record.ttl, minimum)
+            reply.add_auth(record)
+
+    def _zone_for(self, name: str) -> _Zone | None:
+        """The public zone with the longest name above or at `name` that is in sync."""
+        candidates = [
+            zone
+            for zone in self._source.zones()
+            if not zone.private and (name == zone.name or name.endswith(f".{zone.name}"))
+        ]
+        for zone in sorted(candidates, key=lambda known: -len(known.name)):
+            records = self._source.records(zone.id)
+            if records:
+                return self._index(zone, records)
+        return None
+
+    def _index(self, zone: ZoneView, records: Sequence[RecordView]) -> _Zone:
+        known = self._indexed.get(zone.id)
+        if known is None or (known[0] is not records and known[0] != records):
+            known = self._indexed[zone.id] = (records, _Zone.of(zone, records))
+        return known[1]
+
+
+def _resource_record(name: DNSLabel, kind: str, ttl: int, text: str) -> RR:
+    """One resource record from its value in zone file syntax."""
+    record = RR.fromZone(f". {ttl} IN {kind} {text}")[0]
+    record.rname = name
+    return record
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: "_UDP | _TCP"
+
+    def reply(self, data: bytes, limit: int | None) -> bytes | None:
+        """The packed reply; None for what is no DNS message. limit: bytes of UDP without EDNS; None over TCP."""
+        try:
+            request = DNSRecord.parse(data)
+        except (DNSError, ValueError, IndexError, struct.error):
+            return None
+        if request.header.qr:
+            return None
+        option = next((record for record in request.ar if record.rtype == QTYPE.OPT), None)
+        try:
+            reply = self.server.answer(request)
+        except Exception:
+            logger.exception("no answer for %s", request.q)
+            reply = request.reply(ra=0, aa=0)
+            reply.header.rcode = RCODE.SERVFAIL
+        if option is not None:
+            reply.add_ar(EDNS0(udp_len=_MAX_UDP_BYTES))
+            limit = limit and min(max(option.rclass, limit), _MAX_UDP_BYTES)
+        packed = reply.pack()
+        return reply.truncate().pack() if limit and len(packed) > limit else packed
+
+
+class _UDPHandler(_Handler):
+    def handle(self) -> None:
+        data, sock = self.request
+        packed = self.reply(data, _CLASSIC_UDP_BYTES)
+        if packed:
+            sock.sendto(packed, self.client_address)
+
+
+class _TCPHandler(_Handler):
+    def handle(self) -> None:
+        self.request.settimeout(10)
+        stream = self.request.makefile("rb")
+        try:
+            while len(head := stream.read(2)) == 2:
+                packed = self.reply(stream.read(struct.unpack("!H", head)[0]), None)
+                if packed is None:
+                    return
+                self.request.sendall(struct.pack("!H", len(packed)) + packed)
+        except OSError:
+            return  # the client went away, or said nothing for too long
+
+
+class _Listener(socketserver.ThreadingMixIn):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, bound: socket.socket, answer: Callable[[DNSRecord], DNSRecord]) -> None:
+        self.answer = answer
+        super().__init__(bound.getsockname(), self.handler, bind_and_activate=False)  # type: ignore[call-arg, attr-defined]
+        self.socket.close()
+        self.socket = bound
+        self.server_activate()  # type: ignore[attr-defined]
+
+
+class _UDP(_Listener, socketserver.UDPServer):
+    handler = _UDPHandler
+
+
+class _TCP(_Listener, socketserver.TCPServer):
+    handler = _TCPHandler
+    request_queue_size = 128
+
+
+class DnsServer:
+    """The running name server; `port` on 127.0.0.1, UDP and TCP."""
+
+    def __init__(self, answerer: Answerer, port: int, host: str = loopback.V4) -> None:
+        udp, tcp = loopback.bind_together(port, (socket.SOCK_DGRAM, host), (socket.SOCK_STREAM, host))
+        self.port: int = udp.getsockname()[1]
+        self._servers = (_UDP(udp, answerer.answer), _TCP(tcp, answerer.answer))
+        self._threads = [
+            threading.Thread(target=server.serve_forever, args=(0.1,), name="dns", daemon=True)
+            for server in self._servers
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop listening and end all threads; returns when done."""
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+        for thread in self._threads:
+            thread.join(5)
+
+
+def serve(settings: Settings, zones: Zones | None = None) -> DnsServer:
+    """Start the name server and return once it listens.
+
+    zones: what is served; by default the embedded AWS of this process.
+    Raises OSError if the wanted port is taken.
+    """
+    if zones is None:
+        from local.emulator import state as zones  # noqa: PLC0415 - a test brings its own
+
+    addresses = {"A": loopback.V4, "AAAA": loopback.V6 if loopback.has_v6() else None}
+    return DnsServer(Answerer(zones, addresses, settings.record_ttl), settings.dns_port, settings.host)

@@ -194,7 +194,10 @@ class _Handler(socketserver.BaseRequestHandler):
             reply.add_ar(EDNS0(udp_len=_MAX_UDP_BYTES))
             limit = limit and min(max(option.rclass, limit), _MAX_UDP_BYTES)
         packed = reply.pack()
-        return reply.truncate().pack() if limit and len(packed) > limit else packed
+        if limit and len(packed) > limit:  # the question and the option stay, so that the client asks again over TCP
+            reply.header.tc, reply.rr, reply.auth = 1, [], []
+            packed = reply.pack()
+        return packed
 
 
 class _UDPHandler(_Handler):

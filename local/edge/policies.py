@@ -191,7 +191,7 @@ def tags(headers: Headers, header_name: str | None) -> frozenset[str]:
 
 
 def with_response_policy(headers: Headers, policy: Mapping[str, Any] | None) -> Headers:
-    """Header fields after a response headers policy: `{CustomHeaders, Security, RemoveHeaders}` in MiniStack's shape."""
+    """Header fields after a response headers policy `{CustomHeaders, Security, RemoveHeaders}`."""
     if not policy:
         return headers
     for name, text, override in _policy_headers(policy):

@@ -60,6 +60,7 @@ class EdgeServer:
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # the viewer is who connects, whatever it claims
             server_header=False,
             date_header=False,
             http="h11",

@@ -67,7 +67,7 @@ class Workshop:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                say("  {}: another make is setting it up, waiting".format(name))
+                say(f"  {name}: another make is setting it up, waiting")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -83,7 +83,11 @@ class Workshop:
                 if self.stopping:
                     raise KeyboardInterrupt
                 child = subprocess.Popen(
-                    list(map(str, command)), stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=str(self.root)
+                    list(map(str, command)),
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    cwd=str(self.root),
                 )
                 self.children.add(child)
             try:
@@ -187,19 +191,18 @@ def bring_python(workshop, uv):
     """Download a Python 3.13 with uv. Raises SetupFailed with what a person can do instead."""
     log = workshop.logs / "python.log"
     log.write_bytes(b"")
-    say("  no Python {} on this machine: downloading one".format(WANTED))
-    with workshop.alone("python"):
-        with contextlib.suppress(OSError, subprocess.CalledProcessError):
-            if uv:
-                target = str(workshop.folder / "python")
-                workshop.run(log, uv, "python", "install", "--install-dir", target, "--no-bin", WANTED)
+    say(f"  no Python {WANTED} on this machine: downloading one")
+    with workshop.alone("python"), contextlib.suppress(OSError, subprocess.CalledProcessError):
+        if uv:
+            target = str(workshop.folder / "python")
+            workshop.run(log, uv, "python", "install", "--install-dir", target, "--no-bin", WANTED)
     found = find_python(workshop)
     if found:
         return found
     raise SetupFailed(
-        "Python {0} was found neither on this machine nor could it be downloaded: install it (`brew install python@{0}`, "
-        "`apt install python{0}-venv`, `pyenv install {0}`, or python.org) and run make again; `make PYTHON=/path/to/python{0} …` "
-        "names one that stands elsewhere.".format(WANTED)
+        f"Python {WANTED} is not on this machine and could not be downloaded: install it "
+        f"(`brew install python@{WANTED}`, `apt install python{WANTED}-venv`, `pyenv install {WANTED}`, or from python.org) and run make again, "
+        f"or name one that stands elsewhere with `make PYTHON=/path/to/python{WANTED} ...`."
     )
 
 
@@ -228,9 +231,8 @@ def install_with_pip(workshop, name, log, python):
     """The slow way, which honours pip's own configuration (a mirror, a proxy)."""
     if not python[1]:
         raise SetupFailed(
-            "{} has no ensurepip: install it (on Debian and Ubuntu: `apt install python{}-venv`) and run make again.".format(
-                python[0], WANTED
-            )
+            f"{python[0]} has no ensurepip: install it (Debian, Ubuntu: `apt install python{WANTED}-venv`) "
+            "and run make again."
         )
     inside = workshop.path(name) / "bin" / "python"
     workshop.run(log, python[0], "-m", "venv", "--clear", workshop.path(name))
@@ -273,7 +275,7 @@ def build(workshop, name, python, uv):
                 "The {} environment could not be installed ({}):\n    {}".format(name, log, "\n    ".join(tail))
             ) from error
         finish(workshop, name)
-        say("  {:<9} ready {:>5.1f} s".format(name, time.monotonic() - began))
+        say(f"  {name:<9} ready {time.monotonic() - began:>5.1f} s")
 
 
 def main(root, names):

@@ -1,0 +1,216 @@
+"""Where AWS is, and what the control plane's tables hold."""
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from cli.errors import Refused
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+# A terminal is waiting: give up in seconds, where the control plane itself would wait for minutes.
+_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+_KEYS_A_CALL = 100  # BatchGetItem's limit
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which AWS is meant: variables that stand above the environment's own, and the words for it."""
+
+    variables: Mapping[str, str]
+    words: str
+
+
+def local_environment(state: Path) -> dict[str, str]:
+    """The variables that `make up` wrote into ``<state>/env``. Raises Refused when none runs."""
+    try:
+        text = (state / "env").read_text()
+    except FileNotFoundError:
+        raise Refused(f"The local AWS is not up ({state / 'env'} does not exist): start it with `make up`.") from None
+    words = (word for line in text.splitlines() for word in shlex.split(line, comments=True))
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def where(state: Path, *, local: bool | None, environ: Mapping[str, str] | None = None) -> Where:
+    """Decide which AWS is meant.
+
+    local: True for what `make up` started, False for the usual environment, None for: the local one where it runs and
+        AWS_ENDPOINT_URL names no other.
+    """
+    environ = os.environ if environ is None else environ
+    if local is None:
+        local = "AWS_ENDPOINT_URL" not in environ and (state / "env").exists()
+    if not local:
+        return Where({}, environ.get("AWS_ENDPOINT_URL", "AWS"))
+    found = local_environment(state)
+    return Where(found, f"the local AWS at {found.get('AWS_ENDPOINT_URL', '?')} ({state / 'env'})")
+
+
+class ControlPlane:
+    """The two tables of a deployed stack, as plain Python values."""
+
+    def __init__(self, place: Where, stack: str) -> None:
+        self._place = place
+        self._stack = stack
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        given = self._place.variables
+        # CloudFront's certificates live in us-east-1, so the stack does; the template asserts it.
+        region = (
+            given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or boto3.Session().region_name or "us-east-1"
+        )
+        return boto3.Session(
+            aws_access_key_id=given.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=given.get("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=given.get("AWS_SESSION_TOKEN"),
+            region_name=region,
+        )
+
+    @cached_property
+    def _dynamodb(self) -> "DynamoDBClient":
+        return self._session.client(
+            "dynamodb", endpoint_url=self._place.variables.get("AWS_ENDPOINT_URL"), config=_CONFIG
+        )
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs. Raises Refused when there is no such stack."""
+        client = self._session.client(
+            "cloudformation", endpoint_url=self._place.variables.get("AWS_ENDPOINT_URL"), config=_CONFIG
+        )
+        try:
+            (found,) = client.describe_stacks(StackName=self._stack)["Stacks"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            raise Refused(
+                f"There is no stack '{self._stack}' in {self._session.region_name} on {self._place.words}: "
+                "deploy it, or start the local AWS (`make up`)."
+            ) from None
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def _table(self, output: str) -> str:
+        try:
+            return self.outputs[output]
+        except KeyError:
+            raise Refused(
+                f"The stack '{self._stack}' has no output {output} (its status may say why): deploy it again."
+            ) from None
+
+    # --- desired state ------------------------------------------------------------------------------------------------
+
+    def item(self, tenant_id: str) -> dict[str, Any] | None:
+        """What people asked for, or None."""
+        key = _typed({"tenant_id": tenant_id})
+        found = self._dynamodb.get_item(TableName=self._table("TenantsTableName"), Key=key, ConsistentRead=True)
+        return _plain(found["Item"]) if "Item" in found else None
+
+    def items(self) -> list[dict[str, Any]]:
+        """Every tenants item, ordered by id."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table("TenantsTableName"))
+        return sorted((_plain(item) for page in pages for item in page["Items"]), key=lambda item: item["tenant_id"])
+
+    def add(self, item: Mapping[str, Any]) -> bool:
+        """Put a new item; False, and nothing written, where one with that id exists."""
+        return self._conditionally(
+            "put_item",
+            TableName=self._table("TenantsTableName"),
+            Item=_typed(item),
+            ConditionExpression="attribute_not_exists(tenant_id)",
+        )
+
+    def ask_again(self, tenant_id: str, by: str, at: str) -> bool:
+        """Change nothing but who asked, and when: the stream then starts another run. False where no item exists."""
+        return self._conditionally(
+            "update_item",
+            TableName=self._table("TenantsTableName"),
+            Key=_typed({"tenant_id": tenant_id}),
+            UpdateExpression="SET requested_by = :by, requested_at = :at",
+            ConditionExpression="attribute_exists(tenant_id)",
+            ExpressionAttributeValues=_typed({":by": by, ":at": at}),
+        )
+
+    def _conditionally(self, operation: str, **request: Any) -> bool:
+        try:
+            getattr(self._dynamodb, operation)(**request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    # --- observed state -----------------------------------------------------------------------------------------------
+
+    def record(self, tenant_id: str) -> dict[str, Any] | None:
+        """The tenant record, or None where the control plane has not seen the tenant yet."""
+        key = _typed({"pk": f"TENANT#{tenant_id}", "sk": "TENANT"})
+        found = self._dynamodb.get_item(TableName=self._table("ProvisioningTableName"), Key=key, ConsistentRead=True)
+        return _plain(found["Item"]) if "Item" in found else None
+
+    def records(self, tenant_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The records of some tenants, by id."""
+        table = self._table("ProvisioningTableName")
+        keys = [_typed({"pk": f"TENANT#{tenant_id}", "sk": "TENANT"}) for tenant_id in tenant_ids]
+        found: dict[str, dict[str, Any]] = {}
+        while keys:
+            answer = self._dynamodb.batch_get_item(RequestItems={table: {"Keys": keys[:_KEYS_A_CALL]}})
+            plain = (_plain(item) for item in answer["Responses"].get(table, []))
+            found.update({record["pk"].removeprefix("TENANT#"): record for record in plain})
+            left = answer["UnprocessedKeys"][table]["Keys"] if answer["UnprocessedKeys"] else []
+            keys = keys[_KEYS_A_CALL:] + [dict(key) for key in left]
+        return found
+
+    def all_records(self) -> dict[str, dict[str, Any]]:
+        """The records of all tenants that ever were, by id. Reads the whole table."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._table("ProvisioningTableName"),
+            FilterExpression="sk = :tenant",
+            ExpressionAttributeValues=_typed({":tenant": "TENANT"}),
+        )
+        plain = (_plain(item) for page in pages for item in page["Items"])
+        return {record["pk"].removeprefix("TENANT#"): record for record in plain}
+
+    def below(self, tenant_id: str, prefix: str, newest: int) -> list[dict[str, Any]]:
+        """What stands below a tenant (``EFFECT#``, ``EVENT#``): the last ``newest`` by key, in the order of keys."""
+        found = self._dynamodb.query(
+            TableName=self._table("ProvisioningTableName"),
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=_typed({":pk": f"TENANT#{tenant_id}", ":prefix": prefix}),
+            ScanIndexForward=False,
+            Limit=newest,
+            ConsistentRead=True,
+        )
+        return [_plain(item) for item in reversed(found["Items"])]
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    serialise = TypeSerializer().serialize
+    return {name: serialise(value) for name, value in values.items()}
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    deserialise = TypeDeserializer().deserialize
+    return {name: _number(deserialise(value)) for name, value in item.items()}
+
+
+def _number(value: Any) -> Any:
+    """Numbers as int or float, sets as lists, all the way down: what JSON can say."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {name: _number(entry) for name, entry in value.items()}
+    if isinstance(value, list | set):
+        return [_number(entry) for entry in value]
+    return value

@@ -1,0 +1,121 @@
+"""Where a tenant's files are, and the only place where a tenant's name becomes part of a path.
+
+<directory>/<tenant_id>/<32 hex>.duckdb    a database; its name is used once, ever
+<directory>/<tenant_id>/current            the pointer: the name of the database that counts, and nothing else
+<directory>/<tenant_id>/lock               the door's lock; never renamed or replaced while it is held
+<directory>/<tenant_id>/turn               the queue in front of the lock, for whoever waits to write
+<directory>/<tenant_id>/.<name>.partial    being written, or left over from a crash
+"""
+
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenancy import hostnames
+from tenancy.errors import InvalidTenantItem, TenantDatabaseMissing
+
+_DATABASE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}\.duckdb", re.ASCII)
+_PARTIAL_NAME = re.compile(r"\.([0-9A-Za-z_-]+(?:\.duckdb)?)\.partial", re.ASCII)
+_LONGEST_POINTER_BYTES = 128
+
+
+@dataclass(frozen=True)
+class TenantFolder:
+    """One tenant's folder. ``directory`` holds all tenants' folders; ``tenant_id`` is a name that was checked."""
+
+    directory: Path
+    tenant_id: str
+
+    @classmethod
+    def of(cls, directory: Path, tenant_id: str) -> "TenantFolder":
+        """The folder of a tenant, whether it exists or not.
+
+        tenant_id comes from outside: a name that breaks the rule for names raises InvalidTenantItem, so that no
+        separator, dot or control character can lead out of ``directory``.
+        """
+        if not isinstance(tenant_id, str):
+            raise InvalidTenantItem("tenant_id must be a string")
+        if rule := hostnames.broken_rule(tenant_id):
+            raise InvalidTenantItem(f"tenant_id {ascii(tenant_id)[:80]} {rule}")
+        return cls(directory, tenant_id)
+
+    @property
+    def path(self) -> Path:
+        return self.directory / self.tenant_id
+
+    @property
+    def pointer(self) -> Path:
+        return self.path / "current"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def turn(self) -> Path:
+        return self.path / "turn"
+
+    def file(self, name: str) -> Path:
+        """The database with this name, which must be a plain file name."""
+        if not _DATABASE_NAME.fullmatch(name):
+            raise ValueError(f"not a database's name: {name!r}")
+        return self.path / name
+
+    def relative(self, database: Path) -> str:
+        """The path as the tenant's record keeps it: relative to the tenants' folder, with forward slashes."""
+        return f"{self.tenant_id}/{database.name}"
+
+    def current(self) -> Path | None:
+        """The database that the pointer names, or None if there is no pointer. Call it under the door's lock.
+
+        Raises TenantDatabaseMissing if the pointer is no database's name, or its file is not there: then there was
+        a database, so nobody may quietly begin with an empty one.
+        """
+        try:
+            with self.pointer.open("rb") as pointer:
+                content = pointer.read(_LONGEST_POINTER_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        name = content.decode("ascii", "replace").strip()
+        if not _DATABASE_NAME.fullmatch(name):
+            raise TenantDatabaseMissing(f"The pointer {self.tenant_id}/current does not name a database.")
+        database = self.path / name
+        if not database.is_file():
+            raise TenantDatabaseMissing(f"The pointer of '{self.tenant_id}' names {name}, which is not there.")
+        return database
+
+    def databases(self) -> list[str]:
+        """Names of all database files in the folder, whether the pointer names them or not. For clean-up only."""
+        return sorted(entry.name for entry in self.path.iterdir() if _DATABASE_NAME.fullmatch(entry.name))
+
+    def partials(self) -> list[tuple[Path, str]]:
+        """Files that were being written when a process died, each with the name that it was to get."""
+        found = ((entry, _PARTIAL_NAME.fullmatch(entry.name)) for entry in self.path.iterdir())
+        return sorted((entry, match[1]) for entry, match in found if match)
+
+
+def partial(path: Path) -> Path:
+    """The temporary name under which a file is written before it gets its own."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def write_ahead_log(database: Path) -> Path:
+    """Where the engine looks for committed rows that are not in the database file yet."""
+    return database.with_name(f"{database.name}.wal")
+
+
+def never_used_name() -> str:
+    """A name for a new database that no file has had before: time, so that names sort, and chance."""
+    return f"{time.time_ns():016x}{secrets.token_hex(8)}.duckdb"
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes created, renamed and removed names in a folder survive a power failure."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,141 @@
+"""How a tenant gets a new database: built aside, published whole or not at all.
+
+The order of the steps is the point; a crash between any two leaves the old state, or the new one, and at most files
+that are known as left-overs:
+
+1. build in local scratch space, in one transaction, checkpointed and synced;
+2. one copy to a temporary name in the tenant's folder, synced;
+3. a second name for it, by link, that no file ever had before;
+4. the pointer to that name, by rename;
+5. the temporary name goes. As long as it is there, the file of step 3 is known to be unpublished or just published.
+
+A renamed or reused name could meet a ``.wal`` of another file, and the engine would replay it: rows of a dead tenant
+in a new one's database.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from tenancy.database import engine
+from tenancy.database.paths import TenantFolder, never_used_name, partial, sync_directory, write_ahead_log
+from tenancy.errors import StaleWriteAheadLog, StorageUnavailable, TenantDatabaseMissing
+
+
+@contextmanager
+def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Iterator[Path]:
+    """A new database in scratch space, closed and synced; it is gone after the block.
+
+    fill: makes tables and rows; it runs inside one transaction.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix="tenant-database-", dir=scratch))
+    try:
+        database = workshop / "new.duckdb"
+        connection = engine.create(database)
+        try:
+            with engine.transaction(connection):
+                fill(connection)
+            connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        if write_ahead_log(database).exists():
+            # Half of the rows would stay behind in it.
+            raise StorageUnavailable("The new database could not be checkpointed in scratch space.")
+        _sync(database)
+        yield database
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def publish(folder: TenantFolder, database: Path) -> Path:
+    """Makes a closed database the tenant's current one. Call it while the tenant is held.
+
+    Returns its path in the tenant's folder. The previous file, if any, stays where it is, unnamed by the pointer.
+    Raises StaleWriteAheadLog, and OSError as the file system raises it.
+    """
+    published = folder.file(never_used_name())
+    _refuse_stale_log(published)
+    temporary = partial(published)
+    _copy(database, temporary)
+    _link(temporary, published)
+    sync_directory(folder.path)
+    _refuse_stale_log(published)
+    _point(folder, published)
+    temporary.unlink()
+    return published
+
+
+def clean(folder: TenantFolder) -> None:
+    """Removes what a crash while publishing has left. Call it while the tenant is held, so nobody is at it now.
+
+    Removes temporary files, and published names that the pointer never reached: those share their inode with a
+    temporary file. Any other file might be somebody's only copy and stays. Raises TenantDatabaseMissing if such a
+    database lies there and no pointer says which one counts.
+    """
+    current = folder.current()
+    for temporary, name in folder.partials():
+        final = folder.path / name
+        if final != current and final.exists() and final.samefile(temporary):
+            final.unlink()
+        temporary.unlink()
+    if current is None and (unnamed := folder.databases()):
+        raise TenantDatabaseMissing(
+            f"The folder of '{folder.tenant_id}' has no pointer, but a database that may hold rows: {unnamed[0]}. "
+            "Write its name into the file 'current', or move it away."
+        )
+
+
+def _copy(source: Path, target: Path) -> None:
+    content = memoryview(source.read_bytes())
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        _write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _link(temporary: Path, published: Path) -> None:
+    try:
+        published.hardlink_to(temporary)
+    except FileExistsError:
+        # On NFS the link may have been made and its reply lost; the client's second try then finds our own file.
+        if not published.samefile(temporary):
+            raise
+
+
+def _point(folder: TenantFolder, database: Path) -> None:
+    temporary = partial(folder.pointer)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    try:
+        _write(descriptor, memoryview(f"{database.name}\n".encode("ascii")))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(folder.pointer)
+    sync_directory(folder.path)
+
+
+def _write(descriptor: int, content: memoryview) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_stale_log(database: Path) -> None:
+    log = write_ahead_log(database)
+    if log.exists():
+        raise StaleWriteAheadLog(f"{log.parent.name}/{log.name} lies beside a name that was never used.")

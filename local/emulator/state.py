@@ -41,6 +41,8 @@ class Settings:
     """TTL in seconds that the name server answers for alias records (Route 53 takes the target's own)."""
     base_domain: str = "fluxionia.localhost"
     host: str = "127.0.0.1"
+    cache_dir: Path | None = None
+    """Where unpacked code and layers are kept; None: below the state folder, gone with it."""
 
 
 class Server(Protocol):

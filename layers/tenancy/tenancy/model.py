@@ -172,13 +172,9 @@ class TenantItem(BaseModel):
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What the stages need to know, as the record keeps it."""
-        return self.model_dump(include={"name", "tier", "contact_email", "settings"}, exclude_none=True)
-
-    @property
-    def digest(self) -> str:
-        """Changes exactly when something changes that a stage would act on; ``requested_at`` is no such thing."""
-        return digest_of(self.spec | {"desired_state": self.desired_state})
+        """What the stages act on, as the record keeps it; ``requested_at`` is no such thing."""
+        wanted = {"name", "tier", "contact_email", "settings", "desired_state"}
+        return self.model_dump(include=wanted, exclude_none=True)
 
 
 def digest_of(value: Any) -> str:
@@ -253,3 +249,26 @@ class TenantRecord(BaseModel):
     def was_ever_live(self) -> bool:
         """Whether a failure must leave the tenant's site alone."""
         return self.live_since is not None
+
+
+# --- what a state asks ------------------------------------------------------------------------------------------------
+
+
+class StageCall(BaseModel):
+    """One state asks a function: for which tenant, in which execution.
+
+    generation:  what the state machine was told by ClaimTenant; 0 before that.
+    error, cause, failed_stage: for RecordFailure, what Step Functions caught, and in which state.
+    changed:     for ActivateTenant, whether any stage of this run had something to do.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant_id: str
+    stage: str
+    execution_arn: str
+    generation: int = 0
+    error: str = ""
+    cause: str = ""
+    failed_stage: str = ""
+    changed: bool = False

@@ -1,0 +1,67 @@
+"""AWS clients, and AWS's refusals in this package's words."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+from tenancy.errors import AccessDenied, RequestRefused, ServiceThrottled, ServiceUnavailable, TenancyError
+
+# Retrying has one layer: for reads and for the control plane's own tables it is botocore, quickly; for the contended
+# systems (Route 53, CloudFront) it is the state's Retry, because a hidden retry would spend the shared quota twice.
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
+_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
+
+_THROTTLED = {
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+
+
+@cache
+def client(service: str, *, contended: bool = False) -> Any:
+    """The one client of a service in this process. ``contended``: without retries of botocore's own."""
+    return boto3.client(service, config=_ONCE if contended else _PATIENT)  # type: ignore[call-overload]
+
+
+@contextmanager
+def calls(what: str, known: Mapping[str, type[TenancyError]] | None = None) -> Iterator[None]:
+    """Turn refusals of AWS inside the block into errors of this package.
+
+    what:  who was asked, for the message: ``Route 53``.
+    known: error codes that mean something particular here.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise translated(error, what, known) from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise ServiceUnavailable(f"{what} did not answer: {error}") from error
+
+
+def translated(error: ClientError, what: str, known: Mapping[str, type[TenancyError]] | None = None) -> TenancyError:
+    """The error of this package that a refusal means. The message is the service's own."""
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    if code in (known or {}):
+        kind = (known or {})[code]
+    elif code in _THROTTLED:
+        kind = ServiceThrottled
+    elif code in _DENIED:
+        kind = AccessDenied
+    elif status >= 500 or code in ("InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable"):
+        kind = ServiceUnavailable
+    else:
+        kind = RequestRefused
+    return kind(f"{what} answered {code} to {error.operation_name}: {message}")

@@ -1,0 +1,71 @@
+"""The edge cache: forgetting what is cached of one tenant, by its tag, and of no other."""
+
+from collections.abc import Sequence
+
+from tenancy import aws, batching
+from tenancy.errors import ServiceThrottled, TenancyError
+from tenancy.events import CacheInvalidated
+from tenancy.group_commit import Result, Start, Work
+from tenancy.model import TenantRecord, digest_of
+from tenancy.settings import CacheSettings
+
+WHO = "CloudFront"
+
+_TAGS_A_CALL = 1000
+_KNOWN = {"TooManyInvalidationsInProgress": ServiceThrottled}
+
+
+def tag_of(tenant_id: str) -> str:
+    """What the backend puts into the header ``Cache-Tag`` of everything of this tenant that may be cached."""
+    return f"tenant:{tenant_id}"
+
+
+class EdgeCache:
+    """The distribution's cache."""
+
+    system = "edge_cache"
+
+    def __init__(self, settings: CacheSettings) -> None:
+        self.settings = settings
+        self._id = settings.distribution_id
+
+    def target(self, record: TenantRecord) -> str:
+        """What the tenant serves now: the cache is right if it was last cleared for the same content."""
+        return digest_of([record.content_digest, record.spec.get("desired_state")])
+
+    def commit(self, work: Sequence[Work], start: Start) -> list[tuple[Work, Result]]:
+        """One invalidation for all. The same tenants with the same content are the same invalidation to CloudFront."""
+        results: list[tuple[Work, Result]] = []
+        for batch in batching.packs(work, _TAGS_A_CALL):
+            start(batch)
+            try:
+                invalidation_id = self._invalidate(batch)
+            except TenancyError as error:
+                results += [(item, error) for item in batch]
+            else:
+                results += [(item, _fact(item, invalidation_id)) for item in batch]
+        return results
+
+    def _invalidate(self, batch: Sequence[Work]) -> str:
+        tags = sorted(f"#{tag_of(item.record.tenant_id)}" for item in batch)
+        content = sorted(
+            [item.record.tenant_id, str(item.record.generation), self.target(item.record)] for item in batch
+        )
+        with aws.calls(WHO, _KNOWN):
+            answer = aws.client("cloudfront", contended=True).create_invalidation(
+                DistributionId=self._id,
+                InvalidationBatch={
+                    "Paths": {"Quantity": len(tags), "Items": tags},
+                    "CallerReference": digest_of(content),
+                },
+            )
+        return str(answer["Invalidation"]["Id"])
+
+
+def _fact(item: Work, invalidation_id: str) -> CacheInvalidated:
+    return CacheInvalidated(
+        stage=item.stage,
+        attempt=item.record.attempt,
+        tag=tag_of(item.record.tenant_id),
+        invalidation_id=invalidation_id,
+    )

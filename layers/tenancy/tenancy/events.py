@@ -1,0 +1,236 @@
+"""The facts that EventBridge is told, one class each; the schemas in ``events/schemas/`` are generated from them.
+
+``python -m tenancy.events DIRECTORY`` writes one JSON Schema per event type.
+
+An event's id is derived from what it says, so that every repetition of a stage produces the same event, and a
+subscriber that keeps ids sees each fact once.
+"""
+
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SOURCE = "fluxion.tenants"
+KEPT_DAYS = 30
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://fluxionia.co/events")
+
+
+class Metadata(BaseModel):
+    """The envelope of every event."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(description="The same for every repetition of this event; subscribers deduplicate by it.")
+    version: Literal[1] = Field(1, description="Version of the schema of `data`.")
+    occurred_at: str = Field(description="ISO 8601, UTC.")
+    tenant_id: str
+    generation: int = Field(description="Counts the desired states that the control plane has accepted.")
+    execution_arn: str = Field(description="The Step Functions execution that this event comes from.")
+
+
+class Fact(BaseModel):
+    """What every event says: the state it comes from, and the how manieth run of this tenant that is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Later in the workflow, higher: it orders the events of one run in the audit trail.
+    order: ClassVar[int]
+
+    stage: str = Field(description="Name of the state in the state machine.")
+    attempt: int = Field(description="Counts the runs of this tenant.")
+
+
+class TenantClaimed(Fact):
+    """The item is valid, its name is ours, and one execution is responsible for the tenant."""
+
+    order = 10
+    kind: str = Field(description="onboard, or update of a tenant that is or was live.")
+    name: str
+    tier: str
+    requested_by: str | None = None
+    ignored_attributes: list[str] = Field(description="Attributes of the item that mean nothing to the control plane.")
+
+
+class CnameAttached(Fact):
+    """The distribution answers for the tenant's host by name."""
+
+    order = 20
+    host: str
+    distribution_id: str
+
+
+class DnsRecordsCreated(Fact):
+    """The zone holds the A and AAAA alias records of the tenant's host."""
+
+    order = 30
+    host: str
+    hosted_zone_id: str
+    target: str = Field(description="Domain name of the distribution that both records point at.")
+
+
+class DatabaseSeeded(Fact):
+    """The tenant's own database is published, or its configuration rows are up to date."""
+
+    order = 40
+    database_path: str
+    schema_version: int
+    created: bool = Field(description="False when an existing database got new configuration rows.")
+
+
+class CacheInvalidated(Fact):
+    """CloudFront has accepted to forget what it has cached of this tenant, and of no other."""
+
+    order = 50
+    tag: str
+    invalidation_id: str
+
+
+class TenantVerified(Fact):
+    """The site was asked as a visitor asks: name server, address, TLS, answer of the right tenant, twice."""
+
+    order = 60
+    host: str
+    address: str = Field(description="The IPv4 address that the zone's own name server gave.")
+
+
+class TenantActivated(Fact):
+    """The tenant is live for the first time."""
+
+    order = 70
+    host: str
+
+
+class TenantUpdated(Fact):
+    """A later run of a live tenant has ended well."""
+
+    order = 71
+    host: str
+    changed: bool = Field(description="False when everything already was as the item asks.")
+
+
+class TenantSuspended(Fact):
+    """Visitors get 503 from now on; data, records and alias stay."""
+
+    order = 72
+    host: str
+
+
+class TenantResumed(Fact):
+    """A suspended tenant is served again."""
+
+    order = 73
+    host: str
+
+
+class Failure(Fact):
+    """What the failure events share. Each of them is e-mailed."""
+
+    status: str = Field(description="What the tenant's visitors get now.")
+    name: str | None = Field(None, description="The tenant's display name, if a valid item was ever seen.")
+    code: str = Field(description="Name of the error; the runbook is called by it.")
+    message: str
+    remedy: str = Field(description="What a person should do.")
+
+
+class TenantOnboardingFailed(Failure):
+    """A tenant that was never live can't be onboarded without a person."""
+
+    order = 90
+
+
+class TenantUpdateFailed(Failure):
+    """A change of a live tenant can't be carried out; its site is as it was."""
+
+    order = 91
+
+
+class TenantStalled(Failure):
+    """Retries are exhausted, nothing is undone; what stands is kept, and a later run continues."""
+
+    order = 92
+
+
+TYPES: dict[str, type[Fact]] = {
+    fact.__name__: fact
+    for fact in (
+        TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
+        TenantActivated, TenantUpdated, TenantSuspended, TenantResumed,
+        TenantOnboardingFailed, TenantUpdateFailed, TenantStalled,
+    )
+}  # fmt: skip
+
+
+class Event(BaseModel):
+    """One event as the outbox keeps it and EventBridge gets it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metadata: Metadata
+    data: Fact
+
+    @classmethod
+    def of(cls, data: Fact, *, tenant_id: str, generation: int, execution_arn: str, occurred_at: str) -> "Event":
+        """The event that states ``data``, with an id that depends only on what happened, not on when or how often."""
+        identity = "\n".join([tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__])
+        metadata = Metadata(
+            id=str(uuid.uuid5(_NAMESPACE, identity)),
+            occurred_at=occurred_at,
+            tenant_id=tenant_id,
+            generation=generation,
+            execution_arn=execution_arn,
+        )
+        return cls(metadata=metadata, data=data)
+
+    @property
+    def type(self) -> str:
+        """The detail-type on the bus."""
+        return type(self.data).__name__
+
+    @property
+    def sort_key(self) -> str:
+        """Key in the outbox, below the tenant: in the order in which things happened."""
+        return f"EVENT#{self.metadata.generation:06d}#{self.data.attempt:06d}#{self.data.order:02d}#{self.type}"
+
+    @property
+    def detail(self) -> str:
+        """The detail on the bus, as JSON text."""
+        return json.dumps({"metadata": self.metadata.model_dump(), "data": self.data.model_dump()}, sort_keys=True)
+
+
+def schema(fact: type[Fact]) -> dict[str, object]:
+    """JSON Schema of the detail of one event type."""
+    definition = {"metadata": Metadata.model_json_schema(), "data": fact.model_json_schema()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": fact.__name__,
+        "description": fact.__doc__,
+        "type": "object",
+        "required": ["metadata", "data"],
+        "additionalProperties": False,
+        "properties": definition,
+    }
+
+
+def schema_text(fact: type[Fact]) -> str:
+    """The schema as its file in ``events/schemas/`` holds it."""
+    return json.dumps(schema(fact), indent=2) + "\n"
+
+
+def main(directory: str) -> None:
+    """Write every schema, and remove schemas of events that are no more."""
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.json"):
+        if stale.stem not in TYPES:
+            stale.unlink()
+    for name, fact in TYPES.items():
+        (folder / f"{name}.json").write_text(schema_text(fact))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

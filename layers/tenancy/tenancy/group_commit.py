@@ -1,0 +1,165 @@
+"""Group commit: one call to a contended system for everything that waits for it.
+
+The state machine puts a request into the system's request table; the table's stream hands over what arrived while the
+last call was under way. Requests say only who asks. What is to be done is read again from ``provisioning``, so a late
+or repeated request can never undo a newer decision.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tenancy import clock, workflow
+from tenancy.errors import GenerationSuperseded, PermanentError, TenancyError
+from tenancy.events import Event, Fact
+from tenancy.model import TenantRecord, shown
+from tenancy.provisioning import ConditionFailed, Effect, EffectState, Provisioning
+
+_THREADS = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """A state waits for an answer. ``sequence_number`` is the stream record's, to report it as failed."""
+
+    tenant_id: str
+    generation: int
+    stage: str
+    token: str
+    sequence_number: str
+
+    @classmethod
+    def parse(cls, record: Mapping[str, Any]) -> "Request":
+        """From a record of a request table's stream (NEW_IMAGE). Raises KeyError for what is no request."""
+        image = record["dynamodb"]["NewImage"]
+        return cls(
+            tenant_id=image["tenant_id"]["S"],
+            generation=int(image["generation"]["N"]),
+            stage=image["stage"]["S"],
+            token=image["token"]["S"],
+            sequence_number=record["dynamodb"]["SequenceNumber"],
+        )
+
+
+@dataclass(frozen=True)
+class Work:
+    """One tenant for which something is to be done.
+
+    effect: the intent of an earlier try, whose outcome is not known, or a result with another target; None if this
+            control plane has never touched the system for the tenant.
+    """
+
+    record: TenantRecord
+    effect: Effect | None
+    stage: str
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether what is found for the tenant may be ours."""
+        return self.effect is not None
+
+
+type Result = Fact | TenancyError
+type Start = Callable[[Sequence[Work]], None]
+
+
+class Writer(Protocol):
+    """What is particular to one contended system."""
+
+    system: str
+    """The function's name: owner of the effect."""
+
+    def target(self, record: TenantRecord) -> str:
+        """What the effect is to make true. If it is on record as done, nothing is done."""
+
+    def commit(self, work: Sequence[Work], start: Start) -> list[tuple[Work, Result]]:
+        """Make it true for all, in as few calls as possible, and say for each what happened.
+
+        start: writes the intents down; to be called with what is about to be written, before it is.
+        """
+
+
+class GroupCommit:
+    """What every writer shares."""
+
+    def __init__(self, writer: Writer, provisioning: Provisioning) -> None:
+        self._writer = writer
+        self._provisioning = provisioning
+
+    def run(self, requests: Sequence[Request]) -> dict[Request, Exception | None]:
+        """Do what is to be done for these requests, and answer them.
+
+        Returns each request with None, or with what kept it from being answered: such a request is to be delivered
+        again, and is then answered from the record.
+        """
+        found = self._provisioning.records_and_effects((request.tenant_id for request in requests), self._writer.system)
+        answers: dict[tuple[str, int], Mapping[str, Any] | TenancyError] = {}
+        work: dict[tuple[str, int], Work] = {}
+        for request in requests:
+            key = (request.tenant_id, request.generation)
+            record, effect = found[request.tenant_id]
+            if record is None or record.lease is None or record.generation != request.generation:
+                answers[key] = GenerationSuperseded(f"no execution works on generation {key[1]} of {shown(key[0])}")
+            elif effect and effect.state == EffectState.DONE and effect.target == self._writer.target(record):
+                answers[key] = {"changed": False}
+            else:
+                work[key] = Work(record, effect, request.stage)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            if work:
+                results = self._writer.commit(list(work.values()), self._start)
+                for item, outcome in pool.map(self._record, results):
+                    answers[item.record.tenant_id, item.record.generation] = outcome
+            failures = pool.map(lambda request: _answer(request, answers), requests)
+            return dict(zip(requests, failures, strict=True))
+
+    def _start(self, work: Sequence[Work]) -> None:
+        self._provisioning.start_effects([self._effect(item, EffectState.STARTED) for item in work])
+
+    def _record(self, result: tuple[Work, Result]) -> tuple[Work, Mapping[str, Any] | TenancyError]:
+        """Write the outcome down, with its event, before anybody hears of it."""
+        item, outcome = result
+        record = item.record
+        if isinstance(outcome, TenancyError):
+            if isinstance(outcome, PermanentError) and not item.is_owned:
+                self._provisioning.withdraw_effect(self._effect(item, EffectState.STARTED))
+            return item, outcome
+        assert record.lease is not None
+        event = Event.of(
+            outcome,
+            tenant_id=record.tenant_id,
+            generation=record.generation,
+            execution_arn=record.lease.holder,
+            occurred_at=clock.now(),
+        )
+        try:
+            self._provisioning.commit(
+                record.tenant_id,
+                fields={"operation.stage": item.stage},
+                condition="generation = :generation AND lease.holder = :holder",
+                values={":generation": record.generation, ":holder": record.lease.holder},
+                event=event,
+                effect=self._effect(item, EffectState.DONE),
+            )
+        except ConditionFailed:
+            return item, GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}")
+        return item, {"changed": True}
+
+    def _effect(self, item: Work, state: EffectState) -> Effect:
+        record = item.record
+        return Effect(
+            tenant_id=record.tenant_id,
+            system=self._writer.system,
+            state=state,
+            generation=record.generation,
+            attempt=record.attempt,
+            target=self._writer.target(record),
+        )
+
+
+def _answer(request: Request, answers: Mapping[tuple[str, int], Mapping[str, Any] | TenancyError]) -> Exception | None:
+    try:
+        workflow.answer(request.token, answers[request.tenant_id, request.generation])
+    except TenancyError as error:
+        return error
+    return None

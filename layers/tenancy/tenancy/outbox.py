@@ -1,0 +1,44 @@
+"""From the outbox to EventBridge: every event at least once, under the same id each time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tenancy import aws, batching
+from tenancy.errors import ServiceUnavailable
+from tenancy.events import SOURCE
+from tenancy.settings import OutboxSettings
+
+_ENTRIES_A_CALL = 10  # PutEvents, API reference
+
+
+class Outbox:
+    """The events of the ``provisioning`` table, on their way to the bus."""
+
+    def __init__(self, settings: OutboxSettings) -> None:
+        self._bus = settings.event_bus_name
+
+    def publish(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Publish the outbox items of these stream records (NEW_IMAGE).
+
+        Returns sequence numbers from the first event on that the bus did not take, so that they come again in order.
+        """
+        for some in batching.packs(records, _ENTRIES_A_CALL):
+            try:
+                with aws.calls("EventBridge"):
+                    answer = aws.client("events").put_events(Entries=[self._entry(record) for record in some])
+            except ServiceUnavailable:
+                return [some[0]["dynamodb"]["SequenceNumber"]]
+            for record, result in zip(some, answer["Entries"], strict=True):
+                if "EventId" not in result:
+                    return [record["dynamodb"]["SequenceNumber"]]
+        return []
+
+    def _entry(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        image = record["dynamodb"]["NewImage"]
+        return {
+            "EventBusName": self._bus,
+            "Source": SOURCE,
+            "DetailType": image["type"]["S"],
+            "Detail": image["detail"]["S"],
+            "Time": image["occurred_at"]["S"],
+        }

@@ -1,0 +1,328 @@
+"""The ``provisioning`` table: observed state, claims, intents, and the outbox of events. Only this module writes it.
+
+Items, all below ``TENANT#<id>`` but for the claims:
+
+    TENANT                           the tenant record (model.TenantRecord)
+    EFFECT#<function>                the intent (STARTED) or result (DONE) of one effect on a shared system
+    EVENT#<generation>#<attempt>#…   the outbox: what EventBridge is told, kept 30 days
+    CLAIM#<skeleton> / CLAIM         who holds a name and all that look like it
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from tenancy import aws, batching, clock
+from tenancy.errors import ServiceThrottled
+from tenancy.events import KEPT_DAYS, Event
+from tenancy.model import TenantRecord
+
+WHO = "DynamoDB"
+
+_READ_AT_ONCE, _WRITTEN_AT_ONCE = 100, 25  # BatchGetItem, BatchWriteItem: API reference, request limits
+_serialise = TypeSerializer().serialize
+_deserialise = TypeDeserializer().deserialize
+
+
+class EffectState(StrEnum):
+    """STARTED: it may or may not have happened. DONE: AWS has confirmed it."""
+
+    STARTED = "STARTED"
+    DONE = "DONE"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An intent, written down before anything is done, or its confirmed result.
+
+    system: the function that owns the effect, for instance ``dns_records``.
+    target: what the effect makes true; a different target is a different effect.
+    """
+
+    tenant_id: str
+    system: str
+    state: EffectState
+    generation: int
+    attempt: int
+    target: str
+
+
+class ConditionFailed(Exception):
+    """The record is not as it was read: somebody else was faster. Read again and decide again."""
+
+
+class Provisioning:
+    """The table as the control plane's functions use it. Reads are strongly consistent."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def record(self, tenant_id: str) -> TenantRecord | None:
+        """The tenant record, or None if the control plane has never heard of the tenant."""
+        with aws.calls(WHO):
+            found = _dynamodb().get_item(TableName=self._table, Key=_tenant_key(tenant_id), ConsistentRead=True)
+        return TenantRecord.model_validate(_plain(found["Item"])) if "Item" in found else None
+
+    def effect(self, tenant_id: str, system: str) -> Effect | None:
+        """The tenant's intent or result on one system."""
+        with aws.calls(WHO):
+            key = _effect_key(tenant_id, system)
+            found = _dynamodb().get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return _effect(_plain(found["Item"])) if "Item" in found else None
+
+    def records_and_effects(
+        self, tenant_ids: Iterable[str], system: str
+    ) -> dict[str, tuple[TenantRecord | None, Effect | None]]:
+        """For each tenant its record and its effect on one system: two keys a tenant, 100 keys a call."""
+        wanted = list(dict.fromkeys(tenant_ids))
+        keys = [key for tenant_id in wanted for key in (_tenant_key(tenant_id), _effect_key(tenant_id, system))]
+        records: dict[str, TenantRecord] = {}
+        effects: dict[str, Effect] = {}
+        for some in batching.packs(keys, _READ_AT_ONCE):
+            for item in self._get_all(some):
+                if item["sk"] == "TENANT":
+                    records[item["tenant_id"]] = TenantRecord.model_validate(item)
+                else:
+                    effects[item["tenant_id"]] = _effect(item)
+        return {tenant_id: (records.get(tenant_id), effects.get(tenant_id)) for tenant_id in wanted}
+
+    def _get_all(self, keys: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        left = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
+        while left:
+            with aws.calls(WHO):
+                answer = _dynamodb().batch_get_item(RequestItems=left)
+            found += [_plain(item) for item in answer["Responses"].get(self._table, [])]
+            left = answer.get("UnprocessedKeys", {})
+            if left:
+                time.sleep(0.05)
+        return found
+
+    # --- intents ------------------------------------------------------------------------------------------------------
+
+    def start_effects(self, effects: Sequence[Effect]) -> None:
+        """Write intents down, before the effects: 25 a call. Repeating it changes nothing."""
+        puts = [{"PutRequest": {"Item": _item(_effect_item(effect))}} for effect in effects]
+        for some in batching.packs(puts, _WRITTEN_AT_ONCE):
+            left = {self._table: list(some)}
+            while left:
+                with aws.calls(WHO):
+                    left = _dynamodb().batch_write_item(RequestItems=left).get("UnprocessedItems", {})
+                if left:
+                    time.sleep(0.05)
+
+    def withdraw_effect(self, effect: Effect) -> None:
+        """Forget an intent of which it is certain that nothing came: the system refused it, or never got it."""
+        with aws.calls(WHO):
+            try:
+                _dynamodb().delete_item(
+                    TableName=self._table,
+                    Key=_effect_key(effect.tenant_id, effect.system),
+                    ConditionExpression="#state = :started AND generation = :generation",
+                    ExpressionAttributeNames={"#state": "state"},
+                    ExpressionAttributeValues=_item({":started": "STARTED", ":generation": effect.generation}),
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+
+    # --- the outbox: every result is one transaction ------------------------------------------------------------------
+
+    def commit(
+        self,
+        tenant_id: str,
+        *,
+        fields: Mapping[str, Any],
+        remove: Iterable[str] = (),
+        condition: str,
+        values: Mapping[str, Any],
+        event: Event | None = None,
+        effect: Effect | None = None,
+        claim: str | None = None,
+    ) -> None:
+        """Change the tenant record, and say so, in one transaction: both happen or neither.
+
+        fields:    attributes of the record to set; a dotted name reaches into a map.
+        remove:    attributes to remove.
+        condition: on the record as it is now, in DynamoDB's language, over ``values``.
+        event:     for the outbox. An event that is there already means that this very result is recorded already, by
+                   an earlier try whose answer was lost: then nothing is done, and that is success.
+        effect:    the effect whose result this is.
+        claim:     the skeleton of a name to claim for this tenant, or to keep.
+        Raises ConditionFailed, NameTaken.
+        """
+        operations = [self._update(tenant_id, fields, remove, condition, values)]
+        if event:
+            operations.append(self._put_once(_event_item(tenant_id, event)))
+        if effect:
+            operations.append({"Put": {"TableName": self._table, "Item": _item(_effect_item(effect))}})
+        if claim:
+            operations.append(self._claim(claim, tenant_id))
+        with aws.calls(WHO):
+            try:
+                _dynamodb().transact_write_items(TransactItems=operations)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TransactionCanceledException":
+                    raise
+                self._explain(error, has_event=event is not None, claims=claim is not None)
+
+    def update(self, tenant_id: str, *, fields: Mapping[str, Any], condition: str, values: Mapping[str, Any]) -> None:
+        """Change the record where there is nothing to tell. Raises ConditionFailed."""
+        with aws.calls(WHO):
+            try:
+                _dynamodb().update_item(**self._update(tenant_id, fields, (), condition, values)["Update"])
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                    raise ConditionFailed(tenant_id) from None
+                raise
+
+    def _explain(self, error: ClientError, *, has_event: bool, claims: bool) -> None:
+        """Which of the operations was refused decides what the refusal means."""
+        reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
+        if has_event and reasons[1] == "ConditionalCheckFailed":
+            return
+        if claims and reasons[-1] == "ConditionalCheckFailed":
+            raise NameTaken
+        if "ConditionalCheckFailed" in reasons or "TransactionConflict" in reasons:
+            raise ConditionFailed
+        if "ThrottlingError" in reasons or "ProvisionedThroughputExceeded" in reasons:
+            raise ServiceThrottled(f"{WHO} refused a transaction: {', '.join(reasons)}")
+        raise error
+
+    def _update(
+        self,
+        tenant_id: str,
+        fields: Mapping[str, Any],
+        remove: Iterable[str],
+        condition: str,
+        values: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        fields = {**fields, "tenant_id": tenant_id, "updated_at": clock.now()}
+        names: dict[str, str] = {}
+        expression = "SET " + ", ".join(f"{_path(field, names)} = :f{number}" for number, field in enumerate(fields))
+        if removed := [_path(field, names) for field in remove]:
+            expression += " REMOVE " + ", ".join(removed)
+        bound = {f":f{number}": value for number, value in enumerate(fields.values())} | dict(values)
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": _tenant_key(tenant_id),
+                "UpdateExpression": expression,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": _item(bound),
+            }
+        }
+
+    def _put_once(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        condition = "attribute_not_exists(pk)"
+        return {"Put": {"TableName": self._table, "Item": _item(item), "ConditionExpression": condition}}
+
+    def _claim(self, skeleton: str, tenant_id: str) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": _item({"pk": f"CLAIM#{skeleton}", "sk": "CLAIM", "tenant_id": tenant_id, "at": clock.now()}),
+                "ConditionExpression": "attribute_not_exists(pk) OR tenant_id = :tenant_id",
+                "ExpressionAttributeValues": _item({":tenant_id": tenant_id}),
+            }
+        }
+
+    def holder_of(self, skeleton: str) -> str | None:
+        """Which tenant holds a name, for the message to the one that does not get it."""
+        with aws.calls(WHO):
+            key = _item({"pk": f"CLAIM#{skeleton}", "sk": "CLAIM"})
+            found = _dynamodb().get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return str(_plain(found["Item"])["tenant_id"]) if "Item" in found else None
+
+
+class NameTaken(Exception):
+    """Another tenant holds the skeleton."""
+
+
+def _dynamodb() -> Any:
+    return aws.client("dynamodb")
+
+
+def _path(field: str, names: dict[str, str]) -> str:
+    parts = field.split(".")
+    names.update({f"#{part}": part for part in parts})
+    return ".".join(f"#{part}" for part in parts)
+
+
+def _tenant_key(tenant_id: str) -> dict[str, Any]:
+    return _item({"pk": f"TENANT#{tenant_id}", "sk": "TENANT"})
+
+
+def _effect_key(tenant_id: str, system: str) -> dict[str, Any]:
+    return _item({"pk": f"TENANT#{tenant_id}", "sk": f"EFFECT#{system}"})
+
+
+def _effect_item(effect: Effect) -> dict[str, Any]:
+    return {
+        "pk": f"TENANT#{effect.tenant_id}",
+        "sk": f"EFFECT#{effect.system}",
+        "tenant_id": effect.tenant_id,
+        "state": str(effect.state),
+        "generation": effect.generation,
+        "attempt": effect.attempt,
+        "target": effect.target,
+        "at": clock.now(),
+    }
+
+
+def _effect(item: Mapping[str, Any]) -> Effect:
+    return Effect(
+        tenant_id=item["tenant_id"],
+        system=item["sk"].removeprefix("EFFECT#"),
+        state=EffectState(item["state"]),
+        generation=item["generation"],
+        attempt=item["attempt"],
+        target=item["target"],
+    )
+
+
+def _event_item(tenant_id: str, event: Event) -> dict[str, Any]:
+    return {
+        "pk": f"TENANT#{tenant_id}",
+        "sk": event.sort_key,
+        "tenant_id": tenant_id,
+        "event_id": event.metadata.id,
+        "type": event.type,
+        "detail": event.detail,
+        "occurred_at": event.metadata.occurred_at,
+        "expires_at": int(time.time()) + KEPT_DAYS * 86400,
+    }
+
+
+def _item(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _serialise(_storable(value)) for key, value in values.items()}
+
+
+def _storable(value: Any) -> Any:
+    """DynamoDB has no floats: they become decimals, everywhere in a nested value."""
+    return json.loads(json.dumps(value), parse_float=Decimal) if isinstance(value, dict | list) else value
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {key: _deserialise(value) for key, value in item.items()}
+    return {key: _without_decimals(value) for key, value in plain.items()}
+
+
+def _without_decimals(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_decimals(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_decimals(entry) for entry in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value

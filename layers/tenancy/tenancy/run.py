@@ -1,0 +1,58 @@
+"""A stage that works on one tenant at a time: what it may do, and how its result is written down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tenancy import clock
+from tenancy.errors import GenerationSuperseded
+from tenancy.events import Event, Fact
+from tenancy.model import StageCall, TenantRecord, shown
+from tenancy.provisioning import ConditionFailed, Effect, Provisioning
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution at work on one tenant."""
+
+    call: StageCall
+    record: TenantRecord
+    provisioning: Provisioning
+
+    @classmethod
+    def of(cls, call: StageCall, provisioning: Provisioning) -> "Run":
+        """Read the record. Raises GenerationSuperseded unless it is this execution's turn."""
+        record = provisioning.record(call.tenant_id)
+        if (
+            record is None
+            or record.generation != call.generation
+            or record.lease is None
+            or record.lease.holder != call.execution_arn
+        ):
+            raise GenerationSuperseded(
+                f"generation {call.generation} of {shown(call.tenant_id)} is not in the hands of {call.execution_arn}"
+            )
+        return cls(call, record, provisioning)
+
+    def finish(self, fact: Fact, *, fields: Mapping[str, Any] | None = None, effect: Effect | None = None) -> None:
+        """Write the result down: the record, the effect and the event, all or nothing."""
+        event = Event.of(
+            fact,
+            tenant_id=self.record.tenant_id,
+            generation=self.record.generation,
+            execution_arn=self.call.execution_arn,
+            occurred_at=clock.now(),
+        )
+        try:
+            self.provisioning.commit(
+                self.record.tenant_id,
+                fields={"operation.stage": self.call.stage, **(fields or {})},
+                condition="generation = :generation AND lease.holder = :holder",
+                values={":generation": self.call.generation, ":holder": self.call.execution_arn},
+                event=event,
+                effect=effect,
+            )
+        except ConditionFailed:
+            raise GenerationSuperseded(
+                f"{shown(self.record.tenant_id)} changed hands during {self.call.stage}"
+            ) from None

@@ -1,0 +1,50 @@
+"""SeedDatabase: the tenant's own database exists, and holds what the item says."""
+
+from pathlib import Path
+from typing import Any
+
+from tenancy.database import TenantSeeder
+from tenancy.events import DatabaseSeeded
+from tenancy.model import StageCall, digest_of
+from tenancy.provisioning import Effect, EffectState, Provisioning
+from tenancy.run import Run
+from tenancy.settings import DatabaseSettings
+
+SYSTEM = "tenant_database"
+
+
+class Seeding:
+    """The stage SeedDatabase."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._provisioning = Provisioning(settings.provisioning_table)
+        self._seeder = TenantSeeder(Path(settings.tenants_directory), Path(settings.scratch_directory))
+
+    def seed(self, call: StageCall) -> dict[str, Any]:
+        """Publish the database, or bring its configuration rows up to date. Nothing is opened if nothing changed."""
+        run = Run.of(call, self._provisioning)
+        record = run.record
+        spec = {"tenant_id": record.tenant_id, **record.spec}
+        target = digest_of([spec, self._seeder.schema_version])
+        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
+        if effect and effect.state == EffectState.DONE and effect.target == target:
+            return {"changed": False}
+        started = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
+        self._provisioning.start_effects([started])
+        result = self._seeder.seed(spec, record.generation, expected_path=record.database_path)
+        run.finish(
+            DatabaseSeeded(
+                stage=call.stage,
+                attempt=record.attempt,
+                database_path=result.database_path,
+                schema_version=result.schema_version,
+                created=result.created,
+            ),
+            fields={
+                "database_path": result.database_path,
+                "content_digest": result.content_digest,
+                "schema_version": result.schema_version,
+            },
+            effect=Effect(record.tenant_id, SYSTEM, EffectState.DONE, record.generation, record.attempt, target),
+        )
+        return {"changed": True}

@@ -1,0 +1,104 @@
+"""The environment of each function as a value: read once, at the door, failing by the name of what is missing.
+
+Nothing else in this package reads the environment. A test compares these models with the template.
+"""
+
+import os
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+
+class Settings(BaseModel):
+    """Base of all: the field ``base_domain`` is the variable ``BASE_DOMAIN``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment. Raises SystemExit with one sentence that names every bad variable."""
+        given = {name: os.environ[name.upper()] for name in cls.model_fields if name.upper() in os.environ}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            wrong = ", ".join(f"{str(found['loc'][0]).upper()} ({found['msg']})" for found in error.errors())
+            raise SystemExit(f"{cls.__name__}: environment variables are missing or wrong: {wrong}") from None
+
+
+class WorkflowSettings(Settings):
+    """functions/start_workflow"""
+
+    tenants_table: str
+    onboard_state_machine_arn: str
+    offboard_state_machine_arn: str
+    poison_queue_url: str
+
+
+class RecordSettings(Settings):
+    """functions/tenant_record"""
+
+    tenants_table: str
+    provisioning_table: str
+    base_domain: str
+
+
+class AliasSettings(Settings):
+    """functions/cdn_aliases"""
+
+    provisioning_table: str
+    base_domain: str
+    distribution_id: str
+    alias_quota: Annotated[int, Field(gt=0)]
+
+
+class DnsSettings(Settings):
+    """functions/dns_records"""
+
+    provisioning_table: str
+    base_domain: str
+    hosted_zone_id: str
+    distribution_domain_name: str
+
+
+class CacheSettings(Settings):
+    """functions/edge_cache"""
+
+    provisioning_table: str
+    distribution_id: str
+
+
+class DatabaseSettings(Settings):
+    """functions/tenant_database"""
+
+    provisioning_table: str
+    tenants_directory: str
+    scratch_directory: str
+
+
+def _split(value: object) -> object:
+    return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
+
+
+class ProbeSettings(Settings):
+    """functions/tenant_probe. ``name_servers``: ``host`` or ``host:port`` each."""
+
+    provisioning_table: str
+    base_domain: str
+    name_servers: Annotated[list[str], BeforeValidator(_split), Field(min_length=1)]
+    probe_port: Annotated[int, Field(gt=0, lt=65536)]
+    probe_secret_arn: str
+    ca_bundle: str = ""
+
+
+class OutboxSettings(Settings):
+    """functions/publish_events"""
+
+    event_bus_name: str
+
+
+class NotifierSettings(Settings):
+    """functions/failure_notifier"""
+
+    failure_topic_arn: str
+    runbooks_url: str = ""
+    aws_region: str

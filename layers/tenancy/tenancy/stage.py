@@ -1,0 +1,133 @@
+"""What every function does around its one call: reading the request, logs, metrics, trace, partial failures.
+
+Each log line carries the tenant and the execution. Nothing here decides anything.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.parser import parse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tenancy.errors import SupersededError, TenancyError
+from tenancy.group_commit import GroupCommit, Request, Writer
+from tenancy.model import StageCall
+from tenancy.provisioning import Provisioning
+
+type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+logger = Logger()
+tracer = Tracer()
+metrics = Metrics()
+
+
+def stage(*works: Callable[[StageCall], dict[str, Any]], **by_state: Callable[[StageCall], dict[str, Any]]) -> Handler:
+    """The handler of a function that a state calls: ``stage(work)``, or ``stage(ClaimTenant=…, ActivateTenant=…)``."""
+
+    def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        call = parse(event=event, model=StageCall)
+        logger.append_keys(tenant_id=call.tenant_id, execution_arn=call.execution_arn, stage=call.stage)
+        tracer.put_annotation("tenant_id", call.tenant_id)
+        metrics.add_dimension("stage", call.stage)
+        try:
+            result = works[0](call) if works else by_state[call.stage](call)
+        except TenancyError as error:
+            _count(error)
+            logger.warning(str(error), extra={"code": type(error).__name__})
+            raise
+        _count(None)
+        logger.info("done", extra={"result": result})
+        return result
+
+    return _observed(run)
+
+
+def group_commit(writer: Writer) -> Handler:
+    """The handler of a function that owns a contended system, behind the stream of its request table."""
+    table = writer.settings.provisioning_table  # type: ignore[attr-defined]
+    commit = GroupCommit(writer, Provisioning(table))
+
+    def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        requests, unreadable = _requests(event["Records"])
+        answers = commit.run(requests) if requests else {}
+        for request, error in answers.items():
+            keys = {"tenant_id": request.tenant_id, "stage": request.stage, "generation": request.generation}
+            if error:
+                logger.error("the request could not be answered and comes again: %s", error, extra=keys)
+            else:
+                logger.info("answered", extra=keys)
+        metrics.add_dimension("system", writer.system)
+        metrics.add_metric("RequestsTogether", MetricUnit.Count, len(requests))
+        again = [request.sequence_number for request, error in answers.items() if error] + unreadable
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
+
+    return _observed(run)
+
+
+def stream(work: Callable[[dict[str, Any]], None]) -> Handler:
+    """The handler of a function that takes the records of a table's stream, each for itself."""
+    processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
+
+    def each(record: Any) -> None:
+        work(record.raw_event)
+
+    return _batch(processor, each)
+
+
+def queue(work: Callable[[str], None]) -> Handler:
+    """The handler of a function that takes the messages of a queue, each for itself."""
+    processor = BatchProcessor(event_type=EventType.SQS)
+
+    def each(record: Any) -> None:
+        work(record.body)
+
+    return _batch(processor, each)
+
+
+def ordered_stream(work: Callable[[Sequence[Mapping[str, Any]]], list[str]]) -> Handler:
+    """The handler of a function that takes a batch of stream records as a whole, and says which must come again."""
+
+    def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        again = work(event["Records"])
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
+
+    return _observed(run)
+
+
+def _batch(processor: BatchProcessor, each: Callable[[Any], None]) -> Handler:
+    # Every record may fail and still be reported for itself: that is what a partial response is for.
+    processor.raise_on_entire_batch_failure = False
+
+    def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        response = process_partial_response(event=event, record_handler=each, processor=processor, context=context)
+        return dict(response)
+
+    return _observed(run)
+
+
+def _observed(run: Handler) -> Handler:
+    return logger.inject_lambda_context(clear_state=True)(  # type: ignore[no-any-return]
+        metrics.log_metrics(tracer.capture_lambda_handler(run))
+    )
+
+
+def _requests(records: Sequence[Mapping[str, Any]]) -> tuple[list[Request], list[str]]:
+    """Requests to work on; what is none is reported, and ends in the dead-letter queue."""
+    requests, unreadable = [], []
+    for record in records:
+        if record["eventName"] != "INSERT":  # a request that expires is removed, and that is a record too
+            continue
+        try:
+            requests.append(Request.parse(record))
+        except (KeyError, ValueError) as error:
+            logger.error("not a request: %r", error)
+            unreadable.append(record["dynamodb"]["SequenceNumber"])
+    return requests, unreadable
+
+
+def _count(error: TenancyError | None) -> None:
+    name = "Succeeded" if error is None else "Superseded" if isinstance(error, SupersededError) else "Failed"
+    metrics.add_metric(name, MetricUnit.Count, 1)

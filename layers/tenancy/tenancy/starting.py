@@ -1,0 +1,51 @@
+"""From a change of the ``tenants`` table to an execution. The record says only which tenant: the item decides."""
+
+import json
+from typing import Any
+
+from tenancy import aws, workflow
+from tenancy.errors import TransientError
+from tenancy.settings import WorkflowSettings
+
+
+class WorkflowStarter:
+    """Starts one execution for each change."""
+
+    def __init__(self, settings: WorkflowSettings) -> None:
+        self._settings = settings
+
+    def start(self, record: dict[str, Any]) -> None:
+        """Start the machine that fits the item as it is now. A repeated record starts nothing.
+
+        record: one record of the table's stream. Raises TransientError for what should be delivered again; anything
+        else can't be helped by that, so the record itself goes to the poison queue, and its neighbours go on.
+        """
+        try:
+            tenant_id = record["dynamodb"]["Keys"]["tenant_id"]["S"]
+            settings = self._settings
+            machine = (
+                settings.onboard_state_machine_arn
+                if self._is_wanted(tenant_id)
+                else settings.offboard_state_machine_arn
+            )
+            workflow.start(machine, workflow.execution_name(tenant_id, record["eventID"]), tenant_id)
+        except TransientError:
+            raise
+        except Exception as error:
+            self._set_aside(record, error)
+
+    def _is_wanted(self, tenant_id: str) -> bool:
+        with aws.calls("DynamoDB"):
+            key = {"tenant_id": {"S": tenant_id}}
+            found = aws.client("dynamodb").get_item(
+                TableName=self._settings.tenants_table,
+                Key=key,
+                ConsistentRead=True,
+                ProjectionExpression="tenant_id",
+            )
+        return "Item" in found
+
+    def _set_aside(self, record: dict[str, Any], error: Exception) -> None:
+        body = json.dumps({"record": record, "error": type(error).__name__, "message": str(error)}, default=str)
+        with aws.calls("SQS"):
+            aws.client("sqs").send_message(QueueUrl=self._settings.poison_queue_url, MessageBody=body)

@@ -1,0 +1,66 @@
+"""Step Functions as the control plane uses it: starting executions, asking whether one runs, answering task tokens."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tenancy import aws
+from tenancy.errors import TenancyError
+
+WHO = "Step Functions"
+LONGEST_ID_IN_NAME = 40
+LONGEST_CAUSE = 32_000  # SendTaskFailure takes 32,768 characters
+
+
+def execution_name(tenant_id: str, event_id: str) -> str:
+    """A legal name that says which tenant it is, and is the same for every delivery of one stream record."""
+    readable = re.sub(r"[^A-Za-z0-9_-]", "_", tenant_id)[:LONGEST_ID_IN_NAME] or "_"
+    return f"{readable}-{hashlib.sha256(event_id.encode()).hexdigest()[:16]}"
+
+
+def start(state_machine_arn: str, name: str, tenant_id: str) -> bool:
+    """Start an execution. False if the name was used before: the record has been delivered already."""
+    with aws.calls(WHO):
+        try:
+            _states().start_execution(
+                stateMachineArn=state_machine_arn, name=name, input=json.dumps({"tenant_id": tenant_id})
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ExecutionAlreadyExists":
+                return False
+            raise
+    return True
+
+
+def is_running(execution_arn: str) -> bool:
+    """Whether an execution may still act. One that Step Functions does not know any more may not."""
+    with aws.calls(WHO):
+        try:
+            return bool(_states().describe_execution(executionArn=execution_arn)["status"] == "RUNNING")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+                return False
+            raise
+
+
+def answer(token: str, outcome: Mapping[str, Any] | TenancyError) -> None:
+    """Answer a waiting state, well or with an error. A state that does not wait any more needs no answer."""
+    with aws.calls(WHO):
+        try:
+            if isinstance(outcome, TenancyError):
+                code = type(outcome).__name__
+                cause = json.dumps({"errorType": code, "errorMessage": str(outcome)[:LONGEST_CAUSE]})
+                _states().send_task_failure(taskToken=token, error=code, cause=cause)
+            else:
+                _states().send_task_success(taskToken=token, output=json.dumps(outcome))
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("TaskTimedOut", "TaskDoesNotExist"):
+                raise
+
+
+def _states() -> Any:
+    return aws.client("stepfunctions")

@@ -1,0 +1,292 @@
+"""Lambda execution environments for Python functions.
+
+AWS: a handler's exception is reported under its class's own name (Retry and Catch match it) and the environment stays
+warm; the death of the process is Runtime.ExitError; a timeout Sandbox.Timedout; function code comes before layers on
+sys.path; nothing but the standard library, the function and its layers can be imported (boto3 too must be bundled here).
+Stock MiniStack: every exception is Runtime.HandlerError and kills the worker; layers shadow the function's code; the
+emulator's own site-packages can be imported; print() costs each call a wait for log lines.
+
+Uses MiniStack's pool of workers (`acquire_worker`, concurrency slots) with an environment of our own in it.
+Deliberately different from AWS: at most FLUXION_LAMBDA_ENVIRONMENTS (default 4) processes a function; more concurrent
+calls wait for a free one instead of starting a process each, which a workstation's memory would not bear.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import lambda_svc
+
+from local.emulator import patching
+from local.emulator.extraction import unpacked
+from local.emulator.state import Settings
+from local.emulator.worker import END_OF_LOG
+
+logger = logging.getLogger("local.lambda")
+WORKER = Path(__file__).resolve().parents[1] / "worker.py"
+INIT_SECONDS = 60.0  # AWS: 10 s, then once more within the function's timeout; one generous limit for slow machines
+INHERITED = ("PATH", "LANG", "LC_ALL", "HOME")
+
+
+class Environment(lambda_runtime.Worker):
+    """One process that imported the handler once and serves one invocation at a time."""
+
+    cache = Path(tempfile.gettempdir())
+    log_folder = cache
+    retired = False
+
+    def invoke(self, event: Any, request_id: str, trace_id: str | None = None, **_: Any) -> dict[str, Any]:
+        """`{status: ok, result: <JSON text>, log}` or `{status: error, error_payload: {errorType, ...}, log}`."""
+        with self._lock:
+            limit = float(self.config.get("Timeout", 3))
+            cold = self._proc is None or self._proc.poll() is not None
+            try:
+                if cold:
+                    self._spawn()
+                    self._cold = False
+                answer = self._call(
+                    {
+                        "invoke": {
+                            "event": event,
+                            "request_id": request_id,
+                            "function_arn": self.config.get("FunctionArn", ""),
+                            "deadline": time.time() + limit,
+                            "trace_id": trace_id or f"Root=1-{int(time.time()):08x}-{new_uuid().replace('-', '')[:24]};Sampled=0",
+                        }
+                    },
+                    limit,
+                )
+            except InitFailed as failure:
+                answer = {"error": failure.body}
+            except TimeoutError:
+                answer = {"error": _error("Sandbox.Timedout", request_id, f"Task timed out after {limit:.2f} seconds")}
+                self._end()
+            except (OSError, EOFError):
+                answer = {"error": _error("Runtime.ExitError", request_id, self._exit_reason())}
+                self._end()
+            log = self._take_log(request_id)
+            if "error" in answer:
+                return {"status": "error", "error_payload": answer["error"], "cold_start": cold, "log": log}
+            return {"status": "ok", "result": json.loads(answer["result"]), "cold_start": cold, "log": log}
+
+    def _spawn(self) -> None:
+        self._end()
+        self._tmpdir = tempfile.mkdtemp(prefix=f"lambda-{self.func_name}-")
+        code = unpacked(self.code_zip, self.cache)
+        layers = [unpacked(archive, self.cache) for archive in self._layer_archives()]
+        self._proc = subprocess.Popen(
+            [getattr(sys, "_base_executable", sys.executable), "-I", "-S", str(WORKER)],
+            cwd=code, env=self._variables(code), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._log: SimpleQueue[str | None] = SimpleQueue()
+        threading.Thread(target=_pump_answers, args=(self._proc.stdout, self._answers), daemon=True).start()
+        threading.Thread(target=_pump_log, args=(self._proc.stderr, self._log), daemon=True).start()
+        init = {"path": _search_path(code, layers), "handler": self.config.get("Handler", "")}
+        try:
+            answer = self._call({"init": init}, INIT_SECONDS)
+        except (TimeoutError, OSError, EOFError) as error:
+            reason = "Init timed out" if isinstance(error, TimeoutError) else self._exit_reason()
+            answer = {"error": _error("Runtime.ExitError", new_uuid(), reason)}
+        if "error" in answer:
+            self._start_log = self._take_log("init")
+            self._end()
+            raise InitFailed(answer["error"])
+
+    def _call(self, message: dict[str, Any], limit: float) -> dict[str, Any]:
+        assert self._proc is not None and self._proc.stdin is not None
+        self._proc.stdin.write(json.dumps(message).encode() + b"\n")
+        self._proc.stdin.flush()
+        try:
+            answer = self._answers.get(timeout=limit)
+        except Empty:
+            raise TimeoutError from None
+        if answer is None:
+            raise EOFError
+        return answer
+
+    def _layer_archives(self) -> list[bytes]:
+        archives = []
+        for layer in self.config.get("Layers") or ():
+            archive = lambda_svc._resolve_layer_zip(layer)
+            if not archive:
+                raise InitFailed(_error("Runtime.LayerMissing", new_uuid(), f"layer {layer} has no content"))
+            archives.append(archive)
+        return archives
+
+    def _variables(self, code: Path) -> dict[str, str]:
+        """What AWS sets, the function's own variables and its role's credentials; nothing else of this process."""
+        account, region = lambda_runtime._account_region_from_function_config(self.config)
+        name = self.config.get("FunctionName", "")
+        own = (self.config.get("Environment") or {}).get("Variables") or {}
+        return {
+            **{key: os.environ[key] for key in INHERITED if key in os.environ},
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}",
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.config.get('Runtime', '')}",
+            "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            "TMPDIR": self._tmpdir or "",
+            "TZ": ":UTC",
+            **{key: str(value) for key, value in own.items() if key not in lambda_runtime._RESERVED_RUNTIME_ENV_VARS},
+            "_HANDLER": self.config.get("Handler", ""),
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_LAMBDA_FUNCTION_NAME": name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.config.get("MemorySize", 128)),
+            "AWS_LAMBDA_FUNCTION_VERSION": self.config.get("Version", "$LATEST"),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": time.strftime("%Y/%m/%d/[$LATEST]") + new_uuid().replace("-", ""),
+            "LAMBDA_TASK_ROOT": str(code),
+            **lambda_runtime.execution_credentials(self.config),
+        }
+
+    def _exit_reason(self) -> str:
+        code = self._proc.wait(5) if self._proc else None
+        if code is None or code == 0:
+            return "Runtime exited without providing a reason"
+        if code < 0:
+            return f"Runtime exited with error: signal: {'killed' if code == -9 else -code}"
+        return f"Runtime exited with error: exit status {code}"
+
+    def _take_log(self, request_id: str) -> str:
+        """The lines of this invocation: all up to the worker's mark, or what a dead worker left."""
+        lines: list[str] = []
+        if hasattr(self, "_start_log"):
+            lines.append(self.__dict__.pop("_start_log"))
+        if hasattr(self, "_log"):
+            while True:
+                try:
+                    line = self._log.get(timeout=1.0)
+                except Empty:
+                    break
+                if line is None or line == END_OF_LOG:
+                    break
+                lines.append(line)
+        if lines:
+            with open(self.log_folder / f"{self.func_name}.log", "a", encoding="utf-8") as file:
+                file.write("\n".join([f"-- {request_id}", *lines, ""]))
+        return "\n".join(lines)
+
+    def _end(self) -> None:
+        proc, self._proc = self._proc, None
+        if proc is not None:
+            proc.kill()
+            proc.wait(5)
+            with contextlib.suppress(OSError):
+                proc.stdin.close()  # type: ignore[union-attr]
+        self._discard_tmpdir()
+
+    def kill(self) -> None:
+        """End the process; one that serves an invocation ends after it, as when AWS replaces a function's code."""
+        self.retired = True
+        if not self.in_use:
+            self._end()
+
+    def _discard_tmpdir(self) -> None:
+        if self._tmpdir:
+            shutil.rmtree(self._tmpdir, ignore_errors=True)
+            self._tmpdir = None
+
+
+class InitFailed(Exception):
+    """The environment could not load the handler; `body` is the error object that the caller gets."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__(body["errorMessage"])
+        self.body = body
+
+
+def _error(error_type: str, request_id: str, reason: str) -> dict[str, Any]:
+    return {"errorType": error_type, "errorMessage": f"RequestId: {request_id} Error: {reason}"}
+
+
+def _search_path(code: Path, layers: list[Path]) -> list[str]:
+    """/var/task, then /opt/python/lib/python3.x/site-packages and /opt/python, a later layer over an earlier one."""
+    path = [code]
+    for layer in reversed(layers):
+        path += [*sorted(layer.glob("python/lib/python3*/site-packages")), layer / "python"]
+    return [str(folder) for folder in path if folder.is_dir()]
+
+
+def _pump_answers(pipe: Any, queue: SimpleQueue[dict[str, Any] | None]) -> None:
+    with pipe:
+        for line in pipe:
+            queue.put(json.loads(line))
+    queue.put(None)
+
+
+def _pump_log(pipe: Any, queue: SimpleQueue[str | None]) -> None:
+    with pipe:
+        for line in pipe:
+            queue.put(line.decode("utf-8", "replace").rstrip("\n"))
+    queue.put(None)
+
+
+_places: dict[str, threading.BoundedSemaphore] = defaultdict(
+    lambda: threading.BoundedSemaphore(int(os.environ.get("FLUXION_LAMBDA_ENVIRONMENTS", "4")))
+)
+_places_lock = threading.Lock()
+
+
+def _execute(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+    """What `lambda_svc._execute_function_warm` answers: `{body, log}`, or `{body: error object, error: True, log}`."""
+    config = func.get("config") or func
+    code_zip = func.get("code_zip")
+    if not code_zip:
+        raise RuntimeError(f"function {config.get('FunctionName')} has no code")
+    with _places_lock:
+        place = _places[f"{get_account_id()}:{get_region()}:{config.get('FunctionArn')}"]
+    with place:
+        lambda_svc._ensure_reaper_thread()
+        name, version = config.get("FunctionName", "unknown"), config.get("Version", "$LATEST")
+        environment, _ = lambda_runtime.acquire_worker(name, config, code_zip, qualifier=version)
+        try:
+            trace = lambda_svc._xray_trace_id_for_invocation(config)
+            outcome = environment.invoke(event, request_id, trace_id=trace)
+        finally:
+            lambda_runtime.release_worker(environment)
+            if environment.retired:
+                environment.kill()
+    if outcome["status"] == "ok":
+        return {"body": outcome["result"], "log": outcome["log"]}
+    return {"body": outcome["error_payload"], "error": True, "function_error": "Unhandled", "log": outcome["log"]}
+
+
+def _kill(environments: list[Environment]) -> None:
+    for environment in environments:
+        environment.kill()
+
+
+def end_all() -> None:
+    """Kill every environment at once, busy or not: the emulator stops."""
+    for environments in list(lambda_runtime._workers.values()):
+        for environment in environments:
+            environment._end()
+
+
+def install(settings: Settings) -> None:
+    Environment.cache = settings.cache_dir or settings.state_dir / "tmp" / "code"
+    Environment.log_folder = settings.state_dir / "logs"
+    Environment.log_folder.mkdir(parents=True, exist_ok=True)
+    patching.replace(lambda_runtime, "_worker_class_for", lambda _: lambda config: Environment, "ProvidedWorker", "return Worker")
+    patching.replace(
+        lambda_svc, "_execute_function_warm", lambda _: _execute,
+        "acquire_worker(func_name, config, code_zip, qualifier=qualifier)", '"Runtime.HandlerError"',
+    )
+    patching.replace(lambda_runtime, "kill_workers", lambda _: _kill, "worker._proc = worker._proc, None")
+    patching.replace(lambda_runtime, "acquire_worker", lambda original: original, "_worker_class_for(config)(func_name, config, code_zip)")

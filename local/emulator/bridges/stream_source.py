@@ -1,0 +1,308 @@
+"""DynamoDB streams as event sources of Lambda functions.
+
+AWS: every mapping polls on its own, a few times a second; batches up to BatchSize (10,000) and 6 MB with no window;
+ParallelizationFactor lanes, an item's records always in one lane and in order; MaximumRetryAttempts,
+MaximumRecordAgeInSeconds and BisectBatchOnFunctionError; ReportBatchItemFailures replays from the first failure; what
+is given up goes to OnFailure (SQS, SNS, S3) with the function's role. A table's partition key stays in one shard.
+Stock MiniStack: one thread for all mappings, so that a slow function stalls the others; a failed batch is retried for
+ever once a second; a record reported as failed counts as done and is lost.
+
+Source: docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html, …/services-ddb-batchfailurereporting.html,
+…/kinesis-on-failure-destination.html. Assumed: retries that are used up discard all that remains of the batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from ministack.core.arn import parse_arn
+from ministack.core.responses import new_uuid, request_scope
+from ministack.services import dynamodb, lambda_svc, sqs
+
+from local.emulator import identity, patching
+from local.emulator.state import Settings
+
+logger = logging.getLogger("local.streams")
+POLL_SECONDS = float(os.environ.get("FLUXION_STREAM_POLL_SECONDS", "0.1"))  # AWS: about 4 polls a second
+PAYLOAD_BYTES = 6 * 1024 * 1024
+SHARD = "shardId-00000000000000000000-00000000"
+READ_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords")
+
+Record = dict[str, Any]
+
+
+class Mapping(threading.Thread):
+    """One event source mapping: reads its shard and hands the records to its lanes."""
+
+    def __init__(self, account: str, region: str, esm: dict[str, Any]) -> None:
+        super().__init__(daemon=True, name=f"stream-{esm['FunctionName']}")
+        self.account, self.region, self.esm = account, region, esm
+        self.table = lambda_svc._dynamodb_stream_table_from_arn_spec(parse_arn(esm["EventSourceArn"]))[0]
+        self.lanes: list[Lane] = []
+        self._readable_until = 0.0
+
+    @property
+    def alive(self) -> bool:
+        return lambda_svc._esms.get_scoped(self.account, self.region, self.esm["UUID"]) is self.esm
+
+    def run(self) -> None:
+        with request_scope(self.account, self.region):
+            while self.alive:
+                try:
+                    found = self._read()
+                except Exception:
+                    logger.exception("%s: reading the stream failed", self.name)
+                    found = False
+                if not found:
+                    time.sleep(POLL_SECONDS)
+        for lane in self.lanes:
+            lane.stop()
+
+    def function(self) -> dict[str, Any] | None:
+        return lambda_svc._get_func_record_for_qualifier(self.esm["FunctionName"], self.esm.get("Qualifier"))[0]
+
+    def _read(self) -> bool:
+        """Moves new records into the lanes; False if there was nothing to do."""
+        table = dynamodb._tables.get(self.table)
+        if not self.esm.get("Enabled", True) or not table or table.get("LatestStreamArn") != self.esm["EventSourceArn"]:
+            return False
+        if any(lane.full for lane in self.lanes) or not self._may_read():
+            return False
+        positions = lambda_svc._dynamodb_stream_positions
+        with lambda_svc._dynamodb_stream_positions_lock:
+            horizon, end = dynamodb.stream_start_position(self.table), dynamodb.stream_end_position(self.table)
+            latest = self.esm.get("StartingPosition", "LATEST") == "LATEST"
+            position = max(positions.setdefault(self.esm["UUID"], end if latest else horizon), horizon)
+            records = dynamodb.stream_records_since(self.table, position, 10_000)
+            positions[self.esm["UUID"]] = position + len(records)
+        if not records:
+            return False
+        self._set_lanes(int(self.esm.get("ParallelizationFactor") or 1))
+        shares: list[list[Record]] = [[] for _ in self.lanes]
+        for record in lambda_svc._apply_filter_criteria(records, self.esm):
+            key = json.dumps(record["dynamodb"]["Keys"], sort_keys=True).encode()
+            shares[int.from_bytes(hashlib.sha256(key).digest()[:4]) % len(shares)].append(record)
+        for lane, share in zip(self.lanes, shares, strict=True):
+            lane.put(share)
+        return True
+
+    def _may_read(self) -> bool:
+        """AWS reads with the function's role; without the permission the mapping stands still."""
+        if time.monotonic() > self._readable_until:
+            function = self.function()
+            if function is None:
+                return False
+            role = function["config"].get("Role", "")
+            if refused := [a for a in READ_ACTIONS if not identity.role_may(role, a, self.esm["EventSourceArn"])]:
+                self.esm["LastProcessingResult"] = f"PROBLEM: the role may not {', '.join(refused)}"
+                return False
+            self._readable_until = time.monotonic() + 5
+        return True
+
+    def _set_lanes(self, wanted: int) -> None:
+        if len(self.lanes) != wanted:
+            for lane in self.lanes:  # an item must not be in two lanes at once
+                lane.drain()
+            self.lanes = [Lane(self, number) for number in range(wanted)]
+
+
+class Lane:
+    """Processes its records in order, one batch in flight."""
+
+    def __init__(self, mapping: Mapping, number: int) -> None:
+        self.mapping, self.esm = mapping, mapping.esm
+        self._waiting: deque[Record] = deque()
+        self._changed = threading.Condition()
+        self._stopped = self._busy = False
+        threading.Thread(target=self._run, daemon=True, name=f"{mapping.name}-{number}").start()
+
+    @property
+    def full(self) -> bool:
+        return len(self._waiting) > 20_000
+
+    def put(self, records: list[Record]) -> None:
+        with self._changed:
+            self._waiting.extend(records)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def drain(self) -> None:
+        """Wait until everything here is processed, then stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting and not self._busy)
+        self.stop()
+
+    def _run(self) -> None:
+        with request_scope(self.mapping.account, self.mapping.region):
+            while batch := self._take():
+                try:
+                    self._process(batch)
+                except Exception:
+                    logger.exception("%s: a batch was lost", self.mapping.name)
+
+    def _take(self) -> list[Record]:
+        """The next batch; empty when stopped. With a window, waits until it is over or the batch is full."""
+        size = int(self.esm.get("BatchSize") or 100)
+        with self._changed:
+            self._busy = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._waiting or self._stopped)
+            window = float(self.esm.get("MaximumBatchingWindowInSeconds") or 0)
+            if window:
+                self._changed.wait_for(lambda: len(self._waiting) >= size or self._stopped, timeout=window)
+            if self._stopped:
+                return []
+            batch: list[Record] = []
+            payload = 0
+            while self._waiting and len(batch) < size:
+                payload += len(json.dumps(self._waiting[0]))
+                if batch and payload > PAYLOAD_BYTES:
+                    break
+                batch.append(self._waiting.popleft())
+            self._busy = True
+            return batch
+
+    def _process(self, batch: list[Record]) -> None:
+        work: deque[tuple[list[Record], int]] = deque([(batch, 0)])  # records, attempts that failed
+        while work and self.mapping.alive and not self._stopped:
+            records, attempts = work.popleft()
+            if expired := self._expired(records):
+                self._give_up(records[:expired], attempts, "MaximumRecordAgeExceeded", None)
+                if records := records[expired:]:
+                    work.appendleft((records, attempts))
+                continue
+            function = self.mapping.function()
+            if function is None:
+                time.sleep(POLL_SECONDS)
+                work.appendleft((records, attempts))
+                continue
+            result = lambda_svc._execute_function(function, {"Records": records})
+            done = self._done(records, result)
+            if done == len(records):
+                self.esm["LastProcessingResult"] = "OK"
+                continue
+            self.esm["LastProcessingResult"] = "PROBLEM: Function call failed"
+            left = records[done:]
+            attempts = 1 if done else attempts + 1
+            if self.esm.get("BisectBatchOnFunctionError") and result.get("error") and len(left) > 1:
+                half = len(left) // 2  # splitting does not count as an attempt
+                work.extendleft([(left[half:], attempts - 1), (left[:half], attempts - 1)])
+                continue
+            most = int(self.esm.get("MaximumRetryAttempts", -1))
+            if 0 <= most < attempts:
+                self._give_up(left, attempts, "RetryAttemptsExhausted", result)
+                continue
+            work.appendleft((left, attempts))
+            time.sleep(min(0.1 * 2 ** min(attempts, 6), 2.0))
+
+    def _done(self, records: list[Record], result: dict[str, Any]) -> int:
+        """How many records, from the first, count as processed."""
+        if result.get("error") or result.get("throttle"):
+            return 0
+        if "ReportBatchItemFailures" not in (self.esm.get("FunctionResponseTypes") or ()):
+            return len(records)
+        body = result.get("body")
+        failures = body.get("batchItemFailures") if isinstance(body, dict) else None
+        if body is None or (isinstance(body, dict) and not failures):
+            return len(records)
+        try:
+            numbers = {failure["itemIdentifier"] for failure in failures or ("",)}
+        except (TypeError, KeyError):
+            return 0  # AWS: a response that it cannot read is a complete failure
+        places = {record["dynamodb"]["SequenceNumber"]: place for place, record in enumerate(records)}
+        return min(places[number] for number in numbers) if numbers <= places.keys() else 0
+
+    def _expired(self, records: list[Record]) -> int:
+        oldest = float(self.esm.get("MaximumRecordAgeInSeconds") or -1)
+        if oldest <= 0:
+            return 0
+        limit = time.time() - oldest
+        return sum(record["dynamodb"]["ApproximateCreationDateTime"] < limit for record in records)
+
+    def _give_up(self, records: list[Record], attempts: int, condition: str, result: dict[str, Any] | None) -> None:
+        """Sends AWS's record about the batch, without the items (S3: with them), to the OnFailure destination."""
+        destination = ((self.esm.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
+        function = self.mapping.function()
+        logger.warning("%s: gave up %d records: %s", self.mapping.name, len(records), condition)
+        if not destination or function is None:
+            return
+        first, last = records[0]["dynamodb"], records[-1]["dynamodb"]
+        message: dict[str, Any] = {
+            "requestContext": {
+                "requestId": new_uuid(),
+                "functionArn": self.esm["FunctionArn"],
+                "condition": condition,
+                "approximateInvokeCount": attempts,
+            },
+            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+            "version": "1.0",
+            "timestamp": _iso(time.time()),
+            "DDBStreamBatchInfo": {
+                "shardId": SHARD,
+                "startSequenceNumber": first["SequenceNumber"],
+                "endSequenceNumber": last["SequenceNumber"],
+                "approximateArrivalOfFirstRecord": _iso(first["ApproximateCreationDateTime"]),
+                "approximateArrivalOfLastRecord": _iso(last["ApproximateCreationDateTime"]),
+                "batchSize": len(records),
+                "streamArn": self.esm["EventSourceArn"],
+            },
+        }
+        if result is None or not result.get("error"):
+            del message["responseContext"]["functionError"]
+        try:
+            self._send(destination, function["config"], message, records)
+        except Exception:
+            logger.exception("%s: the failure record could not be sent to %s", self.mapping.name, destination)
+
+    def _send(self, destination: str, config: dict[str, Any], message: dict[str, Any], records: list[Record]) -> None:
+        spec = parse_arn(destination)
+        client = identity.client_of_function(config, spec.service)
+        if spec.service == "sqs":
+            client.send_message(QueueUrl=sqs._queue_url(spec.resource), MessageBody=json.dumps(message))
+        elif spec.service == "sns":
+            client.publish(TopicArn=destination, Message=json.dumps(message))
+        elif spec.service == "s3":
+            now = time.gmtime()
+            name = f"{time.strftime('%Y/%m/%d/%Y-%m-%dT%H.%M.%S', now)}-{new_uuid()}"
+            key = f"aws/lambda/{self.esm['UUID']}/{SHARD}/{name}"
+            body = json.dumps({**message, "payload": json.dumps({"Records": records})})
+            client.put_object(Bucket=spec.resource, Key=key, Body=body.encode())
+
+
+def _iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"
+
+
+_mappings: dict[tuple[str, str, str], Mapping] = {}
+
+
+def _start_new_mappings() -> bool:
+    """In place of `_poll_dynamodb_streams`: MiniStack's poll loop only notices mappings that appeared."""
+    for account, region, esm in lambda_svc._iter_all_esms():
+        key = (account, region, esm["UUID"])
+        if key not in _mappings and parse_arn(esm["EventSourceArn"]).service == "dynamodb":
+            _mappings[key] = Mapping(account, region, esm)
+            _mappings[key].start()
+    for key, mapping in list(_mappings.items()):
+        if not mapping.alive:
+            del _mappings[key]
+    return False
+
+
+def install(settings: Settings) -> None:
+    patching.replace(
+        lambda_svc, "_poll_dynamodb_streams", lambda _: _start_new_mappings,
+        "_iter_all_esms()", "stream_records_since(table_name, pos, batch_size)", "_dynamodb_stream_positions[esm_id] = pos + raw_len",
+    )
+    patching.replace(lambda_svc, "_poll_loop", lambda original: original, "_poll_dynamodb_streams()")

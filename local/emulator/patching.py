@@ -1,0 +1,54 @@
+"""Replaces parts of the pinned MiniStack, and refuses to when they are not what they were when the bridge was written."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+MINISTACK = "1.5.33"
+
+
+class PatchTargetMoved(RuntimeError):
+    """MiniStack is not the version, or not the code, that a bridge was written for."""
+
+
+def require_pinned_version() -> None:
+    """Raises PatchTargetMoved unless the installed MiniStack is the pinned one."""
+    installed = version("ministack")
+    if installed != MINISTACK:
+        raise PatchTargetMoved(f"the bridges are written for ministack {MINISTACK}, {installed} is installed")
+
+
+def replace(module: ModuleType, name: str, make: Callable[[Any], Any], *fragments: str) -> None:
+    """Set `module.name` to `make(original)`.
+
+    fragments: pieces of the original's source that the bridge relies on. Raises PatchTargetMoved if the target or
+    one of them is missing.
+    """
+    if not hasattr(module, name):
+        raise PatchTargetMoved(f"{module.__name__}.{name} is gone")
+    original = getattr(module, name)
+    if fragments:
+        source = inspect.getsource(original)
+        for fragment in fragments:
+            if fragment not in source:
+                raise PatchTargetMoved(f"{module.__name__}.{name} no longer contains {fragment!r}")
+    setattr(module, name, make(original))
+
+
+def edit(module: ModuleType, name: str, *edits: tuple[str, str]) -> None:
+    """Re-compile the function `module.name` with each (old, new) piece of its source exchanged.
+
+    For a change in the middle of a long function. Raises PatchTargetMoved unless each `old` occurs exactly once.
+    """
+    if not hasattr(module, name):
+        raise PatchTargetMoved(f"{module.__name__}.{name} is gone")
+    source = inspect.getsource(getattr(module, name))
+    for old, new in edits:
+        if source.count(old) != 1:
+            raise PatchTargetMoved(f"{module.__name__}.{name} has {source.count(old)} times {old!r}, expected once")
+        source = source.replace(old, new)
+    exec(compile(source, f"<bridged {module.__name__}.{name}>", "exec"), module.__dict__)  # noqa: S102

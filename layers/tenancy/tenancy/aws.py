@@ -7,7 +7,8 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from tenancy.errors import AccessDenied, RequestRefused, ServiceThrottled, ServiceUnavailable, TenancyError
 
@@ -46,7 +47,7 @@ def calls(what: str, known: Mapping[str, type[TenancyError]] | None = None) -> I
         yield
     except ClientError as error:
         raise translated(error, what, known) from error
-    except (ConnectionError, HTTPClientError) as error:
+    except (NoConnection, HTTPClientError) as error:
         raise ServiceUnavailable(f"{what} did not answer: {error}") from error
 
 

@@ -61,10 +61,11 @@ class Distribution:
         for tries_left in reversed(range(_READ_AGAIN)):
             try:
                 self._read_plan_write(batch, start)
-                return
             except ConcurrentUpdate:
                 if not tries_left:
                     raise
+            else:
+                return
 
     def _read_plan_write(self, batch: Sequence[Work], start: Start) -> None:
         with aws.calls(WHO, _KNOWN):

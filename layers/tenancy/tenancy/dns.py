@@ -54,7 +54,7 @@ class HostedZone:
         self._apply(batch, {host: self._look(host) for host in sorted(owned)})
 
     def _second_look(self, item: Work, error: TenancyError | None) -> TenancyError | None:
-        """A record that the zone refused alone: is there already something, and whose is it?"""
+        """Look again at a record that the zone refused alone: what is already there, and is it ours."""
         if not isinstance(error, ZoneRefusedRecord):
             return error
         try:

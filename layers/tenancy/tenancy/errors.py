@@ -150,7 +150,7 @@ class TenantDatabaseBusy(TransientError):
 class TenantDatabaseMissing(TransientError):
     """The tenant's pointer names no file, or the file is not there."""
 
-    remedy = "Set requested_at on the tenant to publish the database again; restore it from a backup if it had data."
+    remedy = "Restore the tenant's database file from a backup, then set requested_at on the tenant."
 
 
 class StorageFull(TransientError):

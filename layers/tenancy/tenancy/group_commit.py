@@ -124,12 +124,12 @@ class GroupCommit:
             if isinstance(outcome, PermanentError) and not item.is_owned:
                 self._provisioning.withdraw_effect(self._effect(item, EffectState.STARTED))
             return item, outcome
-        assert record.lease is not None
+        execution = record.operation.execution_arn
         event = Event.of(
             outcome,
             tenant_id=record.tenant_id,
             generation=record.generation,
-            execution_arn=record.lease.holder,
+            execution_arn=execution,
             occurred_at=clock.now(),
         )
         try:
@@ -137,7 +137,7 @@ class GroupCommit:
                 record.tenant_id,
                 fields={"operation.stage": item.stage},
                 condition="generation = :generation AND lease.holder = :holder",
-                values={":generation": record.generation, ":holder": record.lease.holder},
+                values={":generation": record.generation, ":holder": execution},
                 event=event,
                 effect=self._effect(item, EffectState.DONE),
             )

@@ -13,8 +13,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,30}[a-z0-9])", re.ASCII)
 
 # Hosts of the platform itself, names that mail clients, browsers and proxies look up by convention below any domain,
 # and names that a visitor would take for the platform's own word.
-RESERVED = frozenset(
-    """
+_RESERVED_WORDS = """
     about abuse access account accounts admin administrator alerts analytics api apis app apps assets auth
     autoconfig autodiscover backend backup beta billing blog broadcasthost cache cdn cert certificate chat cloud cname
     config console contact control dashboard data database dev developer developers dkim dmarc dns docs domain domains
@@ -29,8 +28,8 @@ RESERVED = frozenset(
     update updates upload uploads usenet user users uucp vpn web webhook webhooks webmail webmaster websocket whois
     wiki wpad www www1 www2 xmpp
     fluxion fluxionai fluxionia
-    """.split()
-)
+"""
+RESERVED = frozenset(_RESERVED_WORDS.split())
 
 # What looks alike among a-z, 0-9 and the hyphen, after Unicode Technical Standard 39 (confusables.txt). The test of
 # this module compares the table with the confusable-homoglyphs package, so that the functions need not load it.

@@ -33,7 +33,8 @@ _WHAT_ES = {
     "TenantStalled": "El trabajo sobre {who} se ha detenido en el estado {stage}: se agotaron los reintentos.",
 }
 _REMEDY_ES = {
-    "InvalidTenantItem": "Corrija el elemento en la tabla tenants; el elemento corregido inicia otra ejecución por sí solo.",
+    "InvalidTenantItem": "Corrija el elemento en la tabla tenants; una vez corregido, inicia otra ejecución por sí "
+    "solo.",
     "NameClaimedByOther": "Elija otro tenant_id, o dé de baja al inquilino que tiene el nombre.",
     "RecordBelongsToOthers": "Borre o renombre el registro en la zona, y después ejecute de nuevo.",
     "AliasBelongsToOthers": "Quite el alias de la distribución que lo tiene, y después ejecute de nuevo.",

@@ -60,7 +60,7 @@ class OperationState(StrEnum):
 
 def _only_text(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("must be a string (DynamoDB type S)")
+        raise ValueError("must be a string (DynamoDB type S)")  # noqa: TRY004 - pydantic expects ValueError
     return value
 
 
@@ -110,7 +110,7 @@ def _short_text(value: str) -> str:
 
 def _settings(value: object) -> object:
     if not isinstance(value, Mapping):
-        raise ValueError("must be a map (DynamoDB type M)")
+        raise ValueError("must be a map (DynamoDB type M)")  # noqa: TRY004
     if len(value) > 50:
         raise ValueError(f"must have at most 50 entries, and has {len(value)}")
     for key, entry in value.items():
@@ -121,7 +121,7 @@ def _settings(value: object) -> object:
             if len(entry) > 500:
                 raise ValueError(f"entry '{key}': must have at most 500 characters, and has {len(entry)}")
         elif not isinstance(entry, bool | int | float | Decimal):
-            raise ValueError(f"entry '{key}': must be a string, a number or a boolean")
+            raise ValueError(f"entry '{key}': must be a string, a number or a boolean")  # noqa: TRY004
     return {key: _plain_number(entry) for key, entry in value.items()}
 
 

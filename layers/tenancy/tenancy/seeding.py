@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tenancy.database import TenantSeeder
+from tenancy.database import TenantSeeder, migrations
+from tenancy.errors import TenantDatabaseMissing
 from tenancy.events import DatabaseSeeded
 from tenancy.model import StageCall, digest_of
 from tenancy.provisioning import Effect, EffectState, Provisioning
@@ -18,20 +19,24 @@ class Seeding:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
-        self._seeder = TenantSeeder(Path(settings.tenants_directory), Path(settings.scratch_directory))
+        self._directory = Path(settings.tenants_directory)
+        self._seeder = TenantSeeder(self._directory, Path(settings.scratch_directory))
 
     def seed(self, call: StageCall) -> dict[str, Any]:
         """Publish the database, or bring its configuration rows up to date. Nothing is opened if nothing changed."""
         run = Run.of(call, self._provisioning)
         record = run.record
         spec = {"tenant_id": record.tenant_id, **record.spec}
-        target = digest_of([spec, self._seeder.schema_version])
+        target = digest_of([spec, migrations.latest_version()])
         effect = self._provisioning.effect(record.tenant_id, SYSTEM)
         if effect and effect.state == EffectState.DONE and effect.target == target:
             return {"changed": False}
+        if record.database_path and not (self._directory / record.database_path).exists():
+            # An empty database in its place would look like success, and hide that a customer's rows are gone.
+            raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
         started = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
         self._provisioning.start_effects([started])
-        result = self._seeder.seed(spec, record.generation, expected_path=record.database_path)
+        result = self._seeder.seed(spec, record.generation)
         run.finish(
             DatabaseSeeded(
                 stage=call.stage,

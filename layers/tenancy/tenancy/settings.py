@@ -26,7 +26,7 @@ class Settings(BaseModel):
 
 
 class WorkflowSettings(Settings):
-    """functions/start_workflow"""
+    """For functions/start_workflow."""
 
     tenants_table: str
     onboard_state_machine_arn: str
@@ -35,7 +35,7 @@ class WorkflowSettings(Settings):
 
 
 class RecordSettings(Settings):
-    """functions/tenant_record"""
+    """For functions/tenant_record."""
 
     tenants_table: str
     provisioning_table: str
@@ -43,7 +43,7 @@ class RecordSettings(Settings):
 
 
 class AliasSettings(Settings):
-    """functions/cdn_aliases"""
+    """For functions/cdn_aliases."""
 
     provisioning_table: str
     base_domain: str
@@ -52,7 +52,7 @@ class AliasSettings(Settings):
 
 
 class DnsSettings(Settings):
-    """functions/dns_records"""
+    """For functions/dns_records."""
 
     provisioning_table: str
     base_domain: str
@@ -61,14 +61,14 @@ class DnsSettings(Settings):
 
 
 class CacheSettings(Settings):
-    """functions/edge_cache"""
+    """For functions/edge_cache."""
 
     provisioning_table: str
     distribution_id: str
 
 
 class DatabaseSettings(Settings):
-    """functions/tenant_database"""
+    """For functions/tenant_database."""
 
     provisioning_table: str
     tenants_directory: str
@@ -80,7 +80,7 @@ def _split(value: object) -> object:
 
 
 class ProbeSettings(Settings):
-    """functions/tenant_probe. ``name_servers``: ``host`` or ``host:port`` each."""
+    """For functions/tenant_probe. ``name_servers``: ``host`` or ``host:port`` each."""
 
     provisioning_table: str
     base_domain: str
@@ -91,13 +91,13 @@ class ProbeSettings(Settings):
 
 
 class OutboxSettings(Settings):
-    """functions/publish_events"""
+    """For functions/publish_events."""
 
     event_bus_name: str
 
 
 class NotifierSettings(Settings):
-    """functions/failure_notifier"""
+    """For functions/failure_notifier."""
 
     failure_topic_arn: str
     runbooks_url: str = ""

@@ -109,9 +109,7 @@ def _batch(processor: BatchProcessor, each: Callable[[Any], None]) -> Handler:
 
 
 def _observed(run: Handler) -> Handler:
-    return logger.inject_lambda_context(clear_state=True)(  # type: ignore[no-any-return]
-        metrics.log_metrics(tracer.capture_lambda_handler(run))
-    )
+    return logger.inject_lambda_context(clear_state=True)(metrics.log_metrics(tracer.capture_lambda_handler(run)))
 
 
 def _requests(records: Sequence[Mapping[str, Any]]) -> tuple[list[Request], list[str]]:
@@ -122,8 +120,8 @@ def _requests(records: Sequence[Mapping[str, Any]]) -> tuple[list[Request], list
             continue
         try:
             requests.append(Request.parse(record))
-        except (KeyError, ValueError) as error:
-            logger.error("not a request: %r", error)
+        except (KeyError, ValueError):
+            logger.exception("not a request")
             unreadable.append(record["dynamodb"]["SequenceNumber"])
     return requests, unreadable
 

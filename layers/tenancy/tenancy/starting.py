@@ -31,7 +31,7 @@ class WorkflowStarter:
             workflow.start(machine, workflow.execution_name(tenant_id, record["eventID"]), tenant_id)
         except TransientError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the neighbours
             self._set_aside(record, error)
 
     def _is_wanted(self, tenant_id: str) -> bool:

@@ -66,7 +66,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in rows:
         shown.add_row(*(text(value) for value in row))
     if not console.is_terminal:  # a pipe has no width: a wrapped line would break what reads it
-        console = Console(width=max(80, console.measure(shown).maximum))
+        console = Console(width=Console(width=10_000).measure(shown).maximum)
     console.print(shown)
 
 

@@ -140,8 +140,7 @@ def candidates(workshop):
         "/Library/Frameworks/Python.framework/Versions/" + WANTED + "/bin/python" + WANTED,
         str(workshop.folder / "python" / "*" / "bin" / ("python" + WANTED)),
     ):
-        for path in sorted(glob.glob(pattern), reverse=True):
-            yield path
+        yield from sorted(glob.glob(pattern), reverse=True)
 
 
 def find_python(workshop):
@@ -201,8 +200,8 @@ def bring_python(workshop, uv):
         return found
     raise SetupFailed(
         f"Python {WANTED} is not on this machine and could not be downloaded: install it "
-        f"(`brew install python@{WANTED}`, `apt install python{WANTED}-venv`, `pyenv install {WANTED}`, or from python.org) and run make again, "
-        f"or name one that stands elsewhere with `make PYTHON=/path/to/python{WANTED} ...`."
+        f"(`brew install python@{WANTED}`, `apt install python{WANTED}-venv`, `pyenv install {WANTED}`, or from "
+        f"python.org) and run make again, or name one with `make PYTHON=/path/to/python{WANTED} ...`."
     )
 
 

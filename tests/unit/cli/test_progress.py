@@ -1,0 +1,86 @@
+"""Stages with durations, and whose end a watcher sees."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cli import progress
+
+START = "2026-11-24T08:00:00Z"
+
+
+def record(state: str = "RUNNING", stage: str = "AttachCname", attempt: int = 1) -> dict[str, Any]:
+    operation = {
+        "kind": "onboard",
+        "state": state,
+        "stage": stage,
+        "execution_arn": f"run-{attempt}",
+        "started_at": START,
+    }
+    return {"status": "PENDING", "generation": 1, "attempt": attempt, "operation": operation}
+
+
+def event(stage: str, kind: str, second: int, attempt: int = 1) -> dict[str, Any]:
+    detail = json.dumps({"data": {"stage": stage, "attempt": attempt}})
+    return {"type": kind, "detail": detail, "occurred_at": f"2026-11-24T08:00:{second:02d}Z"}
+
+
+class Script:
+    """A tenant whose record changes each time it is looked at; the last one stays."""
+
+    def __init__(self, *records: dict[str, Any] | None) -> None:
+        self.records = list(records)
+
+    def record(self, tenant_id: str) -> dict[str, Any] | None:
+        return self.records.pop(0) if len(self.records) > 1 else self.records[0]
+
+    def below(self, tenant_id: str, prefix: str, newest: int) -> list[dict[str, Any]]:
+        return []
+
+
+def test_a_stage_lasts_from_the_end_of_the_one_before():
+    events = [event("ClaimTenant", "TenantClaimed", 1), event("AttachCname", "CnameAttached", 4)]
+
+    shown = progress.stages(record(stage="CreateDnsRecords"), events)
+
+    assert [(stage.name, stage.seconds) for stage in shown] == [
+        ("ClaimTenant", 1.0),
+        ("AttachCname", 3.0),
+        ("CreateDnsRecords", None),
+    ]
+
+
+def test_events_of_earlier_runs_are_not_this_runs():
+    assert progress.stages(record(attempt=2), [event("ClaimTenant", "TenantClaimed", 1, attempt=1)]) == (
+        progress.Stage("AttachCname", None, None),
+    )
+
+
+def test_two_clocks_never_make_a_negative_duration():
+    assert progress.seconds_between("2026-11-24T08:00:01Z", START) == 0.0
+
+
+def test_the_end_of_an_older_run_is_not_taken_for_this_ones():
+    old, running, new = record("FAILED", attempt=1), record("RUNNING", attempt=2), record("SUCCEEDED", attempt=2)
+    source = Script(old, old, running, new)
+
+    seen = progress.follow(source, "granja", after=progress.run_of(old), sleep=lambda _: None)
+
+    assert [moment.state for moment in seen] == ["RUNNING", "SUCCEEDED"]
+
+
+def test_nothing_new_is_not_shown_twice():
+    source = Script(None, None, record(), record(), record("SUCCEEDED"))
+
+    assert [m.state for m in progress.follow(source, "granja", sleep=lambda _: None)] == [
+        "WAITING",
+        "RUNNING",
+        "SUCCEEDED",
+    ]
+
+
+def test_giving_up_says_how_far_it_was():
+    ticks = iter(range(100))
+    with pytest.raises(TimeoutError, match="granja is still RUNNING after 5 s"):
+        list(progress.follow(Script(record()), "granja", timeout=5, sleep=lambda _: None, clock=lambda: next(ticks)))

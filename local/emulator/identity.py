@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+import re
 from typing import Any
 
 from ministack.core import iam_evaluator, lambda_runtime
@@ -55,21 +55,22 @@ def client_of_function(config: dict[str, Any], service: str) -> Any:
     )
 
 
-@lru_cache(maxsize=4096)
+_names: dict[str, str] = {}
+
+
 def principal_of_key(access_key: str) -> str:
-    """The role's or user's name behind an access key; the key itself when it is unknown."""
-    found = iam_evaluator.resolve_credential(access_key, ACCOUNT, session_token=None)
-    name = getattr(found, "principal_name", "")
-    arn = getattr(found, "principal_arn", "")
-    if ":assumed-role/" in arn:
-        return arn.split("/")[1]
-    return name or access_key
+    """The role's or user's name behind an access key; the key itself while it is unknown."""
+    if access_key not in _names:
+        arn = getattr(iam_evaluator.resolve_credential(access_key, ACCOUNT), "principal_arn", "")
+        if not arn:
+            return access_key or "anonymous"
+        parts = arn.split(":", 5)[-1].split("/")  # role/name, user/path/name, assumed-role/name/session, root
+        _names[access_key] = parts[1] if parts[0] == "assumed-role" else parts[-1]
+    return _names[access_key]
 
 
 def create_administrator() -> tuple[str, str]:
     """Makes the IAM user `administrator`, who may do everything. Returns (access key id, secret access key)."""
-    import re
-
     from ministack.services import iam
 
     iam._create_user({"UserName": "administrator"})

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 MINISTACK = "1.5.33"
+_edited: dict[tuple[str, str], str] = {}
 
 
 class PatchTargetMoved(RuntimeError):
@@ -32,7 +33,7 @@ def replace(module: ModuleType, name: str, make: Callable[[Any], Any], *fragment
         raise PatchTargetMoved(f"{module.__name__}.{name} is gone")
     original = getattr(module, name)
     if fragments:
-        source = inspect.getsource(original)
+        source = _edited.get((module.__name__, name)) or inspect.getsource(original)
         for fragment in fragments:
             if fragment not in source:
                 raise PatchTargetMoved(f"{module.__name__}.{name} no longer contains {fragment!r}")
@@ -46,9 +47,10 @@ def edit(module: ModuleType, name: str, *edits: tuple[str, str]) -> None:
     """
     if not hasattr(module, name):
         raise PatchTargetMoved(f"{module.__name__}.{name} is gone")
-    source = inspect.getsource(getattr(module, name))
+    source = _edited.get((module.__name__, name)) or inspect.getsource(getattr(module, name))
     for old, new in edits:
         if source.count(old) != 1:
             raise PatchTargetMoved(f"{module.__name__}.{name} has {source.count(old)} times {old!r}, expected once")
         source = source.replace(old, new)
+    _edited[module.__name__, name] = source  # a second edit builds on the first
     exec(compile(source, f"<bridged {module.__name__}.{name}>", "exec"), module.__dict__)  # noqa: S102

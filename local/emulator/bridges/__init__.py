@@ -17,8 +17,8 @@ BRIDGES = (
     "step_functions_retry",
     "iam_conditions",
     "machine_role",
-    "cloudfront",
     "cloudfront_config",
+    "cloudfront",
     "route53",
     "sns_email",
 )

@@ -1,0 +1,129 @@
+"""The state machine's role: checked for the calls that Step Functions makes itself, which are traced too.
+
+AWS calls Lambda, DynamoDB, … with the machine's role; without the permission the task fails with the service's generic
+exception (Lambda.AWSLambdaException, DynamoDb.DynamoDbException, …). Stock MiniStack makes these calls in its own
+process and checks nothing.
+
+Source: docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import lambda_svc, stepfunctions
+
+from local.emulator import identity, patching, trace
+from local.emulator.bridges.step_functions import running
+from local.emulator.state import Settings
+
+_IAM_SERVICE = {"sfn": "states", "eventbridge": "events", "cloudwatchlogs": "logs", "cloudwatch": "cloudwatch"}
+_GENERIC = {"dynamodb": "DynamoDb.DynamoDbException", "sqs": "Sqs.SqsException", "sns": "Sns.SnsException"}
+
+
+def _check(service: str, operation: str, action: str, resource: str, denied_as: str) -> None:
+    """Raises the task's error if the running machine's role may not do it; outside an execution nothing is checked."""
+    run = running.get()
+    if run is None or identity.role_may(run.role_arn, action, resource):
+        return
+    trace.record(identity.name_of_role(run.role_arn), service, operation, 400, via="states", error="AccessDeniedException")
+    caller = identity.assumed_role_arn(run.role_arn, run.execution["name"][:64])
+    message = f"User: {caller} is not authorized to perform: {action} on resource: {resource}"
+    raise stepfunctions._ExecutionError(denied_as, f"{message} because no identity-based policy allows the action")
+
+
+def _traced(service: str, operation: str, call: Any, *arguments: Any) -> Any:
+    run = running.get()
+    role = identity.name_of_role(run.role_arn) if run else "states"
+    started = time.perf_counter()
+
+    def note(status: int, error: str | None = None) -> None:
+        took = round((time.perf_counter() - started) * 1000, 1)
+        trace.record(role, service, operation, status, ms=took, via="states", error=error)
+
+    try:
+        result = call(*arguments)
+    except stepfunctions._ExecutionError as error:
+        note(200 if service == "lambda" and not error.error.startswith("Lambda.") else 400, error.error)
+        raise
+    note(200)
+    return result
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
+
+
+def _resource_of(service: str, request: Any) -> str:
+    """The ARN that the action is checked on; `*` where a service's request names none."""
+    request = request if isinstance(request, dict) else {}
+    if service == "dynamodb":
+        table = request.get("TableName", "")
+        return table if table.startswith("arn:") else _arn(service, f"table/{table}")
+    if service == "sqs":
+        return _arn(service, request.get("QueueUrl", "").rsplit("/", 1)[-1])
+    if service == "sns":
+        return str(request.get("TopicArn") or request.get("TargetArn") or "*")
+    if service == "events":
+        buses = [entry.get("EventBusName", "default") for entry in request.get("Entries", [])]
+        bus = buses[0] if buses else "default"
+        return bus if bus.startswith("arn:") else _arn(service, f"event-bus/{bus}")
+    if service == "states":
+        return str(request.get("StateMachineArn") or request.get("stateMachineArn") or "*")
+    return "*"
+
+
+def _call_lambda(original: Any) -> Any:
+    def call_lambda(func_ref: str, event: Any) -> Any:
+        _, config, name = lambda_svc._get_func_record_for_ref(func_ref)
+        arn = config["FunctionArn"] if config else _arn("lambda", f"function:{name}")
+        _check("lambda", "Invoke", "lambda:InvokeFunction", arn, "Lambda.AWSLambdaException")
+        return _traced("lambda", "Invoke", original, func_ref, event)
+
+    return call_lambda
+
+
+def _sdk(original: Any) -> Any:
+    def invoke_aws_sdk_integration(resource: str, request: Any) -> Any:
+        name, action = resource.replace(".waitForTaskToken", "").split(":")[6:8]
+        service, operation = _IAM_SERVICE.get(name, name), action[0].upper() + action[1:]
+        denied_as = _GENERIC.get(name, f"{stepfunctions._prefix_sdk_error(name, 'AccessDeniedException')}")
+        _check(service, operation, f"{service}:{operation}", _resource_of(service, request), denied_as)
+        return _traced(service, operation, original, resource, request)
+
+    return invoke_aws_sdk_integration
+
+
+def _optimised(service: str, operation: str, denied_as: str, original: Any) -> Any:
+    action = {"sns": "sns:Publish", "sqs": "sqs:SendMessage"}.get(service, f"{service}:{operation}")
+
+    def invoke(resource: str, request: Any) -> Any:
+        _check(service, operation, action, _resource_of(service, request), denied_as)
+        return _traced(service, operation, original, resource, request)
+
+    return invoke
+
+
+def install(settings: Settings) -> None:
+    patching.replace(stepfunctions, "_call_lambda", _call_lambda, "_get_func_record_for_ref(func_ref)")
+    patching.replace(
+        stepfunctions, "_invoke_aws_sdk_integration", _sdk, "# parts after split: ['arn', 'aws', 'states', '', '', 'aws-sdk'",
+    )
+    table = dict(stepfunctions._SERVICE_DISPATCH)
+    for key, denied_as in (
+        ("sqs:sendMessage", "SQS.AmazonSQSException"),
+        ("sns:publish", "SNS.AmazonSNSException"),
+        ("events:putEvents", "EventBridge.AmazonEventBridgeException"),
+        ("dynamodb:putItem", "DynamoDB.AmazonDynamoDBException"),
+        ("dynamodb:getItem", "DynamoDB.AmazonDynamoDBException"),
+        ("dynamodb:deleteItem", "DynamoDB.AmazonDynamoDBException"),
+        ("dynamodb:updateItem", "DynamoDB.AmazonDynamoDBException"),
+    ):
+        service, operation = key.split(":")
+        arn = f"arn:aws:states:::{key}"
+        if arn not in table:
+            raise patching.PatchTargetMoved(f"stepfunctions._SERVICE_DISPATCH lacks {arn}")
+        table[arn] = _optimised(service, operation[0].upper() + operation[1:], denied_as, table[arn])
+    stepfunctions._SERVICE_DISPATCH.update(table)

@@ -1,0 +1,191 @@
+"""Route 53 changes: what AWS refuses, and when a change is in sync.
+
+AWS checks a batch as a whole and lists every fault in one InvalidChangeBatch; stores names in lower case and lists `*`
+as `\\052`; GetChange stays PENDING until the change has propagated.
+Stock MiniStack: takes an apex CNAME, a CNAME beside other records, names outside the zone, bad addresses and any
+number of changes; reports the first fault in words of its own; a change is in sync at the second look.
+
+Source: docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html, …/DNSLimitations.html.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ministack.services import route53
+
+from local.emulator import patching, state
+from local.emulator.state import Settings
+
+MAX_RECORDS, MAX_CHARACTERS = 1000, 32_000  # an UPSERT counts twice
+CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
+_ADDRESS = {"A": (ipaddress.IPv4Address, "4"), "AAAA": (ipaddress.IPv6Address, "6")}
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+Record = dict[str, Any]
+Change = tuple[str, Record]
+
+
+def normalise_name(name: str) -> str:
+    """As Route 53 stores and lists it: lower case, final dot, `*` and other special characters as octal codes."""
+    if not name:
+        return name
+    plain = _OCTAL.sub(lambda code: chr(int(code[1], 8)), name).lower()
+    plain = plain if plain.endswith(".") else plain + "."
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else f"\\{ord(c) & 0xFF:03o}" for c in plain)
+
+
+def faults(zone: str, current: Iterable[Record], changes: Iterable[Change]) -> list[str]:
+    """Everything that AWS refuses in a batch, in its words; empty if the batch can be applied.
+
+    zone: the zone's name. current: its record sets. changes: (action, record set), applied in order.
+    """
+    changes = list(changes)
+    weight = sum((2 if action == "UPSERT" else 1) * max(len(rs.get("ResourceRecords", ())), 1) for action, rs in changes)
+    characters = sum(len(value) for _, rs in changes for value in rs.get("ResourceRecords", ()))
+    if weight > MAX_RECORDS:
+        return [f"Number of records limit of {MAX_RECORDS} exceeded."]
+    if characters > MAX_CHARACTERS:
+        return [f"Number of characters limit of {MAX_CHARACTERS} exceeded."]
+    found: list[str] = []
+    records = {route53._rs_key(rs): rs for rs in current}
+    for action, rs in changes:
+        key = route53._rs_key(rs)
+        label = f"[name='{rs['Name']}', type='{rs['Type']}']"
+        there = records.get(key)
+        if action == "DELETE":
+            if there is None:
+                found.append(f"Tried to delete resource record set {label} but it was not found")
+            elif route53._rs_values(there) != route53._rs_values(rs):
+                problem = "but the values provided do not match the current values"
+                found.append(f"Tried to delete resource record set {label} {problem}")
+            elif rs["Name"] == zone and rs["Type"] in ("SOA", "NS"):
+                found.append(f"A HostedZone must contain exactly one {rs['Type']} record for the zone itself.")
+            else:
+                del records[key]
+        elif action == "CREATE" and there is not None:
+            found.append(f"Tried to create resource record set {label} but it already exists")
+        else:
+            found += _value_faults(zone, rs)
+            records[key] = rs
+    found += _conflicts(zone, records, [rs for action, rs in changes if action != "DELETE"])
+    return list(dict.fromkeys(found))
+
+
+def _value_faults(zone: str, rs: Record) -> Iterable[str]:
+    name, kind = rs["Name"], rs["Type"]
+    if name != zone and not name.endswith(f".{zone}"):
+        yield f"RRSet with DNS name {name} is not permitted in zone {zone}"
+    elif kind == "CNAME" and name == zone:
+        yield f"RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {zone}"
+    if any(len(label) > 63 for label in name.split(".")):
+        yield f"FATAL problem: DomainLabelTooLong (Domain label is too long) encountered with '{name}'"
+    if kind in _ADDRESS:
+        parse, version = _ADDRESS[kind]
+        for value in rs.get("ResourceRecords", ()):
+            try:
+                parse(value)
+            except ValueError:
+                code = f"{kind}RRDATAIllegalIPv{version}Address"
+                problem = f"FATAL problem: {code} (Value is not a valid IPv{version} address) encountered with '{value}'"
+                yield f"Invalid Resource Record: '{problem}'"
+    alias = rs.get("AliasTarget")
+    if alias and alias["HostedZoneId"] == CLOUDFRONT_ZONE and not alias["DNSName"].lower().endswith(".cloudfront.net."):
+        target = f"{alias['DNSName']}, type {kind} in zone {CLOUDFRONT_ZONE}"
+        yield f"Tried to create an alias that targets {target}, but the alias target name does not lie within the target zone"
+
+
+def _conflicts(zone: str, records: dict[Any, Record], written: list[Record]) -> Iterable[str]:
+    """CNAME beside other records of its name, whichever came first."""
+    types: dict[str, set[str]] = {}
+    for rs in records.values():
+        types.setdefault(rs["Name"], set()).add(rs["Type"])
+    for rs in written:
+        if "CNAME" in types.get(rs["Name"], ()) and len(types[rs["Name"]]) > 1:
+            what = f"RRSet of type {rs['Type']} with DNS name {rs['Name']} is not permitted"
+            if rs["Type"] == "CNAME":
+                yield f"{what} as it conflicts with other records with the same DNS name in zone {zone}"
+            else:
+                yield f"{what} because a conflicting RRSet of type CNAME with the same DNS name already exists in zone {zone}"
+
+
+def _parse(body: bytes) -> list[Change] | None:
+    """The request's changes; None leaves the refusal of a malformed request to MiniStack."""
+    root = route53._parse_body(body)
+    batch = route53._find(root, "ChangeBatch") if root is not None else None
+    container = route53._find(batch, "Changes") if batch is not None else None
+    if container is None:
+        return None
+    changes = []
+    for element in route53._findall(container, "Change"):
+        record = route53._find(element, "ResourceRecordSet")
+        if record is None or not route53._text(record, "Name") or not route53._text(record, "Type"):
+            return None
+        changes.append((route53._text(element, "Action"), route53._parse_record_set(record)))
+    return changes
+
+
+def _change_resource_record_sets(original: Any) -> Any:
+    def change_resource_record_sets(zone_id: str, body: bytes) -> Any:
+        zone, changes = route53._zones.get(zone_id), _parse(body)
+        if zone and changes:
+            for _, rs in changes:
+                if ("AliasTarget" in rs) == bool(rs.get("ResourceRecords")):
+                    message = "Invalid XML ; exactly one of AliasTarget and ResourceRecords (with TTL) must be given"
+                    return route53._error_response("InvalidInput", message)
+            if found := faults(zone["name"], route53._records[zone_id], changes):
+                return route53._error_response("InvalidChangeBatch", f"[{', '.join(found)}]")
+        return original(zone_id, body)
+
+    return change_resource_record_sets
+
+
+def _get_change(insync_seconds: float) -> Any:
+    def get_change(change_id: str) -> Any:
+        change = route53._changes.get(change_id)
+        if not change:
+            return route53._error_response("NoSuchChange", f"A change with the ID {change_id} does not exist.", 404)
+        in_sync = time.monotonic() >= change.setdefault("accepted", 0.0) + insync_seconds
+        seen = {**change, "status": "INSYNC" if in_sync else "PENDING"}
+        return route53._xml_response("GetChangeResponse", lambda root: route53._build_change_info_el(root, seen))
+
+    return get_change
+
+
+def _new_change(original: Any) -> Any:
+    def new_change(comment: str = "") -> Any:
+        change = original(comment)
+        change["accepted"] = time.monotonic()
+        return change
+
+    return new_change
+
+
+class _Records(type(route53._records)):  # type: ignore[misc]
+    """The store of record sets, which tells the data plane; CloudFormation writes it too."""
+
+    def __setitem__(self, zone_id: str, records: list[Record]) -> None:
+        super().__setitem__(zone_id, records)
+        state.zone_changed(zone_id, records)
+
+    def __delitem__(self, zone_id: str) -> None:
+        super().__delitem__(zone_id)
+        state.zone_changed(zone_id, None)
+
+    def pop(self, zone_id: str, *default: Any) -> Any:
+        found = super().pop(zone_id, *default)
+        state.zone_changed(zone_id, None)
+        return found
+
+
+def install(settings: Settings) -> None:
+    store = _Records()
+    patching.replace(route53, "_records", lambda _: store)
+    patching.replace(route53, "_normalise_name", lambda _: normalise_name, 'name if name.endswith(".") else name + "."')
+    patching.replace(route53, "_change_resource_record_sets", _change_resource_record_sets, "_records[zone_id] = current")
+    patching.replace(route53, "_new_change", _new_change, '"status": "PENDING"')
+    patching.replace(route53, "_get_change", lambda _: _get_change(settings.insync_seconds), 'change["status"] = "INSYNC"')

@@ -1,0 +1,134 @@
+"""The ASGI layer in front of MiniStack: a chain of middlewares that every AWS call crosses.
+
+A middleware is `async def middleware(call, proceed) -> Answer`: it looks at the `Call`, and either answers itself
+(a fault, a quota, a refusal) or returns `await proceed()`. They see the whole request before MiniStack does and the
+whole answer before the caller does. Step Functions' own integrations run inside MiniStack and do not come through here;
+`bridges.machine_role` traces those.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from local.emulator import identity, operations, trace
+
+_ERROR_CODE = re.compile(rb'<Code>([^<]+)</Code>|"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
+_ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
+
+
+@dataclass
+class Call:
+    """One AWS request. headers: lower-case names; query: raw; body: complete."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+    @cached_property
+    def service(self) -> str:
+        return operations.service_of(self.headers, self.query)
+
+    @cached_property
+    def operation(self) -> str:
+        return operations.operation_of(self.service, self.method, self.path, self.query, self.headers, self.body)
+
+    @cached_property
+    def principal(self) -> str:
+        found = _ACCESS_KEY.search(self.headers.get("authorization", ""))
+        return identity.principal_of_key(found[1] if found else "")
+
+
+@dataclass
+class Answer:
+    """One AWS response. headers: as ASGI's pairs of bytes."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+
+    @property
+    def error(self) -> str | None:
+        """AWS's error code, None if there is none."""
+        if self.status < 400:
+            return None
+        found = _ERROR_CODE.search(self.body)
+        return (found[1] or found[2]).decode() if found else None
+
+
+Proceed = Callable[[], Awaitable[Answer]]
+Middleware = Callable[[Call, Proceed], Awaitable[Answer]]
+
+
+async def traced(call: Call, proceed: Proceed) -> Answer:
+    """Writes the call to the trace."""
+    started = time.perf_counter()
+    answer = await proceed()
+    took = round((time.perf_counter() - started) * 1000, 1)
+    path = call.path if call.path != "/" else None
+    trace.record(call.principal, call.service, call.operation, answer.status, ms=took, path=path, error=answer.error)
+    return answer
+
+
+class Gateway:
+    """ASGI application: `middlewares`, outermost first, around `app`."""
+
+    def __init__(self, app: Any, middlewares: Sequence[Middleware]) -> None:
+        self.app, self.middlewares = app, list(middlewares)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(("/_ministack", "/_localstack", "/health")):
+            await self.app(scope, receive, send)
+            return
+        body = await _whole_body(receive)
+        if body is None:
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        call = Call(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body)
+        answer = await self._run(call, 0, scope, receive)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _run(self, call: Call, place: int, scope: dict[str, Any], receive: Any) -> Answer:
+        if place < len(self.middlewares):
+            return await self.middlewares[place](call, lambda: self._run(call, place + 1, scope, receive))
+        return await _ask(self.app, scope, call.body, receive)
+
+
+async def _whole_body(receive: Any) -> bytes | None:
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _ask(app: Any, scope: dict[str, Any], body: bytes, receive: Any) -> Answer:
+    """The application's answer, collected."""
+    answer, parts, given = Answer(500), [], False
+
+    async def replay() -> dict[str, Any]:
+        nonlocal given
+        if given:
+            return await receive()  # type: ignore[no-any-return]
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def collect(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            answer.status, answer.headers = message["status"], list(message.get("headers", ()))
+        elif message["type"] == "http.response.body":
+            parts.append(message.get("body", b""))
+
+    await app(scope, replay, collect)
+    answer.body = b"".join(parts)
+    return answer

@@ -1,0 +1,75 @@
+"""Which API operation a raw AWS request is, in botocore's names."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from urllib.parse import parse_qs, parse_qsl
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+_MODELS = {  # signing name -> botocore's name of the service, where they differ and REST paths must be matched
+    "elasticfilesystem": "efs", "execute-api": None, "apigateway": "apigateway", "cloudfront-keyvaluestore": None,
+}
+
+
+def service_of(headers: dict[str, str], query: str) -> str:
+    """Signing name of the service: `dynamodb`, `route53`, `states`, `events`, …; empty if the request is unsigned."""
+    found = _SCOPE.search(headers.get("authorization", ""))
+    if found:
+        return found[1]
+    credential = parse_qs(query).get("X-Amz-Credential", [""])[0].split("/")
+    return credential[3] if len(credential) > 3 else ""
+
+
+def operation_of(service: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> str:
+    """`UpdateDistribution`, `PutItem`, …; `GET /path` if it cannot be told."""
+    target = headers.get("x-amz-target", "")
+    if target:
+        return target.rsplit(".", 1)[-1]
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        action = parse_qs(body.decode("utf-8", "replace")).get("Action") or parse_qs(query).get("Action")
+        if action:
+            return action[0]
+    keys = dict(parse_qsl(query, keep_blank_values=True))
+    for operation in _routes(service):
+        if operation.method == method and operation.asks_for(keys) and operation.path.fullmatch(path):
+            return operation.name
+    return f"{method} {path}"
+
+
+class _Route:
+    def __init__(self, name: str, method: str, uri: str, required: list[str]) -> None:
+        path, _, query = uri.partition("?")
+        self.name, self.method = name, method
+        self.query = {**dict(parse_qsl(query, keep_blank_values=True)), **dict.fromkeys(required, "")}
+        pattern = re.sub(r"\\\{[^}]*?\+\\\}", ".+", re.escape(path))
+        self.path = re.compile(re.sub(r"\\\{[^}]*?\\\}", "[^/]+", pattern) + "/?")
+
+    def asks_for(self, keys: dict[str, str]) -> bool:
+        return all(name in keys and (not value or keys[name] == value) for name, value in self.query.items())
+
+
+@cache
+def _routes(service: str) -> list[_Route]:
+    """The service's REST operations, those that ask for most query keys first."""
+    import botocore.session
+
+    name = _MODELS.get(service, service)
+    if not name:
+        return []
+    try:
+        model = botocore.session.get_session().get_service_model(name)
+    except Exception:  # a service that botocore does not know by its signing name: its paths stay raw
+        return []
+    routes = []
+    for operation_name in model.operation_names:
+        operation = model.operation_model(operation_name)
+        shape = operation.input_shape
+        required = [
+            member.serialization.get("name", key)
+            for key, member in (shape.members.items() if shape else ())
+            if member.serialization.get("location") == "querystring" and key in shape.required_members
+        ]
+        http = operation.http
+        routes.append(_Route(re.sub(r"\d{4}_\d{2}_\d{2}$", "", operation_name), http["method"], http["requestUri"], required))
+    return sorted(routes, key=lambda route: -len(route.query))

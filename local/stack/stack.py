@@ -1,0 +1,291 @@
+"""The local stack as one thing: up, down, and where everything is."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from filelock import FileLock, Timeout
+
+from local import loopback
+from local.stack.errors import StackFailed
+from local.stack.processes import Children
+from local.stack.sam import Sam
+from local.stack.steps import Progress, told
+
+BASE_DOMAIN = "fluxionia.localhost"
+REGION = "us-east-1"
+ALERT_EMAIL = "ops@fluxionia.localhost"
+INSYNC_SECONDS, DEPLOY_SECONDS, RECORD_TTL = 1, 2, 5
+FOUNDATION, MAIN = "fluxion-foundation", "fluxion"
+
+_READY_SECONDS = 60.0
+_KEPT = re.compile(r"logs|build|cache|lock|(run|test)-\d+")
+_NEUTRAL_PAGE = (
+    b'<!doctype html><html lang="es"><head><meta charset="utf-8"><title>Fluxion</title></head>'
+    b"<body><main><h1>Fluxion</h1></main></body></html>\n"
+)
+
+
+class Stack:
+    """One local stack: the embedded AWS with edge and name server, the deployed templates, the backend.
+
+    root: the repository. state_dir: its own folder; two stacks never share one.
+    detached: it goes on when this process ends. edge_port, dns_port: 0 takes free ones.
+    Not detached, it ends with the thread that called `up`.
+    """
+
+    def __init__(
+        self, root: Path, state_dir: Path, *, detached: bool = True, edge_port: int = 0, dns_port: int = 0
+    ) -> None:
+        self.root, self.state_dir = root.resolve(), state_dir.resolve()
+        self.was_running = False
+        self.outputs: Mapping[str, str] = {}
+        self._ports = {"edge": edge_port, "dns": dns_port}
+        self._children = Children(self.state_dir, detached=detached)
+        self._lock = FileLock(self.state_dir / "lock")
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What `<state>/env` exports; empty when the stack is down."""
+        try:
+            words = shlex.split((self.state_dir / "env").read_text(), comments=True)
+        except FileNotFoundError:
+            return {}
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def up(self, on_progress: Progress = lambda _: None) -> Mapping[str, str]:
+        """Start everything and deploy; returns `env`. Does nothing if it already runs, and says so in `was_running`.
+
+        What an earlier start left over (killed processes, half a state) is cleaned away first. Raises StackFailed.
+        """
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            self.was_running = self._runs()
+            if self.was_running:
+                return self.env
+            if self._children.recorded() or (self.state_dir / "env").exists():
+                with told(on_progress, "cleaning up after an earlier start"):
+                    self._remove()
+            else:
+                self._remove()
+            try:
+                return self._start(on_progress)
+            except BaseException:
+                self._remove()
+                raise
+
+    def down(self) -> bool:
+        """End every process and remove all state but the logs; returns whether anything ran."""
+        if not self.state_dir.exists():
+            return False
+        with self._alone():
+            return self._remove()
+
+    def _alone(self) -> FileLock:
+        try:
+            return self._lock.acquire(timeout=0)  # type: ignore[return-value]
+        except Timeout:
+            message = f"Another command is starting or stopping the stack in {self.state_dir}: wait until it is done."
+            raise StackFailed(message) from None
+
+    # ---- up ----
+
+    def _start(self, on_progress: Progress) -> Mapping[str, str]:
+        for folder in ("logs", "scratch", "data", "mail"):
+            (self.state_dir / folder).mkdir(exist_ok=True)
+        for log in (self.state_dir / "logs").glob("*.log"):
+            log.unlink()
+        backend_port = loopback.free_port()
+        backend_url = f"http://{loopback.V4}:{backend_port}"
+        emulator = self._start_emulator(backend_url)
+        sam_logs = self.state_dir / "logs"
+        with told(on_progress, "building the functions and layers"):
+            building = Sam(self.root, self._children, self._environment(), sam_logs).built()
+            template = building.__enter__()
+        try:
+            with told(on_progress, "starting the embedded AWS, edge and name server"):
+                places = self._await_emulator(emulator)
+            environment = {**self._environment(), **_credentials(places)}
+            sam = Sam(self.root, self._children, environment, sam_logs)
+            client = self.client("cloudformation", places)
+            with told(on_progress, "deploying the hosted zone"):
+                sam.deploy(FOUNDATION, self.root / "foundation.yaml", {"BaseDomain": BASE_DOMAIN}, client)
+            with told(on_progress, "deploying the stack"):
+                self.outputs = sam.deploy(MAIN, template, self._parameters(places), client)
+        finally:
+            building.__exit__(None, None, None)
+        with told(on_progress, "starting the backend"):
+            self._start_backend(backend_port, environment)
+            self._upload_shell(places)
+            self._await_backend(backend_url)
+        self._write_env(places)
+        return self.env
+
+    def _environment(self) -> dict[str, str]:
+        """Of every child: nothing of the user's AWS settings may reach it."""
+        inherited = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.startswith(("AWS_", "SAM_", "FLUXION_", "PYTHON", "VIRTUAL_ENV"))
+        }
+        local = ",".join(filter(None, [inherited.get("NO_PROXY"), loopback.V4, "localhost"]))
+        return {
+            **inherited,
+            "PYTHONPATH": str(self.root),
+            "PYTHONUNBUFFERED": "1",
+            # The emulator has a tmp of its own, which it empties when it starts and when it ends.
+            "TMPDIR": str(self.state_dir / "scratch"),
+            "NO_PROXY": local,
+            "no_proxy": local,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+
+    def _start_emulator(self, backend_url: str) -> int:
+        python = os.environ.get("FLUXION_EMULATOR_PYTHON") or str(self.root / ".venvs" / "emulator" / "bin" / "python")
+        if not Path(python).exists():
+            raise StackFailed(f"The embedded AWS is not installed ({python}): run `make up`, which installs it.")
+        options = {
+            "--state": self.state_dir,
+            "--port": 0,
+            "--edge-port": self._ports["edge"],
+            "--dns-port": self._ports["dns"],
+            "--backend": backend_url,
+            "--insync-seconds": INSYNC_SECONDS,
+            "--deploy-seconds": DEPLOY_SECONDS,
+            "--record-ttl": RECORD_TTL,
+            "--cache": self.root / ".local" / "cache" / "code",
+        }
+        arguments = [str(part) for pair in options.items() for part in pair]
+        command = [python, "-m", "local.emulator", *arguments]
+        return self._children.start("emulator", command, self._environment(), self.root)
+
+    def _await_emulator(self, pid: int) -> dict[str, str]:
+        ready = self.state_dir / "emulator.json"
+        self._await(ready.exists, pid, "emulator", "The embedded AWS did not start")
+        places: dict[str, str] = json.loads(ready.read_text())
+        return places
+
+    def _parameters(self, places: Mapping[str, str]) -> dict[str, str]:
+        return {
+            "Environment": "local",
+            "BaseDomain": BASE_DOMAIN,
+            "FoundationStack": FOUNDATION,
+            "NameServers": places["dns"],
+            "ProbePort": places["edge_url"].rpartition(":")[2],
+            "CaBundle": places["ca"],
+            "TenantsDirectory": str(self.state_dir / "data"),
+            "ScratchDirectory": str(self.state_dir / "scratch"),
+            "AlertEmail": ALERT_EMAIL,
+        }
+
+    def _start_backend(self, port: int, environment: Mapping[str, str]) -> None:
+        settings = {
+            "PROVISIONING_TABLE": self.outputs["ProvisioningTableName"],
+            "PROBE_SECRET_ARN": self.outputs["ProbeSecretArn"],
+            "TENANTS_DIRECTORY": str(self.state_dir / "data"),
+            "BASE_DOMAIN": BASE_DOMAIN,
+            "PYTHONPATH": os.pathsep.join([str(self.root), str(self.root / "layers" / "tenancy")]),
+        }
+        command = [sys.executable, "-m", "uvicorn", "--factory", "backend.app:from_environment"]
+        command += ["--host", loopback.V4, "--port", str(port), "--no-access-log"]
+        self._children.start("backend", command, {**environment, **settings}, self.root)
+
+    def _await_backend(self, url: str) -> None:
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310 - our own address
+                    return bool(answer.status == 200)
+            except (urllib.error.URLError, OSError):
+                return False
+
+        self._await(answers, self._children.named("backend") or 0, "backend", "The backend did not start")
+
+    def _await(self, condition: Any, pid: int, name: str, failure: str) -> None:
+        until = time.monotonic() + _READY_SECONDS
+        while not condition():
+            if not self._children.alive(pid) or time.monotonic() > until:
+                log = self.state_dir / "logs" / f"{name}.log"
+                lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+                raise StackFailed(f"{failure}: {(lines or ['it said nothing'])[-1].strip()} (the whole output: {log})")
+            time.sleep(0.03)
+
+    def _upload_shell(self, places: Mapping[str, str]) -> None:
+        self.client("s3", places).put_object(
+            Bucket=self.outputs["AssetsBucketName"],
+            Key="index.html",
+            Body=_NEUTRAL_PAGE,
+            ContentType="text/html; charset=utf-8",
+            CacheControl="no-cache",
+        )
+
+    def _write_env(self, places: Mapping[str, str]) -> None:
+        values = {
+            **_credentials(places),
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "FLUXION_EDGE_URL": places["edge_url"],
+            "FLUXION_DNS": places["dns"],
+            "FLUXION_DATA_DIR": str(self.state_dir / "data"),
+            "FLUXION_MAIL_DIR": str(self.state_dir / "mail"),
+            "FLUXION_CA": places["ca"],
+            "FLUXION_BASE_DOMAIN": BASE_DOMAIN,
+            "FLUXION_STATE_DIR": str(self.state_dir),
+        }
+        lines = [f"export {name}={shlex.quote(text)}" for name, text in values.items()]
+        new = self.state_dir / "env.new"
+        new.touch(mode=0o600)
+        new.write_text("\n".join(lines) + "\n")
+        new.replace(self.state_dir / "env")
+
+    def client(self, service: str, places: Mapping[str, str] | None = None) -> Any:
+        """A boto3 client of this stack, with the administrator's keys."""
+        keys = _credentials(places) if places else self.env
+        return boto3.Session().client(
+            service,
+            endpoint_url=keys["AWS_ENDPOINT_URL"],
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+            config=Config(proxies={}, retries={"mode": "standard", "total_max_attempts": 3}),
+        )
+
+    # ---- running, and down ----
+
+    def _runs(self) -> bool:
+        return bool(self.env) and all(self._children.named(name) for name in ("emulator", "backend"))
+
+    def _remove(self) -> bool:
+        ended = self._children.end_all()
+        for path in self.state_dir.iterdir():
+            if _KEPT.fullmatch(path.name):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(FileNotFoundError):
+                    path.unlink()
+        return bool(ended)
+
+
+def _credentials(places: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": places["aws_url"],
+        "AWS_ACCESS_KEY_ID": places["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": places["secret_access_key"],
+    }

@@ -1,0 +1,29 @@
+"""The steps of a start, and how they are told."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a start. ``seconds``: how long it took, None when it has just begun."""
+
+    name: str
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} …" if self.seconds is None else f"{self.name}: {self.seconds:.1f} s"
+
+
+Progress = Callable[[Step], None]
+
+
+@contextmanager
+def told(progress: Progress, name: str) -> Iterator[None]:
+    """Tell the beginning and, if it went well, the end of a step."""
+    progress(Step(name))
+    began = time.monotonic()
+    yield
+    progress(Step(name, time.monotonic() - began))

@@ -50,6 +50,12 @@ class Environment(lambda_runtime.Worker):
     log_folder = cache
     retired = False
 
+    def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
+        super().__init__(func_name, config, code_zip)
+        self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._log: SimpleQueue[str | None] = SimpleQueue()
+        self._start_lines: list[str] = []
+
     def invoke(self, event: Any, request_id: str, trace_id: str | None = None, **_: Any) -> dict[str, Any]:
         """`{status: ok, result: <JSON text>, log}` or `{status: error, error_payload: {errorType, ...}, log}`."""
         with self._lock:
@@ -93,8 +99,7 @@ class Environment(lambda_runtime.Worker):
             [getattr(sys, "_base_executable", sys.executable), "-I", "-S", str(WORKER)],
             cwd=code, env=self._variables(code), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
-        self._answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
-        self._log: SimpleQueue[str | None] = SimpleQueue()
+        self._answers, self._log = SimpleQueue(), SimpleQueue()
         threading.Thread(target=_pump_answers, args=(self._proc.stdout, self._answers), daemon=True).start()
         threading.Thread(target=_pump_log, args=(self._proc.stderr, self._log), daemon=True).start()
         init = {"path": _search_path(code, layers), "handler": self.config.get("Handler", "")}
@@ -104,9 +109,9 @@ class Environment(lambda_runtime.Worker):
             reason = "Init timed out" if isinstance(error, TimeoutError) else self._exit_reason()
             answer = {"error": _error("Runtime.ExitError", new_uuid(), reason)}
         if "error" in answer:
-            self._start_log = self._take_log("init")
             self._end()
             raise InitFailed(answer["error"])
+        self._start_lines = self._lines_to_mark()
 
     def _call(self, message: dict[str, Any], limit: float) -> dict[str, Any]:
         assert self._proc is not None and self._proc.stdin is not None
@@ -164,23 +169,21 @@ class Environment(lambda_runtime.Worker):
         return f"Runtime exited with error: exit status {code}"
 
     def _take_log(self, request_id: str) -> str:
-        """The lines of this invocation: all up to the worker's mark, or what a dead worker left."""
-        lines: list[str] = []
-        if hasattr(self, "_start_log"):
-            lines.append(self.__dict__.pop("_start_log"))
-        if hasattr(self, "_log"):
-            while True:
-                try:
-                    line = self._log.get(timeout=1.0)
-                except Empty:
-                    break
-                if line is None or line == END_OF_LOG:
-                    break
-                lines.append(line)
+        """The lines of this invocation, those of a cold start before them; also appended to `logs/<function>.log`."""
+        lines = [*self._start_lines, *self._lines_to_mark()]
+        self._start_lines = []
         if lines:
             with open(self.log_folder / f"{self.func_name}.log", "a", encoding="utf-8") as file:
                 file.write("\n".join([f"-- {request_id}", *lines, ""]))
         return "\n".join(lines)
+
+    def _lines_to_mark(self) -> list[str]:
+        """Lines up to the worker's mark, or what a dead worker left."""
+        lines: list[str] = []
+        with contextlib.suppress(Empty):
+            while (line := self._log.get(timeout=1.0)) is not None and line != END_OF_LOG:
+                lines.append(line)
+        return lines
 
     def _end(self) -> None:
         proc, self._proc = self._proc, None

@@ -23,8 +23,8 @@ _RESERVED_WORDS = """
     metrics mobile monitor monitoring mta-sts mx my network news newsletter noc none ns ns0 ns1 ns2 ns3 ns4 null oauth
     openid ops origin owner partner partners pay payment payments ping policy pop pop3 portal postmaster press prod
     production profile proxy public raw register registry relay report reports root sales sandbox secure security
-    server service services settings setup shop signin signup sip site sites smtp spf sql ssh ssl staging stat static
-    stats status store subdomain support survey sysadmin system tenant tenants test testing tls token tools undefined
+    server service services settings setup signin signup sip site sites smtp spf sql ssh ssl staging stat static
+    stats status subdomain support survey sysadmin system tls token tools undefined
     update updates upload uploads usenet user users uucp vpn web webhook webhooks webmail webmaster websocket whois
     wiki wpad www www1 www2 xmpp
     fluxion fluxionai fluxionia

@@ -32,7 +32,7 @@ _WHAT_ES = {
     "TenantUpdateFailed": "Un cambio del inquilino activo {who} ha fallado en el estado {stage}.",
     "TenantStalled": "El trabajo sobre {who} se ha detenido en el estado {stage}: se agotaron los reintentos.",
 }
-_REMEDY_ES = {
+REMEDY_ES = {
     "InvalidTenantItem": "Corrija el elemento en la tabla tenants; una vez corregido, inicia otra ejecución por sí "
     "solo.",
     "NameClaimedByOther": "Elija otro tenant_id, o dé de baja al inquilino que tiene el nombre.",
@@ -73,7 +73,7 @@ def failure_mail(event_type: str, detail: Mapping[str, Any], *, region: str, run
     console = console_link(metadata["execution_arn"], region)
     runbook = f"{runbooks_url.rstrip('/')}/{data['code'].lower()}.md" if runbooks_url else ""
     again = f"fluxion tenants retry {shlex.quote(_escaped(tenant_id))}"
-    remedy_es = _REMEDY_ES.get(data["code"], _REMEDY_ES_OTHERWISE)
+    remedy_es = REMEDY_ES.get(data["code"], _REMEDY_ES_OTHERWISE)
     words = {"who": who, "stage": data["stage"]}
     english = [
         _WHAT_EN[event_type].format(**words) + f"\n{data['code']}: {data['message']}",

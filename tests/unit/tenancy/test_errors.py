@@ -1,0 +1,100 @@
+"""Errors, and what the state machines do with them: both must speak of the same names."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenancy import errors, messages
+
+ROOT = Path(__file__).resolve().parents[3]
+MACHINES = sorted((ROOT / "statemachine").glob("*.asl.json"))
+
+# What Step Functions, Lambda and DynamoDB raise by themselves. Sandbox.Timedout and Runtime.ExitError are what Lambda's
+# runtime calls a function that ran out of time, or whose process ended.
+NOT_OURS = {
+    "States.ALL",
+    "States.Timeout",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "DynamoDb.ProvisionedThroughputExceededException",
+    "DynamoDb.RequestLimitExceeded",
+    "DynamoDb.ThrottlingException",
+    "DynamoDb.InternalServerErrorException",
+    "DynamoDb.SdkClientException",
+}
+
+
+def tasks() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for machine in MACHINES:
+        for name, state in json.loads(machine.read_text())["States"].items():
+            if state["Type"] == "Task":
+                yield machine.stem, name, state
+
+
+def names(state: dict[str, Any], rule: str) -> set[str]:
+    return {name for entry in state[rule] for name in entry["ErrorEquals"]}
+
+
+def test_every_error_a_machine_names_exists() -> None:
+    named = {name for _, _, state in tasks() for rule in ("Retry", "Catch") for name in names(state, rule)}
+
+    assert named - NOT_OURS <= set(errors.leaves())
+
+
+def test_every_transient_error_is_retried_somewhere_and_no_other_error_is() -> None:
+    retried = {name for _, _, state in tasks() for name in names(state, "Retry")} - NOT_OURS
+
+    assert retried == set(errors.leaves(errors.TransientError))
+
+
+@pytest.mark.parametrize(("machine", "name", "state"), list(tasks()))
+def test_a_task_cannot_hang_and_cannot_vanish(machine: str, name: str, state: dict[str, Any]) -> None:
+    assert state["Comment"].endswith(".")
+    assert 0 < state["TimeoutSeconds"] <= 3600
+    assert all(retry["JitterStrategy"] == "FULL" for retry in state["Retry"])
+    assert any(entry["ErrorEquals"] == ["States.ALL"] for entry in state["Catch"])
+
+
+def test_what_supersedes_ends_quietly_before_anything_is_recorded() -> None:
+    quiet = set(errors.leaves(errors.SupersededError))
+    for machine, name, state in tasks():
+        first = state["Catch"][0]
+        assert first["Next"] == "Superseded", (machine, name)
+        assert set(first["ErrorEquals"]) <= quiet
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda path: path.stem)
+def test_a_machine_outlives_its_tasks(machine: Path) -> None:
+    definition = json.loads(machine.read_text())
+
+    for state in definition["States"].values():
+        attempts = 1 + max(
+            (retry["MaxAttempts"] for retry in state.get("Retry", []) if "States.Timeout" in retry["ErrorEquals"]),
+            default=0,
+        )
+        assert state.get("TimeoutSeconds", 0) * attempts < definition["TimeoutSeconds"]
+
+
+def test_every_error_tells_a_person_what_to_do() -> None:
+    for name, leaf in errors.leaves().items():
+        assert leaf.__doc__, name
+        assert leaf.remedy != errors.TenancyError.remedy, name
+
+
+def test_every_permanent_error_tells_it_in_spanish_too() -> None:
+    assert set(messages.REMEDY_ES) == set(errors.leaves(errors.PermanentError))
+
+
+def test_names_that_are_not_ours_are_worth_another_try() -> None:
+    assert errors.is_permanent("InvalidTenantItem")
+    assert not errors.is_permanent("SiteNotReady")
+    assert not errors.is_permanent("States.Timeout")
+    assert errors.remedy_for("States.Timeout") == errors.TenancyError.remedy

@@ -1,0 +1,301 @@
+"""The three writers behind group commit: one call for all, foreign things untouched, every state answered."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tenancy import aws
+from tenancy.cache import EdgeCache
+from tenancy.cdn import Distribution
+from tenancy.dns import HostedZone
+from tenancy.errors import (
+    AccessDenied,
+    AliasBelongsToOthers,
+    AliasQuotaExceeded,
+    ConcurrentUpdate,
+    GenerationSuperseded,
+    RecordBelongsToOthers,
+    ServiceThrottled,
+    ServiceUnavailable,
+    ZoneBusy,
+    ZoneRefusedRecord,
+)
+from tenancy.group_commit import GroupCommit, Request, Writer
+from tenancy.provisioning import Provisioning
+from tenancy.settings import AliasSettings, CacheSettings, DnsSettings
+
+from .conftest import BASE, Executions, Lifecycle, Tables
+from .fakes import FakeCloudFront, FakeRoute53, refused
+
+TARGET = "d111.cloudfront.net"
+DNS = DnsSettings(
+    provisioning_table="provisioning", base_domain=BASE, hosted_zone_id="Z1", distribution_domain_name=TARGET
+)
+CDN = AliasSettings(provisioning_table="provisioning", base_domain=BASE, distribution_id="E1", alias_quota=100)
+CACHE = CacheSettings(provisioning_table="provisioning", distribution_id="E1")
+
+type Ask = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def route53(monkeypatch: pytest.MonkeyPatch) -> FakeRoute53:
+    return _instead_of("route53", FakeRoute53(), monkeypatch)
+
+
+@pytest.fixture
+def cloudfront(monkeypatch: pytest.MonkeyPatch) -> FakeCloudFront:
+    return _instead_of("cloudfront", FakeCloudFront(BASE, f"*.{BASE}"), monkeypatch)
+
+
+def _instead_of[Fake](service: str, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    real = aws.client
+
+    def client(name: str, *, contended: bool = False) -> Any:
+        return fake if name == service else real(name, contended=contended)
+
+    client.cache_clear = real.cache_clear  # type: ignore[attr-defined]
+    monkeypatch.setattr(aws, "client", client)
+    return fake
+
+
+@pytest.fixture
+def ask(tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioning: Provisioning) -> Ask:
+    """Claim the tenants, let all of them ask the writer at once, and give what their states were answered."""
+
+    def ask(writer: Writer, *tenants: str, stage: str = "TheStage", claim: bool = True) -> list[Any]:
+        if claim:
+            for tenant in tenants:
+                tables.insert(tenant)
+                lifecycle.claim(tenant, f"execution-of-{tenant}")
+        requests = [Request(tenant, 1, stage, f"token-{tenant}", str(n)) for n, tenant in enumerate(tenants)]
+        executions.answers.clear()
+        assert set(GroupCommit(writer, provisioning).run(requests).values()) == {None}
+        answered = dict(executions.answers)
+        return [answered[f"token-{tenant}"] for tenant in tenants]
+
+    return ask
+
+
+# --- the zone ---------------------------------------------------------------------------------------------------------
+
+
+def test_many_tenants_share_one_change_and_are_all_told(ask: Ask, route53: FakeRoute53, tables: Tables) -> None:
+    tenants = [f"tenant-{number}" for number in range(20)]
+
+    answers = ask(HostedZone(DNS), *tenants)
+
+    assert answers == [{"changed": True}] * 20
+    assert (route53.changes, route53.looks) == (1, 0)
+    assert len(route53.records) == 40
+    assert tables.events().count("DnsRecordsCreated") == 20
+
+
+def test_a_repeated_request_is_answered_from_the_record(ask: Ask, route53: FakeRoute53) -> None:
+    ask(HostedZone(DNS), "granja")
+
+    assert ask(HostedZone(DNS), "granja", claim=False) == [{"changed": False}]
+    assert (route53.changes, route53.looks) == (1, 0)
+
+
+def test_a_foreign_record_is_left_alone_and_only_its_tenant_fails(ask: Ask, route53: FakeRoute53) -> None:
+    route53.put(f"granja.{BASE}", "A", "192.0.2.7")
+    before = dict(route53.records)
+
+    first, foreign, last = ask(HostedZone(DNS), "mercado", "granja", "tienda")
+
+    assert first == last == {"changed": True}
+    assert isinstance(foreign, RecordBelongsToOthers)
+    assert "192.0.2.7" in str(foreign)
+    assert before.items() <= route53.records.items()
+    assert (f"granja.{BASE}", "AAAA") not in route53.records
+
+
+def test_a_foreign_record_that_looks_like_ours_is_still_foreign_on_the_next_try(ask: Ask, route53: FakeRoute53) -> None:
+    ask(HostedZone(DNS), "granja")
+    ours = dict(route53.records)
+    route53.records = {key: record | {"Name": f"otra.{BASE}"} for key, record in ours.items()}
+    route53.records = {(f"otra.{BASE}", kind): record for (_, kind), record in route53.records.items()}
+
+    for claim in (True, False):
+        (answer,) = ask(HostedZone(DNS), "otra", claim=claim)
+        assert isinstance(answer, RecordBelongsToOthers)
+
+
+def test_an_answer_that_was_lost_is_found_out_and_nothing_is_written_twice(ask: Ask, route53: FakeRoute53) -> None:
+    route53.answer_lost = True
+    (lost,) = ask(HostedZone(DNS), "granja")
+    assert isinstance(lost, ServiceUnavailable)
+
+    (answer,) = ask(HostedZone(DNS), "granja", claim=False)
+
+    assert answer == {"changed": True}
+    assert route53.changes == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [("Throttling", ServiceThrottled), ("PriorRequestNotComplete", ZoneBusy), ("AccessDenied", AccessDenied)],
+)
+def test_a_refusal_of_the_whole_call_is_not_divided(ask: Ask, route53: FakeRoute53, code: str, error: type) -> None:
+    route53.before = [refused("ChangeResourceRecordSets", code)]
+
+    answers = ask(HostedZone(DNS), "granja", "mercado")
+
+    assert [type(answer) for answer in answers] == [error, error]
+    assert route53.changes == 0
+
+
+def test_a_record_that_the_zone_refuses_for_itself_is_reported_with_its_words(ask: Ask, route53: FakeRoute53) -> None:
+    route53.before = [refused("ChangeResourceRecordSets", "InvalidChangeBatch", "no more records in this zone")]
+
+    (answer,) = ask(HostedZone(DNS), "granja")
+
+    assert isinstance(answer, ZoneRefusedRecord)
+    assert "no more records in this zone" in str(answer)
+
+
+# --- the distribution -------------------------------------------------------------------------------------------------
+
+
+def test_all_aliases_go_into_one_update_and_none_is_lost(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    answers = ask(Distribution(CDN), "granja", "mercado")
+
+    assert answers == [{"changed": True}] * 2
+    assert cloudfront.updates == 1
+    assert cloudfront.aliases == [BASE, f"*.{BASE}", f"granja.{BASE}", f"mercado.{BASE}"]
+
+
+def test_a_writer_that_was_faster_is_read_and_respected(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    cloudfront.disturb = ["other.example"]
+
+    assert ask(Distribution(CDN), "granja") == [{"changed": True}]
+    assert {"other.example", f"granja.{BASE}"} <= set(cloudfront.aliases)
+
+
+def test_a_writer_that_is_always_faster_ends_in_another_try_later(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    cloudfront.disturb = [f"other-{number}.example" for number in range(20)]
+
+    (answer,) = ask(Distribution(CDN), "granja")
+
+    assert isinstance(answer, ConcurrentUpdate)
+
+
+def test_an_alias_of_another_distribution_is_never_moved(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    cloudfront.elsewhere = {f"granja.{BASE}"}
+
+    good, taken = ask(Distribution(CDN), "mercado", "granja")
+
+    assert good == {"changed": True}
+    assert isinstance(taken, AliasBelongsToOthers)
+    assert f"granja.{BASE}" not in cloudfront.aliases
+
+
+def test_an_alias_on_our_distribution_that_we_did_not_put_there_is_not_ours(
+    ask: Ask, cloudfront: FakeCloudFront
+) -> None:
+    cloudfront.aliases.append(f"granja.{BASE}")
+
+    (answer,) = ask(Distribution(CDN), "granja")
+
+    assert isinstance(answer, AliasBelongsToOthers)
+    assert cloudfront.updates == 0
+
+
+@pytest.mark.parametrize("have", [97, 98, 99])
+def test_no_more_aliases_than_the_quota_allows(ask: Ask, cloudfront: FakeCloudFront, have: int) -> None:
+    cloudfront.aliases += [f"a{number}.example" for number in range(have - 2)]
+
+    answers = ask(Distribution(CDN), "granja", "mercado")
+
+    assert [isinstance(answer, AliasQuotaExceeded) for answer in answers].count(False) == min(2, 100 - have)
+    assert len(cloudfront.aliases) <= 100
+
+
+def test_a_lost_answer_of_cloudfront_is_found_out(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    cloudfront.answer_lost = True
+    ask(Distribution(CDN), "granja")
+
+    assert ask(Distribution(CDN), "granja", claim=False) == [{"changed": True}]
+    assert cloudfront.updates == 1
+
+
+# --- the cache --------------------------------------------------------------------------------------------------------
+
+
+def test_the_tenants_tags_are_invalidated_together_and_no_others(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    assert ask(EdgeCache(CACHE), "granja", "mercado") == [{"changed": True}] * 2
+
+    (invalidation,) = cloudfront.invalidations.values()
+    assert invalidation["Paths"]["Items"] == ["#tenant:granja", "#tenant:mercado"]
+
+
+def test_the_same_content_is_invalidated_once(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    ask(EdgeCache(CACHE), "granja")
+
+    assert ask(EdgeCache(CACHE), "granja", claim=False) == [{"changed": False}]
+    assert len(cloudfront.invalidations) == 1
+
+
+def test_too_many_invalidations_are_tried_again_later(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    cloudfront.before = [refused("CreateInvalidation", "TooManyInvalidationsInProgress")]
+
+    (answer,) = ask(EdgeCache(CACHE), "granja")
+
+    assert isinstance(answer, ServiceThrottled)
+
+
+# --- what all share ---------------------------------------------------------------------------------------------------
+
+
+def test_a_late_request_brings_nothing_back(
+    ask: Ask, route53: FakeRoute53, lifecycle: Lifecycle, tables: Tables
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja", "one")
+    lifecycle.fail("granja", "AccessDenied", stage="AttachCname", execution="one")
+
+    (answer,) = ask(HostedZone(DNS), "granja", claim=False)
+
+    assert isinstance(answer, GenerationSuperseded)
+    assert route53.changes == 0
+
+
+def test_a_request_of_a_tenant_that_nobody_knows_is_superseded(ask: Ask, route53: FakeRoute53) -> None:
+    (answer,) = ask(HostedZone(DNS), "nobody", claim=False)
+
+    assert isinstance(answer, GenerationSuperseded)
+    assert route53.changes == 0
+
+
+def test_the_intent_is_on_record_before_the_effect(
+    ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    change = route53.change_resource_record_sets
+
+    def watched(**arguments: Any) -> dict[str, Any]:
+        effect = provisioning.effect("granja", "dns_records")
+        seen.append(effect.state if effect else None)
+        return change(**arguments)
+
+    monkeypatch.setattr(route53, "change_resource_record_sets", watched)
+    ask(HostedZone(DNS), "granja")
+
+    after = provisioning.effect("granja", "dns_records")
+    assert seen == ["STARTED"]
+    assert after is not None
+    assert after.state == "DONE"
+
+
+def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(
+    tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioning: Provisioning, route53: FakeRoute53
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja")
+    requests = [Request("granja", 1, "CreateDnsRecords", token, token) for token in ("one", "two")]
+
+    GroupCommit(HostedZone(DNS), provisioning).run(requests)
+
+    assert dict(executions.answers) == {"one": {"changed": True}, "two": {"changed": True}}
+    assert route53.changes == 1

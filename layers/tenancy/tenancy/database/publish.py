@@ -13,6 +13,7 @@ A renamed or reused name could meet a ``.wal`` of another file, and the engine w
 in a new one's database.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -26,6 +27,8 @@ from tenancy.database import engine
 from tenancy.database.paths import TenantFolder, never_used_name, partial, sync_directory, write_ahead_log
 from tenancy.errors import StaleWriteAheadLog, StorageUnavailable, TenantDatabaseMissing
 
+_WORKSHOP_PREFIX = "tenant-database-"
+
 
 @contextmanager
 def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Iterator[Path]:
@@ -33,9 +36,7 @@ def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> I
 
     fill: makes tables and rows; it runs inside one transaction.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix="tenant-database-", dir=scratch))
-    try:
+    with _workshop(scratch) as workshop:
         database = workshop / "new.duckdb"
         connection = engine.create(database)
         try:
@@ -49,8 +50,45 @@ def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> I
             raise StorageUnavailable("The new database could not be checkpointed in scratch space.")
         _sync(database)
         yield database
+
+
+@contextmanager
+def _workshop(scratch: Path) -> Iterator[Path]:
+    """A folder of one's own in scratch space; those of processes that died go, so that scratch space does not fill."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for left_over in scratch.glob(f"{_WORKSHOP_PREFIX}*"):
+        with _locked(left_over) as free:
+            if free:
+                shutil.rmtree(left_over, ignore_errors=True)
+    while True:
+        workshop = Path(tempfile.mkdtemp(prefix=_WORKSHOP_PREFIX, dir=scratch))
+        try:
+            with _locked(workshop) as ours:
+                # Another process may have taken it for left over, in the instant before it was locked.
+                if ours and workshop.is_dir():
+                    yield workshop
+                    return
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether the folder is there and nobody works in it; inside the block, nobody else can begin to."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+        os.close(descriptor)
 
 
 def publish(folder: TenantFolder, database: Path) -> Path:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from tenancy.database import migrations, publish
-from tenancy.database.catalogue import CURRENCY, SAMPLE
 from tenancy.database.door import TenantDatabases
 from tenancy.database.engine import file_name, transaction
 from tenancy.database.failures import named_failures
@@ -113,7 +113,17 @@ class TenantSeeder:
         wanted = Configuration.of(spec)
         seeding = _Seeding(tenant_id, wanted, generation, self._now().astimezone(UTC).replace(tzinfo=None))
         with named_failures(f"seed the database of '{tenant_id}'"):
-            return self._unchanged(seeding) or self._create(seeding) or self._update(seeding)
+            result = self._unchanged(seeding) or self._create(seeding) or self._update(seeding)
+            self._tidy(tenant_id)
+            return result
+
+    def _tidy(self, tenant_id: str) -> None:
+        """Removes what an earlier run left that was killed at its very end. Looks without the lock first: a run that
+        finds nothing must change nothing, and what it sees may be another one's work in progress.
+        """
+        if TenantFolder.of(self._databases.directory, tenant_id).partials():
+            with self._databases.hold(tenant_id) as folder:
+                publish.clean(folder)
 
     def _unchanged(self, seeding: "_Seeding") -> SeedResult | None:
         """A look through the door in read mode: most seeds end here."""
@@ -164,11 +174,8 @@ class _Seeding:
         """Schema, configuration and sample catalogue, in an empty database."""
         migrations.apply(connection, self.tenant_id, self.now)
         self._write_configuration(connection)
-        connection.executemany(
-            "INSERT INTO products (tenant_id, product_id, name, description, category, unit, price_cents, currency,"
-            " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [[self.tenant_id, *product[:-1], product.price * 100, CURRENCY, self.now, self.now] for product in SAMPLE],
-        )
+        catalogue = files("tenancy.database").joinpath("sample_catalogue.sql").read_text("utf-8")
+        connection.execute(catalogue, {"tenant_id": self.tenant_id, "now": self.now})
         self._log(connection, "tenant.seeded", before=None)
 
     def update(self, connection: duckdb.DuckDBPyConnection) -> bool:
@@ -203,11 +210,11 @@ class _Seeding:
             "DELETE FROM settings WHERE tenant_id = ? AND NOT list_contains(?, key)", [tenant_id, list(wanted.settings)]
         )
         if wanted.settings:
-            connection.executemany(
-                "INSERT INTO settings (tenant_id, key, value, updated_at) VALUES (?, ?, ?, ?)"
+            connection.execute(
+                "INSERT INTO settings (tenant_id, key, value, updated_at) SELECT ?, unnest(?), unnest(?), ?"
                 " ON CONFLICT (tenant_id, key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at"
                 " WHERE settings.value <> excluded.value",
-                [[tenant_id, key, value, now] for key, value in sorted(wanted.settings.items())],
+                [tenant_id, list(wanted.settings), list(wanted.settings.values()), now],
             )
         self._write_contact(connection)
 

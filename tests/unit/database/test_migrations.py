@@ -1,0 +1,67 @@
+from datetime import datetime
+
+import duckdb
+import pytest
+
+from tenancy.database import migrations
+from tenancy.database.engine import transaction
+from tenancy.errors import InvalidTenantItem
+
+NOW = datetime(2026, 1, 1)  # noqa: DTZ001
+NEXT = migrations.Migration(2, "loyalty", "ALTER TABLE customers ADD COLUMN points INTEGER DEFAULT 0")
+
+
+@pytest.fixture
+def connection():
+    with duckdb.connect() as found:
+        yield found
+
+
+def test_migrations_are_numbered_without_a_gap():
+    assert [migration.version for migration in migrations.shipped()] == list(range(1, migrations.latest_version() + 1))
+    assert migrations.shipped()[0].name == "initial"
+
+
+def test_an_empty_database_gets_them_all_and_records_each(connection):
+    assert migrations.apply(connection, "granja", NOW) == migrations.latest_version()
+    assert migrations.version_of(connection, "granja") == migrations.latest_version()
+    assert connection.execute("SELECT tenant_id, version, name, applied_at FROM schema_version").fetchall() == [
+        ("granja", 1, "initial", NOW)
+    ]
+
+
+def test_a_database_gets_only_what_it_lacks(connection):
+    have = migrations.apply(connection, "granja", NOW)
+    both = [*migrations.shipped(), NEXT]
+    assert migrations.apply(connection, "granja", NOW, have=have, migrations=both) == 2
+    assert migrations.apply(connection, "granja", NOW, have=2, migrations=both) == 2
+    assert migrations.version_of(connection, "granja") == 2
+
+
+def test_a_step_that_fails_leaves_the_version_before(connection):
+    migrations.apply(connection, "granja", NOW)
+    broken = migrations.Migration(2, "broken", "CREATE TABLE half (x INTEGER); SELECT * FROM nowhere")
+    with pytest.raises(duckdb.CatalogException), transaction(connection):
+        migrations.apply(connection, "granja", NOW, have=1, migrations=[broken])
+    assert migrations.version_of(connection, "granja") == 1
+    assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'half'").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("tenant_id", ["x'; DROP TABLE tenants; --", "a'b", "<tenant>", "", "GRANJA"])
+def test_only_a_name_that_was_checked_becomes_part_of_sql(connection, tenant_id):
+    with pytest.raises(InvalidTenantItem):
+        migrations.apply(connection, tenant_id, NOW)
+    assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone() == (0,)
+
+
+def test_the_sql_as_it_stands_admits_no_tenant(connection):
+    connection.execute(migrations.shipped()[0].sql)
+    with pytest.raises(duckdb.ConstraintException):
+        connection.execute("INSERT INTO settings VALUES ('granja', 'k', '1', ?)", [NOW])
+
+
+def test_the_engine_would_store_a_constraint_with_a_parameter_that_does_not_hold(connection):
+    # Why the name is a quoted literal. When this fails, the engine has learned it, and so may we.
+    connection.execute("CREATE TABLE t (tenant_id VARCHAR CHECK (tenant_id = ?))", ["granja"])
+    with pytest.raises(duckdb.Error):
+        connection.execute("INSERT INTO t VALUES ('granja')")

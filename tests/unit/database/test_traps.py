@@ -1,0 +1,127 @@
+"""Two ways in which DuckDB loses or leaks rows without a word, reproduced, and shown to be shut."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from tenancy.database import TenantDatabases, publish
+from tenancy.errors import StaleWriteAheadLog
+
+OPEN_TO_WRITE = "import duckdb, sys; duckdb.connect(sys.argv[1]).close()"
+INSERT = (
+    "INSERT INTO audit_log (tenant_id, entry_id, occurred_at, actor, action)"
+    " VALUES (?, ?, TIMESTAMP '2026-01-01', 'test', 'test')"
+)
+
+
+def may_open_to_write(database):
+    return not subprocess.run(
+        [sys.executable, "-c", OPEN_TO_WRITE, database], capture_output=True, check=False
+    ).returncode
+
+
+def open_and_close(database):
+    """What a backup, a hash or an upload does."""
+    with database.open("rb") as file:
+        file.read(1)
+
+
+def test_trap_a_is_real_closing_any_descriptor_of_the_file_drops_the_engines_lock(tmp_path):
+    database = tmp_path / "granja.duckdb"
+    connection = duckdb.connect(database)
+    assert not may_open_to_write(database)
+
+    open_and_close(database)
+
+    assert may_open_to_write(database)
+    connection.close()
+
+
+def test_trap_a_the_door_keeps_others_out_all_the_same(directory, seeder, spec, child):
+    database = directory / seeder.seed(spec(), 1).database_path
+    with TenantDatabases(directory).open("granja", "write") as connection:
+        connection.execute(INSERT, ["granja", "before"])
+        open_and_close(database)
+        assert may_open_to_write(database), "the trap no longer works: the test proves nothing"
+
+        assert child("look", directory, "granja", "write", 0.2).says_json()[0] == "TenantDatabaseBusy"
+        connection.execute(INSERT, ["granja", "after"])
+    with TenantDatabases(directory, idle_after=0).open("granja", "read") as connection:
+        rows = connection.execute("SELECT entry_id FROM audit_log WHERE actor = 'test' ORDER BY entry_id").fetchall()
+    assert rows == [("after",), ("before",)]
+
+
+def test_trap_a_this_package_never_opens_a_tenants_database_past_the_engine(directory, seeder, spec, monkeypatch):
+    opened = []
+
+    def recorded(open_it):
+        def call(path, *arguments, **options):
+            opened.append(str(path))
+            return open_it(path, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "open", recorded(os.open))
+    monkeypatch.setattr(io, "open", recorded(io.open))
+
+    seeder.seed(spec(), 1)
+    seeder.seed(spec(), 1)
+    seeder.seed(spec(name="Otro nombre"), 2)
+
+    below = [path for path in opened if path.startswith(str(directory))]
+    assert below
+    assert [path for path in below if path.endswith((".duckdb", ".wal"))] == []
+
+
+def test_trap_b_is_real_a_stale_log_is_replayed_into_a_file_renamed_over_its_path(tmp_path):
+    old, new = tmp_path / "tenant.duckdb", tmp_path / "new.duckdb"
+    die_after_commit = (
+        "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('CREATE TABLE t (x INT)'); "
+        "c.execute('CHECKPOINT'); c.execute('INSERT INTO t VALUES (13)'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", die_after_commit, old], check=True)
+    assert publish.write_ahead_log(old).exists()
+    connection = duckdb.connect(new)
+    connection.execute("CREATE TABLE t (x INT)")
+    connection.close()
+
+    shutil.move(new, old)
+
+    connection = duckdb.connect(old)
+    assert connection.execute("SELECT x FROM t").fetchall() == [(13,)], (
+        "the old tenant's row, in the new one's database"
+    )
+    connection.close()
+
+
+@pytest.mark.parametrize("when", ["before", "between link and pointer"])
+def test_trap_b_nothing_is_published_beside_a_stale_log(directory, seeder, spec, monkeypatch, when):
+    name = f"{'0' * 31}1.duckdb"
+    monkeypatch.setattr(publish, "never_used_name", lambda: name)
+    log = directory / "granja" / f"{name}.wal"
+    if when == "before":
+        log.parent.mkdir()
+        log.write_bytes(b"rows of somebody else")
+    else:
+        link = publish._link
+        monkeypatch.setattr(publish, "_link", lambda *paths: (link(*paths), log.write_bytes(b"rows of somebody else")))
+
+    with pytest.raises(StaleWriteAheadLog, match=log.name):
+        seeder.seed(spec(), 1)
+    assert not (directory / "granja" / "current").exists()
+    assert log.read_bytes() == b"rows of somebody else"
+
+    monkeypatch.undo()
+    log.unlink()
+    assert seeder.seed(spec(), 1).created
+    assert len(list((directory / "granja").glob("*.duckdb"))) == 1
+
+
+def test_trap_b_names_are_never_used_twice():
+    names = {publish.never_used_name() for _ in range(10_000)}
+    assert len(names) == 10_000

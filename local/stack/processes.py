@@ -110,6 +110,8 @@ class Children:
         for pid in left:
             _signal(pid, signal.SIGKILL)
         _wait(lambda: not self._marked(), _GRACE)
+        for child in self._mine.values():
+            child.poll()  # also those that another supervisor has ended
         return ended
 
     def _end(self, entries: Sequence[Recorded]) -> None:
@@ -121,8 +123,8 @@ class Children:
                 _wait(lambda pid=entry.pid: self._gone(pid), _GRACE)
         gone = {entry.pid for entry in entries}
         self._record([entry for entry in self.recorded() if entry.pid not in gone])
-        for pid in gone:
-            self._mine.pop(pid, None)
+        for pid in [pid for pid, child in self._mine.items() if child.poll() is not None]:
+            del self._mine[pid]
 
     def _gone(self, group: int) -> bool:
         child = self._mine.get(group)

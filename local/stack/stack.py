@@ -22,6 +22,7 @@ from local import loopback
 from local.stack.errors import StackFailed
 from local.stack.processes import Children
 from local.stack.sam import Sam
+from local.stack.signals import interruptible, undisturbed
 from local.stack.steps import Progress, told
 
 BASE_DOMAIN = "fluxionia.localhost"
@@ -31,7 +32,7 @@ INSYNC_SECONDS, DEPLOY_SECONDS, RECORD_TTL = 1, 2, 5
 FOUNDATION, MAIN = "fluxion-foundation", "fluxion"
 
 _READY_SECONDS = 60.0
-_KEPT = re.compile(r"logs|build|cache|lock|(run|test)-\d+")
+_KEPT = re.compile(r"logs|build|cache|(run\.)?lock|(run|test)-\d+")
 _NEUTRAL_PAGE = (
     b'<!doctype html><html lang="es"><head><meta charset="utf-8"><title>Fluxion</title></head>'
     b"<body><main><h1>Fluxion</h1></main></body></html>\n"
@@ -71,8 +72,8 @@ class Stack:
         What an earlier start left over (killed processes, half a state) is cleaned away first. Raises StackFailed.
         """
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        with self._alone():
-            self.was_running = self._runs()
+        with self._alone(), interruptible():
+            self.was_running = self.runs()
             if self.was_running:
                 return self.env
             if self._children.recorded() or (self.state_dir / "env").exists():
@@ -267,11 +268,17 @@ class Stack:
 
     # ---- running, and down ----
 
-    def _runs(self) -> bool:
+    def runs(self) -> bool:
+        """Whether it is up and all its processes live."""
         return bool(self.env) and all(self._children.named(name) for name in ("emulator", "backend"))
 
     def _remove(self) -> bool:
-        ended = self._children.end_all()
+        with undisturbed():
+            ended = self._children.end_all()
+            self._empty()
+        return bool(ended)
+
+    def _empty(self) -> None:
         for path in self.state_dir.iterdir():
             if _KEPT.fullmatch(path.name):
                 continue
@@ -280,7 +287,6 @@ class Stack:
             else:
                 with suppress(FileNotFoundError):
                     path.unlink()
-        return bool(ended)
 
 
 def _credentials(places: Mapping[str, str]) -> dict[str, str]:

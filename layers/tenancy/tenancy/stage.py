@@ -59,9 +59,8 @@ def group_commit(writer: Writer) -> Handler:
                 logger.error("the request could not be answered and comes again: %s", error, extra=keys)
             else:
                 logger.info("answered", extra=keys)
-        metrics.add_dimension("system", writer.system)
-        metrics.add_metric("RequestsTogether", MetricUnit.Count, len(requests))
         again = [request.sequence_number for request, error in answers.items() if error] + unreadable
+        _count_records(len(event["Records"]), len(again))
         return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
 
     return _observed(run)
@@ -92,6 +91,7 @@ def ordered_stream(work: Callable[[Sequence[Mapping[str, Any]]], list[str]]) -> 
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         again = work(event["Records"])
+        _count_records(len(event["Records"]), len(again))
         return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
 
     return _observed(run)
@@ -103,6 +103,7 @@ def _batch(processor: BatchProcessor, each: Callable[[Any], None]) -> Handler:
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         response = process_partial_response(event=event, record_handler=each, processor=processor, context=context)
+        _count_records(len(event["Records"]), len(response["batchItemFailures"]))
         return dict(response)
 
     return _observed(run)
@@ -129,3 +130,8 @@ def _requests(records: Sequence[Mapping[str, Any]]) -> tuple[list[Request], list
 def _count(error: TenancyError | None) -> None:
     name = "Succeeded" if error is None else "Superseded" if isinstance(error, SupersededError) else "Failed"
     metrics.add_metric(name, MetricUnit.Count, 1)
+
+
+def _count_records(together: int, again: int) -> None:
+    metrics.add_metric("RecordsTogether", MetricUnit.Count, together)
+    metrics.add_metric("RecordsComingAgain", MetricUnit.Count, again)

@@ -1,5 +1,6 @@
 """The control plane's tables on moto (which tells the truth about DynamoDB), and a Step Functions that only listens."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,11 @@ from tenancy.lifecycle import TenantLifecycle
 from tenancy.model import StageCall
 from tenancy.provisioning import Provisioning
 from tenancy.settings import RecordSettings
+
+# Powertools reads these once, when tenancy.stage is imported; the template sets them for every function.
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "fluxion")
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Fluxion")
+os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
 
 BASE = "fluxionia.co"
 

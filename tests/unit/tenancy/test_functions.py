@@ -1,0 +1,321 @@
+"""Every sample in events/ goes through the handler it is for, and the environment is the template's."""
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from tenancy import (
+    aws,
+    database,
+    stage,  # noqa: F401 - now, before sockets are forbidden: X-Ray's recorder opens one, and sends nothing
+    workflow,
+)
+from tenancy.events import TYPES
+from tenancy.provisioning import Provisioning
+
+from .conftest import BASE, Executions, Lifecycle, Tables
+from .fakes import FakeCloudFront, FakeRoute53
+
+ROOT = Path(__file__).resolve().parents[3]
+SAMPLES = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "schemas")
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:fluxion-OnboardTenant:granja-5b1f0c9d2e7a4431"
+
+
+@dataclass
+class Context:
+    """What Lambda gives beside the event, as far as Powertools reads it."""
+
+    function_name: str
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:x"
+    aws_request_id: str = "52fdfc07-2182-154f-163f-5f0f9a621d72"
+
+
+@dataclass
+class World:
+    """Everything a function can reach."""
+
+    tables: Tables
+    executions: Executions
+    provisioning: Provisioning
+    route53: FakeRoute53
+    cloudfront: FakeCloudFront
+    started: list[tuple[str, str, str]]
+    topic: str
+    poison_queue: str
+
+    def messages(self, queue: str) -> list[str]:
+        found = boto3.client("sqs", region_name="us-east-1").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        return [message["Body"] for message in found.get("Messages", [])]
+
+
+@pytest.fixture
+def world(
+    tables: Tables,
+    executions: Executions,
+    provisioning: Provisioning,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[World]:
+    region = "us-east-1"
+    topic = boto3.client("sns", region_name=region).create_topic(Name="failures")["TopicArn"]
+    poison = boto3.client("sqs", region_name=region).create_queue(QueueName="poison")["QueueUrl"]
+    boto3.client("events", region_name=region).create_event_bus(Name="fluxion")
+    environment = {
+        "TENANTS_TABLE": "tenants",
+        "PROVISIONING_TABLE": "provisioning",
+        "BASE_DOMAIN": BASE,
+        "DISTRIBUTION_ID": "E1ABCDEFGHIJKL",
+        "ALIAS_QUOTA": "100",
+        "HOSTED_ZONE_ID": "Z0123456789ABCDEFGHIJ",
+        "DISTRIBUTION_DOMAIN_NAME": "d111111abcdef8.cloudfront.net",
+        "TENANTS_DIRECTORY": str(tmp_path / "tenants"),
+        "SCRATCH_DIRECTORY": str(tmp_path / "scratch"),
+        "NAME_SERVERS": "127.0.0.1:1",
+        "PROBE_PORT": "443",
+        "PROBE_SECRET_ARN": "arn:secret",
+        "EVENT_BUS_NAME": "fluxion",
+        "FAILURE_TOPIC_ARN": topic,
+        "RUNBOOKS_URL": "https://docs.example/runbooks",
+        "ONBOARD_STATE_MACHINE_ARN": "onboard",
+        "OFFBOARD_STATE_MACHINE_ARN": "offboard",
+        "POISON_QUEUE_URL": poison,
+        "AWS_REGION": region,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "tenants").mkdir()
+    fakes = {"route53": FakeRoute53(), "cloudfront": FakeCloudFront(BASE)}
+    real = aws.client
+    monkeypatch.setattr(aws, "client", lambda name, **rest: fakes.get(name) or real(name, **rest))
+    started: list[tuple[str, str, str]] = []
+    monkeypatch.setattr(workflow, "start", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr("tenancy.probe.SiteProbe.visit", _visited)
+    yield World(
+        tables,
+        executions,
+        provisioning,
+        fakes["route53"],
+        fakes["cloudfront"],
+        started,
+        topic,
+        poison,  # type: ignore[arg-type]
+    )
+    monkeypatch.undo()
+
+
+def _visited(self: object, tenant_id: str, host: str) -> Any:
+    from tenancy.probe import Answer
+
+    return Answer("192.0.2.1")
+
+
+def load(function: str) -> ModuleType:
+    path = ROOT / "functions" / function / "app.py"
+    spec = importlib.util.spec_from_file_location(f"functions_{function}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def sample(function: str, case: str) -> dict[str, Any]:
+    return dict(json.loads((ROOT / "events" / function / f"{case}.json").read_text()))
+
+
+def run(function: str, case: str) -> Any:
+    return load(function).handler(sample(function, case), Context(function))
+
+
+def claimed(world: World) -> None:
+    world.tables.insert("granja", contact_email="hola@lagranja.example")
+    world.executions.running.add(EXECUTION)
+    run("tenant_record", "claim_tenant")
+
+
+def test_every_function_has_samples() -> None:
+    functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+
+    assert {path.parent.name for path in SAMPLES} == functions
+
+
+@pytest.mark.parametrize(("case", "machine"), [("insert", "onboard"), ("overwrite", "onboard"), ("remove", "offboard")])
+def test_the_item_as_it_is_now_decides_which_machine_starts(world: World, case: str, machine: str) -> None:
+    if machine == "onboard":
+        world.tables.insert("granja")
+
+    assert run("start_workflow", case) == {"batchItemFailures": []}
+
+    ((arn, name, tenant_id),) = world.started
+    assert (arn, tenant_id) == (machine, "granja")
+    assert name.startswith("granja-")
+    assert len(name) == len("granja-") + 16
+
+
+def test_a_record_that_can_never_be_understood_is_set_aside_whole_and_its_neighbours_go_on(world: World) -> None:
+    event = sample("start_workflow", "insert")
+    poison = {**event["Records"][0], "dynamodb": {"SequenceNumber": "1", "Keys": {}}}
+    world.tables.insert("granja")
+
+    answer = load("start_workflow").handler({"Records": [poison, *event["Records"]]}, Context("start_workflow"))
+
+    assert answer == {"batchItemFailures": []}
+    assert len(world.started) == 1
+    (message,) = world.messages(world.poison_queue)
+    assert json.loads(message)["record"] == poison
+
+
+def test_a_record_that_meets_a_throttled_service_comes_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tenancy.errors import ServiceThrottled
+
+    def throttled(*_: object) -> bool:
+        raise ServiceThrottled("slower, please")
+
+    monkeypatch.setattr(workflow, "start", throttled)
+    event = sample("start_workflow", "insert")
+
+    number = event["Records"][0]["dynamodb"]["SequenceNumber"]
+    assert run("start_workflow", "insert") == {"batchItemFailures": [{"itemIdentifier": number}]}
+    assert world.messages(world.poison_queue) == []
+
+
+def test_the_samples_of_one_onboarding_make_a_tenant_live(world: World) -> None:
+    claimed(world)
+    for function, case in (
+        ("cdn_aliases", "attach_cname"),
+        ("dns_records", "create_dns_records"),
+        ("tenant_database", "seed_database"),
+        ("edge_cache", "invalidate_cache"),
+        ("tenant_probe", "verify_tenant"),
+        ("tenant_record", "activate_tenant"),
+    ):
+        run(function, case)
+
+    record = world.provisioning.record("granja")
+    assert record is not None
+    assert (record.status, record.lease) == ("ACTIVE", None)
+    assert world.tables.events() == [
+        "TenantClaimed",
+        "CnameAttached",
+        "DnsRecordsCreated",
+        "DatabaseSeeded",
+        "CacheInvalidated",
+        "TenantVerified",
+        "TenantActivated",
+    ]
+    assert [answer for _, answer in world.executions.answers] == [{"changed": True}] * 3
+    assert record.database_path is not None
+
+
+def test_seeding_again_opens_nothing_and_says_that_nothing_changed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed(world)
+    run("tenant_database", "seed_database")
+    monkeypatch.setattr(database.TenantSeeder, "seed", None)
+
+    assert run("tenant_database", "seed_database") == {"changed": False}
+
+
+def test_a_lost_database_is_reported_and_not_replaced_by_an_empty_one(world: World, tmp_path: Path) -> None:
+    from tenancy.errors import TenantDatabaseMissing
+
+    claimed(world)
+    run("tenant_database", "seed_database")
+    record = world.provisioning.record("granja")
+    assert record is not None
+    assert record.database_path is not None
+    (tmp_path / "tenants" / record.database_path).unlink()
+    world.tables.insert("granja", name="La Granja")
+    lifecycle = Lifecycle(world.executions)
+    lifecycle.activate("granja", EXECUTION)
+    lifecycle.claim("granja", EXECUTION)
+
+    event = sample("tenant_database", "seed_database") | {"generation": 2}
+    with pytest.raises(TenantDatabaseMissing, match=record.database_path):
+        load("tenant_database").handler(event, Context("tenant_database"))
+
+
+@pytest.mark.parametrize("case", ["onboarding_failed", "update_failed", "stalled"])
+def test_every_failure_becomes_one_mail(world: World, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mails = []
+    sns = boto3.client("sns", region_name="us-east-1")
+    publish = sns.publish
+    monkeypatch.setattr(sns, "publish", lambda **mail: (mails.append(mail), publish(**mail)))
+    monkeypatch.setattr(aws, "client", lambda name, **_: sns)
+
+    assert run("failure_notifier", case) == {"batchItemFailures": []}
+
+    (mail,) = mails
+    assert mail["TopicArn"] == world.topic
+    assert mail["Subject"].startswith("[fluxion] granja: ")
+
+
+def test_a_recorded_failure_sample_is_what_the_lifecycle_records(world: World) -> None:
+    claimed(world)
+
+    assert run("tenant_record", "record_failure") == {"again": False}
+
+    record = world.provisioning.record("granja")
+    assert record is not None
+    assert record.last_error is not None
+    assert record.last_error["code"] == "AliasQuotaExceeded"
+
+
+def test_a_removal_sample_holds_the_tenant(world: World) -> None:
+    assert run("tenant_record", "hold_tenant") == {"outcome": "held"}
+
+
+def test_the_outbox_publishes_under_the_event_s_own_type(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries: list[dict[str, Any]] = []
+
+    class Bus:
+        def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            entries.extend(Entries)
+            return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in Entries]}
+
+    monkeypatch.setattr(aws, "client", lambda name, **_: Bus())
+
+    assert run("publish_events", "stage_done") == {"batchItemFailures": []}
+    assert [(entry["Source"], entry["DetailType"]) for entry in entries] == [("fluxion.tenants", "DnsRecordsCreated")]
+
+
+def test_an_event_that_the_bus_does_not_take_comes_again_with_all_that_follow(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bus:
+        def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            results = [
+                {"EventId": "1"} if n != 3 else {"ErrorCode": "ThrottlingException"} for n, _ in enumerate(Entries)
+            ]
+            return {"FailedEntryCount": 1, "Entries": results}
+
+    monkeypatch.setattr(aws, "client", lambda name, **_: Bus())
+    record = sample("publish_events", "stage_done")["Records"][0]
+    records = [record | {"dynamodb": record["dynamodb"] | {"SequenceNumber": str(number)}} for number in range(8)]
+
+    answer = load("publish_events").handler({"Records": records}, Context("publish_events"))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "3"}]}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SAMPLES if path.parent.name in ("publish_events", "failure_notifier")]
+)
+def test_the_events_in_the_samples_fit_their_schemas(path: Path) -> None:
+    for record in json.loads(path.read_text())["Records"]:
+        if "body" in record:
+            event = json.loads(record["body"])
+            name, detail = event["detail-type"], event["detail"]
+        else:
+            image = record["dynamodb"]["NewImage"]
+            name, detail = image["type"]["S"], json.loads(image["detail"]["S"])
+        TYPES[name].model_validate(detail["data"])

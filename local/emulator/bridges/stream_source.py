@@ -178,7 +178,7 @@ class Lane:
         while work and self.mapping.alive and not self._stopped:
             records, attempts = work.popleft()
             if expired := self._expired(records):
-                self._give_up(records[:expired], attempts, "MaximumRecordAgeExceeded", None)
+                self._give_up(records[:expired], attempts, "MaxRecordAgeExceeded", None)
                 if records := records[expired:]:
                     work.appendleft((records, attempts))
                 continue

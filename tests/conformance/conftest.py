@@ -76,7 +76,8 @@ class Emulator:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     propagation = ("--insync-seconds", str(INSYNC_SECONDS), "--deploy-seconds", str(DEPLOY_SECONDS))
-    running = Emulator(tmp_path_factory.mktemp("emulator"), *propagation)
+    off = ("--off", os.environ.get("FLUXION_BRIDGES_OFF", ""))  # shows that a test fails without its bridge
+    running = Emulator(tmp_path_factory.mktemp("emulator"), *propagation, *off)
     yield running
     running.stop()
 
@@ -222,7 +223,7 @@ class Cloud:
         return [json.loads(message["Body"]) for message in received]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cloud(aws: Callable[[str], Any]) -> Cloud:
     return Cloud(aws)
 

@@ -1,0 +1,288 @@
+"""Rules of this project on the transformed templates, for what public scanners miss.
+
+Each rule is a pure function: template in, sentences out. `Fn::If` is judged by both of its branches.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gates import report, transform
+from gates.transform import resources
+
+Template = Mapping[str, Any]
+
+_TLS_POLICIES = {  # kind of resource → kind of policy, and the property that names what it is for
+    "AWS::SQS::Queue": ("AWS::SQS::QueuePolicy", "Queues"),
+    "AWS::SNS::Topic": ("AWS::SNS::TopicPolicy", "Topics"),
+    "AWS::S3::Bucket": ("AWS::S3::BucketPolicy", "Bucket"),
+}
+_KEPT = ("AWS::EFS::FileSystem", "AWS::Route53::HostedZone")
+_KEPT_TABLES = ("TenantsTable", "ProvisioningTable")
+_WRITES = tuple(f"dynamodb:{verb}" for verb in ("Put", "Update", "Delete", "BatchWrite", "PartiQL", "*"))
+# Conditions that tie a service's request to this account or this stack: without one, anybody's use of that service
+# would do (the confused deputy).
+_TIES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "kms:encryptioncontext", "kms:calleraccount")
+
+
+def findings(root: Path) -> list[str]:
+    """What is wrong in the templates below a folder."""
+    found = []
+    for name in transform.TEMPLATES:
+        template = transform.transformed(root / name)
+        found += [f"{name}: {finding}" for rule in RULES for finding in rule(template)]
+    return found
+
+
+# --- reading policies -------------------------------------------------------------------------------------------------
+
+
+def branches(value: Any) -> Iterator[Any]:
+    """A value, or each of the values that it can be."""
+    if isinstance(value, Mapping) and set(value) == {"Fn::If"}:
+        yield from branches(value["Fn::If"][1])
+        yield from branches(value["Fn::If"][2])
+    elif value != {"Ref": "AWS::NoValue"}:
+        yield value
+
+
+def listed(value: Any) -> list[Any]:
+    """A value that may be alone or in a list, as a list of all it can hold."""
+    found = []
+    for some in branches(value):
+        for one in some if isinstance(some, list) else [some]:
+            found += list(branches(one))
+    return found
+
+
+def statements(properties: Any) -> Iterator[Mapping[str, Any]]:
+    """Every policy statement anywhere inside a resource's properties."""
+    if isinstance(properties, Mapping):
+        if "Statement" in properties:
+            yield from (entry for entry in listed(properties["Statement"]) if isinstance(entry, Mapping))
+        for key, value in properties.items():
+            if key != "Statement":
+                yield from statements(value)
+    elif isinstance(properties, list):
+        for value in properties:
+            yield from statements(value)
+
+
+def principals(statement: Mapping[str, Any], kind: str | None = None) -> list[Any]:
+    """Everybody whom a statement names, or only those of one kind (`Service`, `AWS`)."""
+    found = []
+    for principal in listed(statement.get("Principal", [])):
+        if isinstance(principal, Mapping):
+            found += [one for k, named in principal.items() if kind in (None, k) for one in listed(named)]
+        elif kind is None:
+            found.append(principal)
+    return found
+
+
+def conditions(statement: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Key, in lower case, and value of every test in a statement's conditions."""
+    blocks = listed(statement.get("Condition", {}))
+    return [(key.lower(), value) for block in blocks for test in block.values() for key, value in test.items()]
+
+
+def condition_keys(statement: Mapping[str, Any]) -> set[str]:
+    """The keys that a statement's conditions look at, in lower case."""
+    return {key for key, _ in conditions(statement)}
+
+
+def is_named(statement: Mapping[str, Any]) -> str:
+    """A statement's Sid, for a sentence about it."""
+    return f"statement {statement.get('Sid', '(without a Sid)')}"
+
+
+# --- the rules --------------------------------------------------------------------------------------------------------
+
+
+def nobody_is_everybody(template: Template) -> list[str]:
+    """No Allow for `*`. An endpoint's policy has to say `*`, and has a condition instead."""
+    found = []
+    for name, resource in template["Resources"].items():
+        for statement in statements(resource.get("Properties", {})):
+            if statement.get("Effect") != "Allow" or "*" not in principals(statement):
+                continue
+            if resource["Type"] == "AWS::EC2::VPCEndpoint" and condition_keys(statement):
+                continue
+            found.append(f"{name}: {is_named(statement)} allows everybody (Principal *)")
+    return found
+
+
+def the_bus_is_closed(template: Template) -> list[str]:
+    """EventBusPolicy has a form without a document, which scanners do not look at."""
+    found = []
+    for name, properties in resources(template, "AWS::Events::EventBusPolicy"):
+        if "*" in listed(properties.get("Principal", [])):
+            found.append(f"{name}: lets everybody put events on the bus (Principal *)")
+        if not properties.get("Statement") and not properties.get("Principal"):
+            found.append(f"{name}: names no principal")
+    for name, properties in resources(template, "AWS::Lambda::Permission"):
+        if properties.get("Principal") == "*":
+            found.append(f"{name}: lets everybody call the function")
+        elif not {"SourceArn", "SourceAccount"} & properties.keys():
+            found.append(f"{name}: says neither SourceArn nor SourceAccount")
+    return found
+
+
+def services_are_tied(template: Template) -> list[str]:
+    """A service in a resource's policy acts for this account only."""
+    found = []
+    for name, resource in template["Resources"].items():
+        properties = {k: v for k, v in resource.get("Properties", {}).items() if k != "AssumeRolePolicyDocument"}
+        for statement in statements(properties):
+            tied = any(key.startswith(_TIES) for key in condition_keys(statement))
+            if statement.get("Effect") == "Allow" and principals(statement, "Service") and not tied:
+                found.append(f"{name}: {is_named(statement)} allows a service without SourceArn or SourceAccount")
+    return found
+
+
+def only_over_tls(template: Template) -> list[str]:
+    """Every queue, topic and bucket has a policy that refuses what does not come over TLS."""
+    found = []
+    for kind, (policy_kind, target) in _TLS_POLICIES.items():
+        covered = {
+            str(reference.get("Ref"))
+            for _, properties in resources(template, policy_kind)
+            if any(_refuses_plain_text(statement) for statement in statements(properties))
+            for reference in listed(properties.get(target, []))
+            if isinstance(reference, Mapping)
+        }
+        bare = [name for name, _ in resources(template, kind) if name not in covered]
+        found += [f"{name}: nothing denies access without TLS" for name in bare]
+    return found
+
+
+def _refuses_plain_text(statement: Mapping[str, Any]) -> bool:
+    plain = any(key == "aws:securetransport" and str(value).lower() == "false" for key, value in conditions(statement))
+    return statement.get("Effect") == "Deny" and "*" in principals(statement) and plain
+
+
+def tenant_files_are_closed(template: Template) -> list[str]:
+    """EFS: encrypted, TLS only, entered only through an access point."""
+    found = []
+    for name, properties in resources(template, "AWS::EFS::FileSystem"):
+        rules = list(statements(properties.get("FileSystemPolicy", {})))
+        allowed = [rule for rule in rules if rule.get("Effect") == "Allow"]
+        if properties.get("Encrypted") is not True:
+            found.append(f"{name}: is not encrypted")
+        if not any(_refuses_plain_text(rule) for rule in rules):
+            found.append(f"{name}: its policy does not deny access without TLS")
+        for rule in allowed:
+            if "elasticfilesystem:accesspointarn" not in condition_keys(rule):
+                found.append(f"{name}: {is_named(rule)} allows a mount past the access point")
+            if "elasticfilesystem:ClientRootAccess" in listed(rule.get("Action", [])):
+                found.append(f"{name}: {is_named(rule)} allows root")
+    return found
+
+
+def access_points_are_nobodys_root(template: Template) -> list[str]:
+    """EFS access points: a user that is not root, a folder that is not the root, closed to others."""
+    found = []
+    for name, properties in resources(template, "AWS::EFS::AccessPoint"):
+        user, folder = properties.get("PosixUser", {}), properties.get("RootDirectory", {})
+        if "0" in (str(user.get("Uid", 0)), str(user.get("Gid", 0))):
+            found.append(f"{name}: acts as root")
+        if folder.get("Path", "/") == "/":
+            found.append(f"{name}: starts at the root of the file system")
+        if str(folder.get("CreationInfo", {}).get("Permissions", "")).lstrip("0") not in ("750", "700"):
+            found.append(f"{name}: its folder is open to others (Permissions other than 0750)")
+    return found
+
+
+def buckets_are_private(template: Template) -> list[str]:
+    """Buckets: public access blocked, versioned, read by one distribution and not by any."""
+    found = []
+    for name, properties in resources(template, "AWS::S3::Bucket"):
+        block = properties.get("PublicAccessBlockConfiguration", {})
+        switches = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+        if not all(block.get(switch) is True for switch in switches):
+            found.append(f"{name}: public access is not blocked in all four ways")
+        if properties.get("VersioningConfiguration", {}).get("Status") != "Enabled":
+            found.append(f"{name}: is not versioned")
+    for name, properties in resources(template, "AWS::S3::BucketPolicy"):
+        found += [
+            f"{name}: {is_named(statement)} lets any distribution read (no AWS:SourceArn)"
+            for statement in statements(properties)
+            if "cloudfront.amazonaws.com" in principals(statement)
+            if "aws:sourcearn" not in condition_keys(statement)
+        ]
+    return found
+
+
+def origins_are_private(template: Template) -> list[str]:
+    """Distributions: origin access control and nothing older, HTTPS to the origin, TLSv1.2_2021 or newer to viewers."""
+    found = []
+    for name, properties in resources(template, "AWS::CloudFront::Distribution"):
+        config = properties.get("DistributionConfig", {})
+        for origin in listed(config.get("Origins", [])):
+            found += [f"{name}: origin {origin.get('Id')} {fault}" for fault in _faults_of_origin(origin)]
+        found += [
+            f"{name}: viewers may use TLS older than TLSv1.2_2021"
+            for certificate in branches(config.get("ViewerCertificate", {}))
+            if str(certificate.get("MinimumProtocolVersion", "")) < "TLSv1.2_2021"
+        ]
+    return found
+
+
+def _faults_of_origin(origin: Mapping[str, Any]) -> Iterator[str]:
+    s3, custom = origin.get("S3OriginConfig"), origin.get("CustomOriginConfig")
+    if s3 is not None and not origin.get("OriginAccessControlId"):
+        yield "has no OriginAccessControlId"
+    if s3 and s3.get("OriginAccessIdentity"):
+        yield "uses an origin access identity, which is superseded"
+    if custom and custom.get("OriginProtocolPolicy") != "https-only":
+        yield "is not asked over HTTPS only"
+
+
+def data_outlives_the_stack(template: Template) -> list[str]:
+    """Tables, zone and files stay when the stack goes, and when a change would replace them."""
+    found = []
+    for name, resource in template["Resources"].items():
+        is_kept_table = resource["Type"] == "AWS::DynamoDB::Table" and name in _KEPT_TABLES
+        if resource["Type"] in _KEPT or is_kept_table:
+            policies = ("DeletionPolicy", "UpdateReplacePolicy")
+            found += [f"{name}: {policy} is not Retain" for policy in policies if resource.get(policy) != "Retain"]
+        recovery = resource.get("Properties", {}).get("PointInTimeRecoverySpecification", {})
+        if is_kept_table and recovery.get("PointInTimeRecoveryEnabled") is not True:
+            found.append(f"{name}: has no point-in-time recovery")
+    return found
+
+
+def identities_name_actions(template: Template) -> list[str]:
+    """No role is allowed `*` or `service:*`, and none may write the tenants table, which belongs to people."""
+    found = []
+    for name, properties in resources(template, "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for statement in statements(properties):
+            if statement.get("Effect") == "Allow":
+                found += [f"{name}: {is_named(statement)} {fault}" for fault in _faults_of_grant(statement)]
+    return found
+
+
+def _faults_of_grant(statement: Mapping[str, Any]) -> Iterator[str]:
+    actions = [str(action) for action in listed(statement.get("Action", []))]
+    yield from (f"allows {action}" for action in actions if action == "*" or action.endswith(":*"))
+    if "NotAction" in statement:
+        yield "allows everything but something (NotAction)"
+    if any(action.startswith(_WRITES) for action in actions) and "TenantsTable" in str(statement.get("Resource")):
+        yield "writes the tenants table"
+
+
+RULES = (
+    nobody_is_everybody,
+    the_bus_is_closed,
+    services_are_tied,
+    only_over_tls,
+    tenant_files_are_closed,
+    access_points_are_nobodys_root,
+    buckets_are_private,
+    origins_are_private,
+    data_outlives_the_stack,
+    identities_name_actions,
+)
+
+
+if __name__ == "__main__":
+    report.main(findings)

@@ -1,0 +1,152 @@
+"""What no file may hold: the address of a package registry, a path of somebody's machine, too many lines; locks whole.
+
+A registry's address in the tree would send every user there past their own mirror, and a path names a machine that
+nobody else has.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from gates import report
+
+LONGEST = 400
+
+# Files that may be longer, each with its reason. One that has become shorter fails the gate: take it out.
+LONG_ON_PURPOSE = {
+    "template.yaml": "one stack is one file; a section per concern",
+    "statemachine/onboard_tenant.asl.json": "a state machine is one file; half of it is retries, spelled out",
+}
+GENERATED = ("LICENSE", "requirements/*.txt", "layers/*/requirements.txt", "*.lock", "package-lock.json", "*.svg")
+
+# Pieced together, so that this file holds none of them.
+_HOSTS = [
+    host.replace(" ", "")
+    for host in ("python hosted.org", "py pi.org", "registry.n pmjs.org", "registry.yarn pkg.com", "npm mirror.com")
+]
+_PATHS = re.compile(r"(?<![\w.~$}/-])/(?:home|Users|root)/[A-Za-z][\w.-]*")
+
+LOCKS = {
+    "requirements/uv.txt": "requirements/uv.in",
+    "requirements/project.txt": "requirements/project.in",
+    "requirements/emulator.txt": "requirements/emulator.in",
+    "requirements/sam.txt": "requirements/sam.in",
+    "requirements/gates.txt": "requirements/gates.in",
+    "layers/tenancy/requirements.txt": "layers/tenancy/requirements.in",
+    "layers/duckdb/requirements.txt": "layers/duckdb/requirements.in",
+}
+
+
+def findings(root: Path) -> list[str]:
+    """What is wrong in the files below a folder."""
+    return [*texts(root), *lengths(root), *locks(root)]
+
+
+def files(root: Path) -> Iterator[Path]:
+    """Every file that git knows or would take."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=root,
+        capture_output=True,
+        check=True,
+    )
+    paths = (root / name for name in listed.stdout.decode().split("\0") if name)
+    yield from (path for path in paths if path.is_file())
+
+
+def texts(root: Path) -> list[str]:
+    """Lines with a registry's host or a machine's path."""
+    clone = str(root.parent) + "/" if root.parent not in (Path("/"), Path("/tmp")) else None  # noqa: S108 - compared
+    found = []
+    for path in files(root):
+        try:
+            lines = path.read_text().splitlines()
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(lines, 1):
+            where = f"{path.relative_to(root)}:{number}"
+            found += [f"{where}: names the package registry {host}" for host in _HOSTS if host in line]
+            if _PATHS.search(line) or (clone and clone in line):
+                found.append(f"{where}: names a path of somebody's machine")
+    return found
+
+
+def lengths(root: Path) -> list[str]:
+    """Files that have grown too long, and reasons that are not needed any more."""
+    found, long = [], set()
+    for path in files(root):
+        name = path.relative_to(root)
+        if any(name.match(pattern) for pattern in GENERATED):
+            continue
+        lines = path.read_bytes().count(b"\n")
+        if lines > LONGEST:
+            long.add(str(name))
+            if str(name) not in LONG_ON_PURPOSE:
+                found.append(
+                    f"{name}: has {lines} lines, more than {LONGEST}: split it, or say why not in gates/tree.py"
+                )
+    stale = sorted(name for name in LONG_ON_PURPOSE if name not in long and (root / name).exists())
+    return found + [f"{name}: is not that long any more: take it out of gates/tree.py" for name in stale]
+
+
+def locks(root: Path) -> list[str]:
+    """Requirements without a pin, pins without a hash, addresses, and versions that are tested but not shipped."""
+    found = []
+    pinned = {}
+    for lock, source in LOCKS.items():
+        text = (root / lock).read_text()
+        pins = {pin.name: pin for pin in _pins(text)}
+        pinned[lock] = pins
+        found += [
+            f"{lock}: {line.strip()}: no option belongs into a lock" for line in text.splitlines() if line[:2] == "--"
+        ]
+        found += [f"{lock}: {name} has no hash" for name in sorted(_without_hash(text))]
+        for wanted in _requirements(root / source):
+            pin = pins.get(_normal(wanted.name))
+            if pin is None or not wanted.specifier.contains(_version(pin), prereleases=True):
+                found.append(f"{lock}: does not fulfil `{wanted}` of {source}: run `make lock`")
+    for layer in ("tenancy", "duckdb"):
+        lock = f"layers/{layer}/requirements.txt"
+        for name, pin in pinned[lock].items():
+            tested = pinned["requirements/project.txt"].get(name)
+            if tested is None or _version(tested) != _version(pin):
+                found.append(f"{lock}: ships {pin}, and the tests run {tested}: run `make lock`")
+    return found
+
+
+def _requirements(path: Path) -> Iterator[Requirement]:
+    for line in path.read_text().splitlines():
+        text = line.split("#")[0].strip()
+        if text.startswith("-r "):
+            yield from _requirements(path.parent / text[3:])
+        elif text:
+            yield Requirement(text)
+
+
+def _pins(text: str) -> Iterator[Requirement]:
+    for line in text.splitlines():
+        if re.match(r"[A-Za-z0-9]", line):
+            requirement = Requirement(line.rstrip("\\").strip())
+            requirement.name = _normal(requirement.name)
+            yield requirement
+
+
+def _without_hash(text: str) -> set[str]:
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", text)
+    return {block.split("==")[0] for block in blocks if "==" in block.split("\n")[0] and "--hash=sha256:" not in block}
+
+
+def _version(pin: Requirement) -> str:
+    (specifier,) = pin.specifier
+    return specifier.version
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+if __name__ == "__main__":
+    report.main(findings)

@@ -5,9 +5,9 @@ import os
 import re
 import shlex
 import shutil
+import ssl
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
@@ -130,7 +130,9 @@ class Stack:
         with told(on_progress, "starting the backend"):
             self._start_backend(backend_port, environment)
             self._upload_shell(places)
-            self._await_backend(backend_url)
+            self._await_answer(f"{backend_url}/healthz", "backend", "The backend did not start")
+        with told(on_progress, "waiting until the distribution is deployed"):
+            self._await_answer(places["edge_url"], "emulator", "The edge does not serve the distribution", places["ca"])
         self._write_env(places)
         return self.env
 
@@ -207,15 +209,18 @@ class Stack:
         command += ["--host", loopback.V4, "--port", str(port), "--no-access-log"]
         self._children.start("backend", command, {**environment, **settings}, self.root)
 
-    def _await_backend(self, url: str) -> None:
+    def _await_answer(self, url: str, child: str, failure: str, authority: str | None = None) -> None:
+        request = urllib.request.Request(url, headers={"Host": BASE_DOMAIN})  # noqa: S310 - our own address
+        context = ssl.create_default_context(cafile=authority) if authority else None
+
         def answers() -> bool:
             try:
-                with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:  # noqa: S310 - our own address
+                with urllib.request.urlopen(request, timeout=2, context=context) as answer:  # noqa: S310
                     return bool(answer.status == 200)
-            except (urllib.error.URLError, OSError):
+            except OSError:
                 return False
 
-        self._await(answers, self._children.named("backend") or 0, "backend", "The backend did not start")
+        self._await(answers, self._children.named(child) or 0, child, failure)
 
     def _await(self, condition: Any, pid: int, name: str, failure: str) -> None:
         until = time.monotonic() + _READY_SECONDS

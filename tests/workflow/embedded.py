@@ -1,0 +1,268 @@
+"""The embedded AWS with the real templates deployed, in the words of the field."""
+
+import email
+import email.policy
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from boto3.dynamodb.types import TypeDeserializer
+
+CONTENDED = {"ChangeResourceRecordSets", "UpdateDistribution", "CreateInvalidation"}
+_PATIENCE_SECONDS = 90.0
+
+
+def eventually[Found](ask: Callable[[], Found], what: str, seconds: float = _PATIENCE_SECONDS) -> Found:
+    """What `ask` finds, once it finds something that is true."""
+    until = time.monotonic() + seconds
+    while not (found := ask()):
+        assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.1)
+    return found
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The calls since a moment."""
+
+    calls: list[dict[str, Any]]
+
+    def count(self, *operations: str, principal: str | None = None) -> int:
+        """How often AWS was asked for one of these operations."""
+        return sum(
+            call["operation"] in operations and (principal is None or principal in call["principal"])
+            for call in self.calls
+        )
+
+
+@dataclass
+class EmbeddedAws:
+    """One running stack. Each test works on tenants of its own, so that all can share it."""
+
+    environment: Mapping[str, str]
+    outputs: Mapping[str, str]
+    _extra: list[str] = field(default_factory=list)
+
+    def client(self, service: str) -> Any:
+        names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+        url, key, secret, region = (self.environment[name] for name in names)
+        return boto3.client(
+            service, endpoint_url=url, aws_access_key_id=key, aws_secret_access_key=secret, region_name=region
+        )
+
+    # --- desired state ------------------------------------------------------------------------------------------------
+
+    def insert(self, tenant_id: str, **item: Any) -> None:
+        """Put the item, as any AWS client does. `name` has a default; None leaves an attribute out."""
+        values = {"tenant_id": tenant_id, "name": f"Mercado {tenant_id}"} | item
+        self.tenants.put_item(Item={key: value for key, value in values.items() if value is not None})
+
+    def remove(self, tenant_id: str) -> None:
+        self.tenants.delete_item(Key={"tenant_id": tenant_id})
+
+    @cached_property
+    def tenants(self) -> Any:
+        return self._resource.Table(self.outputs["TenantsTableName"])
+
+    @cached_property
+    def _resource(self) -> Any:
+        client = self.client("dynamodb")
+        return boto3.resource(
+            "dynamodb",
+            endpoint_url=client.meta.endpoint_url,
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=client.meta.region_name,
+        )
+
+    # --- observed state -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def provisioning(self) -> Any:
+        return self._resource.Table(self.outputs["ProvisioningTableName"])
+
+    def record(self, tenant_id: str) -> dict[str, Any]:
+        key = {"pk": f"TENANT#{tenant_id}", "sk": "TENANT"}
+        return dict(self.provisioning.get_item(Key=key, ConsistentRead=True).get("Item", {}))
+
+    def items(self, tenant_id: str) -> list[dict[str, Any]]:
+        condition = boto3.dynamodb.conditions.Key("pk").eq(f"TENANT#{tenant_id}")
+        return list(self.provisioning.query(KeyConditionExpression=condition, ConsistentRead=True)["Items"])
+
+    def outbox(self, tenant_id: str) -> list[str]:
+        return [item["type"] for item in self.items(tenant_id) if item["sk"].startswith("EVENT#")]
+
+    def settled(self, tenant_id: str, attempt: int = 1) -> dict[str, Any]:
+        """The record, once the tenant's run number `attempt` (or a later one) has ended."""
+
+        def ended() -> dict[str, Any] | None:
+            record = self.record(tenant_id)
+            over = record and record["attempt"] >= attempt and "lease" not in record
+            return record if over and record["operation"]["state"] != "RUNNING" else None
+
+        return eventually(ended, f"the end of run {attempt} of {tenant_id}: {self.record(tenant_id)}")
+
+    def onboard(self, tenant_id: str, **item: Any) -> dict[str, Any]:
+        """A live tenant."""
+        self.insert(tenant_id, **item)
+        record = self.settled(tenant_id)
+        assert record["status"] == "ACTIVE", record
+        return record
+
+    def executions(self, tenant_id: str, machine: str = "Onboard") -> list[dict[str, Any]]:
+        """The tenant's executions, latest first."""
+        arn = self.outputs[f"{machine}TenantStateMachineArn"]
+        pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=arn)
+        found = [execution for page in pages for execution in page["executions"]]
+        return [execution for execution in found if execution["name"].rpartition("-")[0] == tenant_id]
+
+    def states(self, execution_arn: str) -> list[str]:
+        """Names of the states that an execution entered, in order."""
+        pages = self.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=execution_arn)
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for page in pages
+            for event in page["events"]
+            if event["type"].endswith("StateEntered")
+        ]
+
+    # --- the shared systems -------------------------------------------------------------------------------------------
+
+    def zone(self) -> dict[tuple[str, str], Any]:
+        """Everything in the hosted zone, by name and type."""
+        pages = self.client("route53").get_paginator("list_resource_record_sets")
+        found = pages.paginate(HostedZoneId=self.outputs["HostedZoneId"])
+        return {(each["Name"].rstrip("."), each["Type"]): each for page in found for each in page["ResourceRecordSets"]}
+
+    def aliases(self) -> list[str]:
+        config = self.client("cloudfront").get_distribution_config(Id=self.outputs["DistributionId"])
+        return list(config["DistributionConfig"]["Aliases"]["Items"])
+
+    def host(self, tenant_id: str) -> str:
+        return f"{tenant_id}.{self.outputs['BaseDomain']}"
+
+    def files(self, tenant_id: str) -> dict[str, tuple[int, int]]:
+        """The tenant's files on EFS: name → (inode, time of last change in ns)."""
+        folder = Path(self.environment["FLUXION_DATA_DIR"]) / tenant_id
+        found = ((path, path.stat()) for path in folder.glob("*")) if folder.exists() else ()
+        return {path.name: (stat.st_ino, stat.st_mtime_ns) for path, stat in found if path.name != "lock"}
+
+    def left_over(self, tenant_id: str) -> list[str]:
+        """Whatever of a tenant exists outside its record: records, alias, files, claims, effects."""
+        host = self.host(tenant_id)
+        found = [f"{kind} record" for name, kind in self.zone() if name == host]
+        found += [f"alias {alias}" for alias in self.aliases() if alias == host]
+        found += [f"file {name}" for name in self.files(tenant_id)]
+        found += [item["sk"] for item in self.items(tenant_id) if item["sk"].startswith("EFFECT#")]
+        claims = self.provisioning.scan(ConsistentRead=True)["Items"]
+        return found + [item["pk"] for item in claims if item["sk"] == "CLAIM" and item["tenant_id"] == tenant_id]
+
+    # --- what people get ----------------------------------------------------------------------------------------------
+
+    def get(self, host: str, path: str = "/api/tenant", **headers: str) -> httpx.Response:
+        """Ask the edge as a visitor of this host."""
+        with self.visitor(host) as visitor:
+            return visitor.get(path, headers=headers)
+
+    @contextmanager
+    def visitor(self, host: str) -> Iterator[httpx.Client]:
+        """A browser's connection to a host: TLS with its name, checked against the local authority."""
+        url = httpx.URL(self.environment["FLUXION_EDGE_URL"])
+        with httpx.Client(
+            base_url=url, headers={"Host": host}, verify=_tls(self.environment["FLUXION_CA"]), timeout=15
+        ) as client:
+            client.event_hooks["request"].append(lambda request: request.extensions.update(sni_hostname=host))
+            yield client
+
+    def mails(self, tenant_id: str) -> list[EmailMessage]:
+        """The e-mails whose subject names the tenant, oldest first."""
+        folder = Path(self.environment["FLUXION_MAIL_DIR"])
+        paths = sorted(folder.rglob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
+        found = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in paths]
+        return [mail for mail in found if f"] {tenant_id}: " in str(mail["Subject"])]
+
+    def mail(self, tenant_id: str, number: int = 1) -> str:
+        """Subject and text of the tenant's n-th e-mail, once it is there."""
+        mails = eventually(lambda: self.mails(tenant_id)[number - 1 :], f"mail {number} about {tenant_id}", 30)
+        body = mails[0].get_body(("plain",))
+        assert body is not None
+        return f"{mails[0]['Subject']}\n{body.get_content()}"
+
+    @contextmanager
+    def bus(self, prefix: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+        """A subscriber of the bus: a rule for tenants whose id begins so, into a queue. Gives what it got so far."""
+        sqs, events = self.client("sqs"), self.client("events")
+        queue = sqs.create_queue(QueueName=f"test-{prefix}")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        bus = self.outputs["EventBusName"]
+        pattern = {"source": ["fluxion.tenants"], "detail": {"metadata": {"tenant_id": [{"prefix": prefix}]}}}
+        events.put_rule(Name=f"test-{prefix}", EventBusName=bus, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=f"test-{prefix}", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+        got: list[dict[str, Any]] = []
+
+        def so_far() -> list[dict[str, Any]]:
+            while found := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+                got.extend(json.loads(message["Body"]) for message in found)
+                for message in found:
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            return got
+
+        try:
+            yield so_far
+        finally:
+            events.remove_targets(Rule=f"test-{prefix}", EventBusName=bus, Ids=["queue"])
+            events.delete_rule(Name=f"test-{prefix}", EventBusName=bus)
+            sqs.delete_queue(QueueUrl=queue)
+
+    # --- what it cost -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def trail(self) -> Iterator[Trail]:
+        """The calls that happen inside."""
+        path = Path(self.environment["FLUXION_STATE_DIR"]) / "trace.jsonl"
+        time.sleep(0.2)  # the trace is written a little late
+        start = path.stat().st_size
+        trail = Trail([])
+        yield trail
+        time.sleep(0.2)
+        with path.open() as file:
+            file.seek(start)
+            trail.calls.extend(json.loads(line) for line in file)
+
+    def last_stream_record(self, tenant_id: str) -> dict[str, Any]:
+        """The latest record of the tenants table's stream about a tenant, as Lambda gets it."""
+        dynamodb, streams = self.client("dynamodb"), self.client("dynamodbstreams")
+        stream = dynamodb.describe_table(TableName=self.tenants.name)["Table"]["LatestStreamArn"]
+        found = []
+        for shard in streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
+            iterator = streams.get_shard_iterator(
+                StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while iterator:
+                page = streams.get_records(ShardIterator=iterator)
+                found += page["Records"]
+                iterator = page.get("NextShardIterator") if page["Records"] else None
+        deserialise = TypeDeserializer().deserialize
+        mine = [each for each in found if deserialise(each["dynamodb"]["Keys"]["tenant_id"]) == tenant_id]
+        return dict(json.loads(json.dumps(mine[-1], default=str)))
+
+    def deliver(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Hand a stream record to start_workflow once more, as a stream may."""
+        payload = json.dumps({"Records": [record]}).encode()
+        answer = self.client("lambda").invoke(FunctionName="fluxion-start-workflow", Payload=payload)
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        return dict(json.loads(answer["Payload"].read()))
+
+
+def _tls(authority: str) -> Any:
+    import ssl
+
+    return ssl.create_default_context(cafile=authority)

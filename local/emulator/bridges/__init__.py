@@ -16,7 +16,6 @@ BRIDGES = (
     "step_functions",
     "step_functions_retry",
     "iam_conditions",
-    "secure_transport",
     "machine_role",
     "cloudfront_config",
     "cloudfront",

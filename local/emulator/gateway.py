@@ -98,9 +98,7 @@ class Gateway:
     async def _run(self, call: Call, place: int, scope: dict[str, Any], receive: Any) -> Answer:
         if place < len(self.middlewares):
             return await self.middlewares[place](call, lambda: self._run(call, place + 1, scope, receive))
-        # On AWS every endpoint is TLS. Loopback stands for that: policies that ask for aws:SecureTransport hold.
-        secure = scope | {"headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
-        return await _ask(self.app, secure, call.body, receive)
+        return await _ask(self.app, scope, call.body, receive)
 
 
 async def _whole_body(receive: Any) -> bytes | None:

@@ -16,6 +16,7 @@ BRIDGES = (
     "step_functions",
     "step_functions_retry",
     "iam_conditions",
+    "secure_transport",
     "machine_role",
     "cloudfront_config",
     "cloudfront",

@@ -1,0 +1,185 @@
+"""What each role of the template may do, written down a second time: a change of either has to be meant."""
+
+from typing import Any
+
+import pytest
+
+from tenancy import hostnames
+
+from .reading import FOLDERS, FUNCTIONS, RESOURCES, listed, of_type, statements
+
+
+def role_statements(role: str) -> list[dict[str, Any]]:
+    """What a role may do: its own policies, and those attached to it, less what its trust policy says."""
+    properties = RESOURCES[role]["Properties"]
+    found = list(statements(properties.get("Policies", [])))
+    for attached in properties.get("ManagedPolicyArns", []):
+        found += statements(RESOURCES[attached["Ref"]]["Properties"]["PolicyDocument"])
+    for policy in of_type("AWS::IAM::Policy").values():
+        if {"Ref": role} in policy["Roles"]:
+            found += statements(policy["PolicyDocument"])
+    return found
+
+
+def allowed(role: str) -> dict[str, set[str]]:
+    """Action → the resources that it is allowed on, as text."""
+    found: dict[str, set[str]] = {}
+    for statement in role_statements(role):
+        if statement["Effect"] == "Allow":
+            for action in listed(statement["Action"]):
+                found.setdefault(action, set()).update(_named(r) for r in listed(statement["Resource"]))
+    return found
+
+
+def _named(resource: Any) -> str:
+    if isinstance(resource, str):
+        return resource
+    if "Fn::GetAtt" in resource:
+        return str(resource["Fn::GetAtt"][0])
+    if "Ref" in resource:
+        return str(resource["Ref"])
+    text = resource["Fn::Sub"]
+    return text if isinstance(text, str) else str(text[0])
+
+
+P = "ProvisioningTable"
+DISTRIBUTION = "arn:aws:cloudfront::${AWS::AccountId}:distribution/${Distribution}"
+ZONE = "arn:aws:route53:::hostedzone/${Zone}"
+EXECUTIONS = "arn:aws:states:${AWS::Region}:${AWS::AccountId}:execution:fluxion-"
+
+
+def on(resource: str, service: str, *actions: str) -> dict[str, set[str]]:
+    return {f"{service}:{action}": {resource} for action in actions}
+
+
+EVERY_FUNCTION = {
+    **on("*", "xray", "PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets"),
+    **on("EncryptionKey", "kms", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey*", "ReEncrypt*"),
+}
+
+
+def reads_stream_of(table: str) -> dict[str, set[str]]:
+    return {
+        **on(table, "dynamodb", "DescribeStream", "GetRecords", "GetShardIterator"),
+        **on("*", "dynamodb", "ListStreams"),
+        **on("StreamFailuresQueue", "sqs", "SendMessage"),
+    }
+
+
+WRITER = {
+    **on(P, "dynamodb", "GetItem", "BatchGetItem", "PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem"),
+    **on("*", "states", "SendTaskSuccess", "SendTaskFailure"),
+}
+GRANTS: dict[str, dict[str, set[str]]] = {
+    "start_workflow": {
+        **reads_stream_of("TenantsTable"),
+        "dynamodb:GetItem": {"TenantsTable"},
+        "states:StartExecution": {"OnboardTenant", "OffboardTenant"},
+        "sqs:SendMessage": {"PoisonQueue", "StreamFailuresQueue"},
+    },
+    "tenant_record": {
+        **on(P, "dynamodb", "PutItem", "UpdateItem", "ConditionCheckItem"),
+        "dynamodb:GetItem": {"TenantsTable", P},
+        "states:DescribeExecution": {f"{EXECUTIONS}OnboardTenant:*", f"{EXECUTIONS}OffboardTenant:*"},
+    },
+    "cdn_aliases": {
+        **WRITER,
+        **reads_stream_of("AliasRequestsTable"),
+        **on(DISTRIBUTION, "cloudfront", "GetDistributionConfig", "UpdateDistribution"),
+    },
+    "dns_records": {
+        **WRITER,
+        **reads_stream_of("DnsRequestsTable"),
+        **on(ZONE, "route53", "ChangeResourceRecordSets", "ListResourceRecordSets"),
+    },
+    "edge_cache": {
+        **WRITER,
+        **reads_stream_of("CacheRequestsTable"),
+        **on(DISTRIBUTION, "cloudfront", "CreateInvalidation"),
+    },
+    "tenant_database": {
+        **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
+        **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
+        **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
+    },
+    "tenant_probe": {
+        **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem"),
+        **on("ProbeSecret", "secretsmanager", "GetSecretValue"),
+    },
+    "publish_events": {**reads_stream_of(P), **on("TenantEventBus", "events", "PutEvents")},
+    "failure_notifier": {
+        **on("FailureTopic", "sns", "Publish"),
+        **on("FailureEventsQueue", "sqs", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+        **on("FailureEventsQueue", "sqs", "ChangeMessageVisibility"),
+    },
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_do_what_its_job_takes_and_nothing_more(function: str) -> None:
+    logs = on(f"{function}LogGroup", "logs", "CreateLogStream", "PutLogEvents")
+
+    role = FUNCTIONS[function]["Role"]["Fn::GetAtt"][0]
+
+    assert allowed(role) == {**EVERY_FUNCTION, **GRANTS[FOLDERS[function]], **logs}
+
+
+@pytest.mark.parametrize("machine", of_type("AWS::Serverless::StateMachine"))
+def test_a_state_machine_may_call_exactly_what_its_definition_names(machine: str) -> None:
+    properties = RESOURCES[machine]["Properties"]
+    given = {_named(value) for key, value in properties["DefinitionSubstitutions"].items() if key != "HostedZoneId"}
+
+    may = allowed(properties["Role"]["Fn::GetAtt"][0])
+
+    called = may["lambda:InvokeFunction"] | may.get("dynamodb:PutItem", set())
+    assert called == {name for name in given if name in FUNCTIONS or name in of_type("AWS::DynamoDB::Table")}
+    services = {action.split(":")[0] for action in may}
+    assert services <= {"lambda", "dynamodb", "kms", "logs", "xray"}
+
+
+def test_dns_is_written_for_single_hosts_of_tenants_only() -> None:
+    allow, deny = (
+        next(s for s in role_statements("DnsRecordsRole") if s["Effect"] == e and "route53:Change" in str(s["Action"]))[
+            "Condition"
+        ]
+        for e in ("Allow", "Deny")
+    )
+    prefix = "route53:ChangeResourceRecordSets"
+
+    assert allow == {
+        "Null": {f"{prefix}{key}": "false" for key in ("NormalizedRecordNames", "RecordTypes", "Actions")},
+        "ForAllValues:StringLike": {f"{prefix}NormalizedRecordNames": [{"Fn::Sub": "*.${BaseDomain}"}]},
+        "ForAllValues:StringEquals": {
+            f"{prefix}RecordTypes": ["A", "AAAA"],
+            f"{prefix}Actions": ["CREATE", "DELETE"],
+        },
+    }
+    refused = [
+        name if isinstance(name, str) else name["Fn::Sub"].removesuffix(".${BaseDomain}")
+        for name in deny["ForAnyValue:StringLike"][f"{prefix}NormalizedRecordNames"]
+    ]
+    assert refused[:2] == ["\\052*", "*.*"]
+    # A host that the policy refuses must be one that no tenant can be given, or its onboarding could never succeed.
+    hosts = [host for host in refused[2:] if not set(host) & set("_?*")]
+    assert set(hosts) <= hostnames.RESERVED
+    assert {"www", "api", "admin", "origin", "mail", "autodiscover"} <= set(hosts)
+
+
+def test_the_writer_of_aliases_cannot_move_one_or_make_or_remove_a_distribution() -> None:
+    denied = [s for s in role_statements("CdnAliasesRole") if s["Effect"] == "Deny"]
+
+    assert [s["Action"] for s in denied] == [["cloudfront:AssociateAlias", "cloudfront:Create*", "cloudfront:Delete*"]]
+    assert denied[0]["Resource"] == "*"
+    assert "Condition" not in denied[0]
+
+
+def test_nobody_unknown_is_allowed_anything() -> None:
+    for name, resource in RESOURCES.items():
+        for statement in statements(resource.get("Properties", {})):
+            principal = statement.get("Principal", {})
+            everybody = principal == "*" or "*" in [p for v in principal.values() for p in listed(v)]
+            if statement["Effect"] == "Allow" and everybody:
+                # A gateway endpoint cannot name a principal; its condition does.
+                assert resource["Type"] == "AWS::EC2::VPCEndpoint", name
+                assert "aws:PrincipalAccount" in statement["Condition"]["StringEquals"], name

@@ -1,0 +1,242 @@
+"""The templates as they are written: what a stack keeps, tells its functions, reacts to, and says to its operator."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tenancy import settings
+
+from .reading import FOLDERS, FOUNDATION, FUNCTIONS, MAIN, RESOURCES, ROOT, of_type
+
+# --- what functions are told ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_told_exactly_what_its_settings_read(function: str) -> None:
+    source = (ROOT / "functions" / FOLDERS[function] / "app.py").read_text()
+    (model,) = set(re.findall(r"\b(\w+Settings)\.from_environment", source))
+    # Lambda gives the region itself and allows nobody to set it.
+    wanted = {field.upper() for field in getattr(settings, model).model_fields} - {"AWS_REGION"}
+
+    assert set(FUNCTIONS[function]["Environment"]["Variables"]) == wanted
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_named_after_its_folder(function: str) -> None:
+    folder = FOLDERS[function]
+
+    assert (ROOT / "functions" / folder / "app.py").is_file()
+    assert FUNCTIONS[function]["FunctionName"] == "fluxion-" + folder.replace("_", "-")
+    assert function == "".join(part.capitalize() for part in folder.split("_"))
+
+
+def test_every_function_folder_is_deployed() -> None:
+    assert set(FOLDERS.values()) == {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+
+
+def test_only_the_function_that_opens_tenant_files_has_engine_network_and_mount() -> None:
+    for name, properties in FUNCTIONS.items():
+        has = {key for key in ("Layers", "VpcConfig", "FileSystemConfigs") if key in properties}
+        assert has == ({"Layers", "VpcConfig", "FileSystemConfigs"} if name == "TenantDatabase" else set()), name
+
+
+@pytest.mark.parametrize("machine", of_type("AWS::Serverless::StateMachine"))
+def test_a_definition_gets_every_value_that_it_asks_for_and_no_other(machine: str) -> None:
+    properties = RESOURCES[machine]["Properties"]
+    asked = re.findall(r"\$\{(\w+)\}", (ROOT / properties["DefinitionUri"]).read_text())
+
+    assert set(asked) == set(properties["DefinitionSubstitutions"])
+
+
+def test_the_layer_describes_every_service_that_the_code_calls() -> None:
+    makefile = (ROOT / "layers/tenancy/Makefile").read_text()
+    described = set(re.search(r"^SERVICES := (.+)$", makefile, re.MULTILINE)[1].split())  # type: ignore[index]
+    sources = [path.read_text() for path in (ROOT / "layers/tenancy/tenancy").rglob("*.py")]
+
+    called = {name for text in sources for name in re.findall(r"\bclient\(\s*\"([a-z0-9-]+)\"", text)}
+
+    assert called
+    assert called <= described
+
+
+# --- what starts functions --------------------------------------------------------------------------------------------
+
+
+def events() -> dict[str, dict[str, Any]]:
+    return {
+        FOLDERS[name]: event["Properties"]
+        for name, properties in FUNCTIONS.items()
+        for event in properties.get("Events", {}).values()
+    }
+
+
+def test_writers_get_everything_that_waits_and_one_batch_at_a_time() -> None:
+    for writer, table in (("cdn_aliases", "Alias"), ("dns_records", "Dns"), ("edge_cache", "Cache")):
+        event = dict(events()[writer])
+
+        assert event.pop("Stream") == {"Fn::GetAtt": [f"{table}RequestsTable", "StreamArn"]}
+        assert event.pop("DestinationConfig")["OnFailure"]["Destination"]["Fn::GetAtt"][0] == "StreamFailuresQueue"
+        assert event == {
+            "StartingPosition": "TRIM_HORIZON",
+            "BatchSize": 1000,
+            "MaximumBatchingWindowInSeconds": 0,
+            "ParallelizationFactor": 1,
+            "BisectBatchOnFunctionError": True,
+            "MaximumRetryAttempts": 5,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        }
+
+
+def test_changes_of_tenants_start_ten_at_a_time_and_a_poison_record_holds_up_no_other() -> None:
+    event = events()["start_workflow"]
+
+    assert event["ParallelizationFactor"] == 10
+    assert event["BisectBatchOnFunctionError"] is True
+    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_only_new_events_are_published_and_none_is_given_up_while_the_stream_has_it() -> None:
+    event = events()["publish_events"]
+    (pattern,) = event["FilterCriteria"]["Filters"]
+
+    assert json.loads(pattern["Pattern"]) == {
+        "eventName": ["INSERT"],
+        "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "EVENT#"}]}}},
+    }
+    assert event["MaximumRetryAttempts"] == -1
+
+
+def test_every_failure_event_reaches_the_queue_that_is_mailed_from() -> None:
+    rule = RESOURCES["FailureEventsRule"]["Properties"]
+
+    assert rule["EventPattern"] == {
+        "source": ["fluxion.tenants"],
+        "detail-type": [
+            "TenantOnboardingFailed",
+            "TenantUpdateFailed",
+            "TenantStalled",
+            "TenantOffboardingFailed",
+            "DriftDetected",
+        ],
+    }
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["FailureEventsQueue", "Arn"]}]
+    assert events()["failure_notifier"]["Queue"] == {"Fn::GetAtt": ["FailureEventsQueue", "Arn"]}
+
+
+# --- what stays, and what is protected --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "resource", ["TenantsTable", "ProvisioningTable", "TenantFiles", "EncryptionKey", "AssetsBucket", "HostedZone"]
+)
+def test_deleting_a_stack_keeps_what_cannot_be_made_again(resource: str) -> None:
+    found = {**RESOURCES, **FOUNDATION["Resources"]}[resource]
+
+    assert (found["DeletionPolicy"], found["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_everything_that_can_be_encrypted_uses_the_customer_key() -> None:
+    key = {"Fn::GetAtt": ["EncryptionKey", "Arn"]}
+    places = {
+        "AWS::SQS::Queue": "KmsMasterKeyId",
+        "AWS::SNS::Topic": "KmsMasterKeyId",
+        "AWS::Logs::LogGroup": "KmsKeyId",
+        "AWS::EFS::FileSystem": "KmsKeyId",
+        "AWS::SecretsManager::Secret": "KmsKeyId",
+        "AWS::Events::EventBus": "KmsKeyIdentifier",
+        "AWS::Events::Archive": "KmsKeyIdentifier",
+    }
+    for kind, place in places.items():
+        assert of_type(kind), kind
+        assert all(properties[place] == key for properties in of_type(kind).values()), kind
+    tables = of_type("AWS::DynamoDB::Table").values()
+    assert all(table["SSESpecification"]["KMSMasterKeyId"] == key for table in tables)
+    assert RESOURCES["EncryptionKey"]["Properties"]["EnableKeyRotation"] is True
+
+
+def test_little_is_left_out_where_there_is_no_aws() -> None:
+    left_out = {name for name, resource in RESOURCES.items() if resource.get("Condition") == "OnAws"}
+
+    assert left_out == {"TenantEventsArchive", "StreamsLateAlarm"}
+
+
+def test_tenants_pages_are_kept_apart_by_host_and_files_are_shared() -> None:
+    config = RESOURCES["Distribution"]["Properties"]["DistributionConfig"]
+    headers = {
+        name: policy["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"]["HeadersConfig"]
+        for name, policy in of_type("AWS::CloudFront::CachePolicy").items()
+    }
+
+    assert {b["PathPattern"]: b["CachePolicyId"]["Ref"] for b in config["CacheBehaviors"]} == {
+        "/api/*": "ApiCachePolicy",
+        "/healthz": "ApiCachePolicy",
+    }
+    assert headers["ApiCachePolicy"] == {"HeaderBehavior": "whitelist", "Headers": ["Host"]}
+    assert config["DefaultCacheBehavior"]["CachePolicyId"] == {"Ref": "AssetsCachePolicy"}
+    assert headers["AssetsCachePolicy"] == {"HeaderBehavior": "none"}
+    assert {error["ErrorCachingMinTTL"] for error in config["CustomErrorResponses"]} == {0}
+    assert config["Aliases"] == [{"Ref": "BaseDomain"}, {"Fn::Sub": "*.${BaseDomain}"}]
+    assert config["CacheTagConfig"] == {"HeaderName": "Cache-Tag"}
+
+
+# --- what an operator reads -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "text"),
+    [
+        *(
+            (where, name, entry.get("Description", ""))
+            for template in (MAIN, FOUNDATION)
+            for where in ("Parameters", "Outputs")
+            for name, entry in template[where].items()
+        ),
+        *(
+            ("Alarm", name, alarm.get("AlarmDescription", ""))
+            for name, alarm in of_type("AWS::CloudWatch::Alarm").items()
+        ),
+    ],
+)
+def test_an_operator_is_told_what_it_is_for(where: str, name: str, text: str) -> None:
+    least = 100 if where == "Alarm" else 30  # an alarm says what has happened and what to do
+
+    assert len(text) >= least, f"{where} {name}"
+
+
+def test_every_dead_letter_queue_and_failed_execution_rings() -> None:
+    alarms = of_type("AWS::CloudWatch::Alarm").values()
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for a in alarms
+        for dimension in a.get("Dimensions", [])
+        if "Fn::GetAtt" in dimension["Value"]
+    }
+    executions = {
+        (a["MetricName"], a["Dimensions"][0]["Value"]["Ref"]) for a in alarms if a.get("Namespace") == "AWS/States"
+    }
+
+    assert watched == set(of_type("AWS::SQS::Queue"))
+    assert executions == {
+        (f"Executions{how}", machine)
+        for how in ("Failed", "TimedOut", "Aborted")
+        for machine in of_type("AWS::Serverless::StateMachine")
+    }
+    assert all(a["AlarmActions"] == [{"Ref": "FailureTopic"}] for a in alarms)
+
+
+def test_outputs_have_the_names_that_other_programs_rely_on() -> None:
+    assert {
+        "TenantsTableName",
+        "ProvisioningTableName",
+        "OnboardTenantStateMachineArn",
+        "OffboardTenantStateMachineArn",
+        "EventBusName",
+        "FailureTopicArn",
+        "HostedZoneId",
+        "DistributionId",
+        "BaseDomain",
+    } <= set(MAIN["Outputs"])
+    exports = {name: output["Export"]["Name"]["Fn::Sub"] for name, output in FOUNDATION["Outputs"].items()}
+    assert exports == {name: "${AWS::StackName}-" + name for name in ("HostedZoneId", "NameServers", "BaseDomain")}

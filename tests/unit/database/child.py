@@ -10,7 +10,7 @@ import time
 import warnings
 from pathlib import Path
 
-from tenancy.database import TenantDatabases, TenantSeeder
+from tenancy.database import TenantDatabases, TenantSeeder, publish
 from tenancy.errors import TenancyError
 
 INSERT = (
@@ -144,19 +144,23 @@ def write_limited(directory: Path, tenant: str, room: str) -> None:
         say(type(error).__name__)
 
 
-def crash_at_each_step(directory: Path, tenant: str, scratch: str) -> None:
-    """Seeds one tenant after the other, each in a process that is killed before its n-th change in the folder.
+def crash_at_each_step(directory: Path, tenant: str, ready: str) -> None:
+    """Seeds the tenant in one folder after the other, each in a process that is killed before its n-th change there.
 
+    ready: the database to publish, so that it need not be built each time.
     Says [n, name of the operation] for each, and at last [n, null] for the one that came through.
     """
     warnings.simplefilter("ignore", DeprecationWarning)  # the engine's idle threads have no part in this
+    publish.built = lambda *arguments: contextlib.nullcontext(Path(ready))
     number = 0
     while True:
+        tenants = directory / str(number)
+        tenants.mkdir()
         report, tell = os.pipe()
         pid = os.fork()
         if not pid:
-            _die_before(number, directory, tell)
-            TenantSeeder(directory, Path(scratch)).seed(spec_of(f"{tenant}{number}"), 1)
+            _die_before(number, tenants, tell)
+            TenantSeeder(tenants, directory / "no scratch space").seed(spec_of(tenant), 1)
             os._exit(0)
         os.close(tell)
         with os.fdopen(report) as words:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tenancy.database import TenantDatabases, TenantSeeder
+from tenancy.database import SeedResult, TenantDatabases, TenantSeeder
 
 CHILD = Path(__file__).with_name("child.py")
 
@@ -43,6 +44,29 @@ class Child:
         self.process.stdin.close()
         self.process.stdout.close()
         return code
+
+
+SPEC = {
+    "tenant_id": "granja",
+    "name": "La Granja Mercado",
+    "tier": "standard",
+    "contact_email": "hola@example.org",
+    "settings": {"colour": "#2e7d32", "locale": "es-CO"},
+}
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SeedResult]:
+    folder = tmp_path_factory.mktemp("built")
+    return folder, TenantSeeder(folder, folder / "scratch").seed(SPEC, 1)
+
+
+@pytest.fixture
+def seeded(built_once: tuple[Path, SeedResult], directory: Path) -> SeedResult:
+    """The tenant granja as a first seed leaves it, without the time that it takes."""
+    folder, result = built_once
+    shutil.copytree(folder / "granja", directory / "granja")
+    return result
 
 
 @pytest.fixture
@@ -89,13 +113,7 @@ def child() -> Iterator[Callable[..., Child]]:
 @pytest.fixture
 def spec() -> Callable[..., dict[str, Any]]:
     def build(tenant_id: str = "granja", **changes: Any) -> dict[str, Any]:
-        return {
-            "tenant_id": tenant_id,
-            "name": "La Granja Mercado",
-            "tier": "standard",
-            "contact_email": "hola@example.org",
-            "settings": {"colour": "#2e7d32", "locale": "es-CO"},
-        } | changes
+        return SPEC | {"tenant_id": tenant_id} | changes
 
     return build
 

@@ -1,11 +1,10 @@
-import shutil
 import threading
 import time
 
 import pytest
 
 from tenancy import database
-from tenancy.database import TenantDatabases, TenantSeeder, door, transaction
+from tenancy.database import TenantDatabases, door, transaction
 from tenancy.errors import InvalidTenantItem, StorageUnavailable, TenantDatabaseBusy, TenantDatabaseMissing
 
 COUNT = "SELECT count(*) FROM products"
@@ -15,18 +14,9 @@ INSERT = (
 )
 
 
-@pytest.fixture(scope="module")
-def built_once(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("built")
-    spec = {"tenant_id": "granja", "name": "La Granja Mercado", "tier": "standard"}
-    return folder, TenantSeeder(folder, folder / "scratch").seed(spec, 1)
-
-
 @pytest.fixture(autouse=True)
-def granja(built_once, directory):
-    folder, result = built_once
-    shutil.copytree(folder / "granja", directory / "granja")
-    return result
+def granja(seeded):
+    return seeded
 
 
 def test_the_short_form_opens_the_same_door(directory):
@@ -185,13 +175,13 @@ def test_one_that_gave_up_does_not_block_those_behind_it(databases, directory):
 
 
 def test_processes_and_threads_lose_no_write(directory, child):
-    children = [child("write", directory, "granja", f"child{number}", 10) for number in range(2)]
+    children = [child("write", directory, "granja", f"child{number}", 6) for number in range(2)]
     databases = TenantDatabases(directory, busy_after=20)
     failures = []
 
     def write(who):
         try:
-            for number in range(5):
+            for number in range(3):
                 with databases.open("granja", "write") as connection:
                     connection.execute(INSERT, ["granja", f"{who}-{number}"])
                 with databases.open("granja", "read") as connection:
@@ -208,7 +198,7 @@ def test_processes_and_threads_lose_no_write(directory, child):
     assert [one.says() for one in children] == ["done", "done"]
     with databases.open("granja", "read") as connection:
         written = connection.execute("SELECT count(*) FROM audit_log WHERE action = 'test'").fetchone()[0]
-    assert written == 2 * 10 + 3 * 5
+    assert written == 2 * 6 + 3 * 3
     databases.close()
 
 

@@ -91,8 +91,8 @@ def test_numbers_are_the_same_whatever_type_they_came_in(seeder, spec):
         {"settings": {"locale": "es-CO", "colour": "#2e7d32", "a": 1}},
     ],
 )
-def test_a_change_is_written_into_the_same_file_and_touches_no_other_row(seeder, spec, rows, change):
-    first = seeder.seed(spec(), 1)
+def test_a_change_is_written_into_the_same_file_and_touches_no_other_row(seeder, spec, rows, change, seeded):
+    first = seeded
     products = rows("SELECT * FROM products ORDER BY ALL")
 
     changed = seeder.seed(spec(**change), 2)
@@ -110,8 +110,7 @@ def test_a_change_is_written_into_the_same_file_and_touches_no_other_row(seeder,
     assert seeder.seed(spec(), 4).content_digest == first.content_digest
 
 
-def test_a_change_keeps_users_that_the_tenant_added(directory, seeder, spec, rows):
-    seeder.seed(spec(), 1)
+def test_a_change_keeps_users_that_the_tenant_added(directory, seeder, spec, rows, seeded):
     with TenantDatabases(directory).open("granja", "write") as connection:
         connection.execute(
             "INSERT INTO users VALUES ('granja', 'u1', 'ana@example.org', 'staff', now()::TIMESTAMP, now()::TIMESTAMP)"
@@ -120,10 +119,8 @@ def test_a_change_keeps_users_that_the_tenant_added(directory, seeder, spec, row
     assert rows("SELECT user_id FROM users") == [("u1",)]
 
 
-def test_a_change_that_fails_half_way_leaves_the_old_configuration(seeder, spec, rows, monkeypatch):
+def test_a_change_that_fails_half_way_leaves_the_old_configuration(seeder, spec, rows, monkeypatch, seeded):
     from tenancy.database import seed
-
-    first = seeder.seed(spec(), 1)
 
     def fail(*arguments, **options):
         raise duckdb.IOException("Could not write file: No space left on device")
@@ -134,7 +131,7 @@ def test_a_change_that_fails_half_way_leaves_the_old_configuration(seeder, spec,
     monkeypatch.undo()
     assert not seeder.seed(spec(), 3).changed
     assert rows("SELECT name FROM tenants") == [("La Granja Mercado",)]
-    assert first.content_digest == seeder.seed(spec(), 4).content_digest
+    assert seeded.content_digest == seeder.seed(spec(), 4).content_digest
 
 
 @pytest.mark.parametrize("tenant_id", ["../granja", "www", "", "Granja", "gran'ja", "granja' OR '1'='1"])

@@ -42,8 +42,8 @@ def test_trap_a_is_real_closing_any_descriptor_of_the_file_drops_the_engines_loc
     connection.close()
 
 
-def test_trap_a_the_door_keeps_others_out_all_the_same(directory, seeder, spec, child):
-    database = directory / seeder.seed(spec(), 1).database_path
+def test_trap_a_the_door_keeps_others_out_all_the_same(directory, seeded, child):
+    database = directory / seeded.database_path
     with TenantDatabases(directory).open("granja", "write") as connection:
         connection.execute(INSERT, ["granja", "before"])
         open_and_close(database)

@@ -120,6 +120,11 @@ class Provisioning:
                 if left:
                     time.sleep(0.05)
 
+    def start_effect(self, effect: Effect) -> None:
+        """Write one intent down, before the effect."""
+        with aws.calls(WHO):
+            _dynamodb().put_item(TableName=self._table, Item=_item(_effect_item(effect)))
+
     def withdraw_effect(self, effect: Effect) -> None:
         """Forget an intent of which it is certain that nothing came: the system refused it, or never got it."""
         with aws.calls(WHO):

@@ -1,5 +1,6 @@
 """SeedDatabase: the tenant's own database exists, and holds what the item says."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ class Seeding:
         if record.database_path and not (self._directory / record.database_path).exists():
             # An empty database in its place would look like success, and hide that a customer's rows are gone.
             raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
-        started = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
-        self._provisioning.start_effects([started])
+        effect = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
+        self._provisioning.start_effect(effect)
         result = self._seeder.seed(spec, record.generation)
         run.finish(
             DatabaseSeeded(
@@ -50,6 +51,6 @@ class Seeding:
                 "content_digest": result.content_digest,
                 "schema_version": result.schema_version,
             },
-            effect=Effect(record.tenant_id, SYSTEM, EffectState.DONE, record.generation, record.attempt, target),
+            effect=replace(effect, state=EffectState.DONE),
         )
         return {"changed": True}

@@ -9,7 +9,7 @@ import ssl
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from local.stack.errors import StackFailed
 from local.stack.processes import Children
 from local.stack.sam import Sam
 from local.stack.signals import interruptible, undisturbed
-from local.stack.steps import Progress, told
+from local.stack.steps import Progress, Step, told
 
 BASE_DOMAIN = "fluxionia.localhost"
 REGION = "us-east-1"
@@ -75,6 +75,7 @@ class Stack:
         with self._alone(), interruptible():
             self.was_running = self.runs()
             if self.was_running:
+                on_progress(Step("the local AWS is running already", 0))
                 return self.env
             if self._children.recorded() or (self.state_dir / "env").exists():
                 with told(on_progress, "cleaning up after an earlier start"):
@@ -212,23 +213,27 @@ class Stack:
     def _await_answer(self, url: str, child: str, failure: str, authority: str | None = None) -> None:
         request = urllib.request.Request(url, headers={"Host": BASE_DOMAIN})  # noqa: S310 - our own address
         context = ssl.create_default_context(cafile=authority) if authority else None
+        last: list[str] = []
 
         def answers() -> bool:
             try:
                 with urllib.request.urlopen(request, timeout=2, context=context) as answer:  # noqa: S310
                     return bool(answer.status == 200)
-            except OSError:
+            except OSError as error:
+                last[:] = [str(error)]
                 return False
 
-        self._await(answers, self._children.named(child) or 0, child, failure)
+        self._await(answers, self._children.named(child) or 0, child, failure, last)
 
-    def _await(self, condition: Any, pid: int, name: str, failure: str) -> None:
+    def _await(self, condition: Any, pid: int, name: str, failure: str, reasons: Sequence[str] = ()) -> None:
         until = time.monotonic() + _READY_SECONDS
         while not condition():
             if not self._children.alive(pid) or time.monotonic() > until:
                 log = self.state_dir / "logs" / f"{name}.log"
-                lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-                raise StackFailed(f"{failure}: {(lines or ['it said nothing'])[-1].strip()} (the whole output: {log})")
+                said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+                ended = not self._children.alive(pid)
+                reason = (said if ended or not reasons else reasons)[-1:] or ["it said nothing"]
+                raise StackFailed(f"{failure}: {reason[0]} (the whole output: {log})")
             time.sleep(0.03)
 
     def _upload_shell(self, places: Mapping[str, str]) -> None:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a start. ``seconds``: how long it took, None when it has just begun."""
+    """One step of a start. ``seconds``: how long it took, None when it has just begun, 0 for a mere remark."""
 
     name: str
     seconds: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.name} …" if self.seconds is None else f"{self.name}: {self.seconds:.1f} s"
+        if self.seconds is None:
+            return f"{self.name} …"
+        return f"{self.name}: {self.seconds:.1f} s" if self.seconds else self.name
 
 
 Progress = Callable[[Step], None]

@@ -159,7 +159,8 @@ class EmbeddedAws:
         """Whatever of a tenant exists outside its record: records, alias, files, claims, effects."""
         host = self.host(tenant_id)
         found = [f"{kind} record" for name, kind in self.zone() if name == host]
-        found += [f"alias {alias}" for alias in self.aliases() if alias == host]
+        wildcard = self.host("*")  # stands in the template, and is nobody's
+        found += [f"alias {alias}" for alias in self.aliases() if alias == host != wildcard]
         found += [f"file {name}" for name in self.files(tenant_id)]
         found += [item["sk"] for item in self.items(tenant_id) if item["sk"].startswith("EFFECT#")]
         claims = self.provisioning.scan(ConsistentRead=True)["Items"]

@@ -67,7 +67,7 @@ def reads_stream_of(table: str) -> dict[str, set[str]]:
 
 
 WRITER = {
-    **on(P, "dynamodb", "GetItem", "BatchGetItem", "PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem"),
+    **on(P, "dynamodb", "BatchGetItem", "PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem"),
     **on("*", "states", "SendTaskSuccess", "SendTaskFailure"),
 }
 GRANTS: dict[str, dict[str, set[str]]] = {
@@ -78,7 +78,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         "sqs:SendMessage": {"PoisonQueue", "StreamFailuresQueue"},
     },
     "tenant_record": {
-        **on(P, "dynamodb", "PutItem", "UpdateItem", "ConditionCheckItem"),
+        **on(P, "dynamodb", "PutItem", "UpdateItem"),
         "dynamodb:GetItem": {"TenantsTable", P},
         "states:DescribeExecution": {f"{EXECUTIONS}OnboardTenant:*", f"{EXECUTIONS}OffboardTenant:*"},
     },
@@ -98,7 +98,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         **on(DISTRIBUTION, "cloudfront", "CreateInvalidation"),
     },
     "tenant_database": {
-        **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem"),
         **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
         **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
         **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),

@@ -20,11 +20,15 @@ def findings(root: Path) -> list[str]:
     ledger = Ledger(CHECKOV)
     templates = {name: transform.transformed(root / name) for name in transform.TEMPLATES}
     missing = [f"{name}: {finding}" for name, template in templates.items() for finding in unreasoned(template)]
-    return [*scan(templates, ledger), *missing, *ledger.stale()]
+    found = [text for rule, resource, text in scan(templates) if not ledger.accepts(rule, resource)]
+    return [*found, *missing, *ledger.stale()]
 
 
-def scan(templates: Mapping[str, Mapping[str, Any]], ledger: Ledger) -> list[str]:
-    """Checkov's findings that have no reason, in templates by file name."""
+def scan(templates: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """What it finds in templates by file name: rule, logical id of the resource, and a line for a person.
+
+    Raises RuntimeError when it could not read them.
+    """
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{Path(name).stem}.json" for name in templates]
         for path, template in zip(paths, templates.values(), strict=True):
@@ -38,14 +42,15 @@ def scan(templates: Mapping[str, Mapping[str, Any]], ledger: Ledger) -> list[str
         answer = json.loads(done.stdout)
         summary = answer["summary"]
     except (ValueError, KeyError, TypeError):
-        return [f"checkov did not report: {done.stdout[-500:]}{done.stderr[-500:]}"]
+        raise RuntimeError(f"checkov did not report: {done.stdout[-500:]}{done.stderr[-500:]}") from None
     if summary["parsing_errors"] or not summary["resource_count"]:
-        return [f"checkov could not read a template: {summary}"]
-    return [
-        f"{Path(check['file_path']).name}: {check['check_id']} {check['resource']}: {check['check_name']}"
-        for check in answer["results"]["failed_checks"]
-        if not ledger.accepts(check["check_id"], check["resource"].split(".")[-1])
-    ]
+        raise RuntimeError(f"checkov could not read a template: {summary}")
+    return [_line(check) for check in answer["results"]["failed_checks"]]
+
+
+def _line(check: Any) -> tuple[str, str, str]:
+    rule, resource = check["check_id"], check["resource"].split(".")[-1]
+    return rule, resource, f"{Path(check['file_path']).name}: {rule} {resource}: {check['check_name']}"
 
 
 def unreasoned(template: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import tempfile
 import threading
@@ -30,7 +29,9 @@ def unpacked(archive: bytes, cache: Path) -> Path:
         if hit and hit[0] is archive:
             return hit[1]
         with zipfile.ZipFile(io.BytesIO(archive)) as content:
-            entries = sorted((item.filename, item.file_size, item.CRC, item.external_attr) for item in content.infolist())
+            entries = sorted(
+                (item.filename, item.file_size, item.CRC, item.external_attr) for item in content.infolist()
+            )
             folder = cache / hashlib.sha256(repr(entries).encode()).hexdigest()[:32]
             if not folder.is_dir():
                 _extract(content, folder)
@@ -46,8 +47,8 @@ def _extract(content: zipfile.ZipFile, folder: Path) -> None:
         for item in content.infolist():
             path = content.extract(item, half_done)  # refuses to leave the folder
             if (mode := item.external_attr >> 16 & 0o777) and not item.is_dir():
-                os.chmod(path, mode | 0o400)
-        os.rename(half_done, folder)
+                Path(path).chmod(mode | 0o400)
+        half_done.rename(folder)
     except OSError:
         shutil.rmtree(half_done, ignore_errors=True)
         if not folder.is_dir():  # else another process was faster

@@ -119,7 +119,7 @@ async def _ask(app: Any, scope: dict[str, Any], body: bytes, receive: Any) -> An
     async def replay() -> dict[str, Any]:
         nonlocal given
         if given:
-            return await receive()  # type: ignore[no-any-return]
+            return await receive()
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 _MODELS = {  # signing name -> botocore's name of the service, where they differ and REST paths must be matched
-    "elasticfilesystem": "efs", "execute-api": None, "apigateway": "apigateway", "cloudfront-keyvaluestore": None,
+    "elasticfilesystem": "efs",
+    "execute-api": None,
+    "apigateway": "apigateway",
+    "cloudfront-keyvaluestore": None,
 }
 
 
@@ -52,6 +56,7 @@ class _Route:
 @cache
 def _routes(service: str) -> list[_Route]:
     """The service's REST operations, those that ask for most query keys first."""
+    import botocore.exceptions
     import botocore.session
 
     name = _MODELS.get(service, service)
@@ -59,17 +64,19 @@ def _routes(service: str) -> list[_Route]:
         return []
     try:
         model = botocore.session.get_session().get_service_model(name)
-    except Exception:  # a service that botocore does not know by its signing name: its paths stay raw
+    except botocore.exceptions.UnknownServiceError:  # not known by its signing name: its paths stay raw
         return []
     routes = []
     for operation_name in model.operation_names:
         operation = model.operation_model(operation_name)
-        shape = operation.input_shape
+        shape: Any = operation.input_shape
         required = [
             member.serialization.get("name", key)
             for key, member in (shape.members.items() if shape else ())
             if member.serialization.get("location") == "querystring" and key in shape.required_members
         ]
         http = operation.http
-        routes.append(_Route(re.sub(r"\d{4}_\d{2}_\d{2}$", "", operation_name), http["method"], http["requestUri"], required))
+        routes.append(
+            _Route(re.sub(r"\d{4}_\d{2}_\d{2}$", "", operation_name), http["method"], http["requestUri"], required)
+        )
     return sorted(routes, key=lambda route: -len(route.query))

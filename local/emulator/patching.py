@@ -1,4 +1,4 @@
-"""Replaces parts of the pinned MiniStack, and refuses to when they are not what they were when the bridge was written."""
+"""Replaces parts of the pinned MiniStack; refuses when they are not what they were when the bridge was written."""
 
 from __future__ import annotations
 

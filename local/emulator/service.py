@@ -34,10 +34,14 @@ def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namesp
     parser.add_argument("--port", type=int, default=0, help="port of the AWS endpoint (0: any free one)")
     parser.add_argument("--edge-port", type=int, default=0, help="port of the edge, HTTPS")
     parser.add_argument("--dns-port", type=int, default=0, help="port of the name server, UDP and TCP")
-    parser.add_argument("--backend", default="http://127.0.0.1:8000", help="base URL of the backend, the origin of /api/*")
+    parser.add_argument(
+        "--backend", default="http://127.0.0.1:8000", help="base URL of the backend, the origin of /api/*"
+    )
     parser.add_argument("--base-domain", default="fluxionia.localhost")
     parser.add_argument("--insync-seconds", type=float, default=1.0, help="until a DNS change is answered")
-    parser.add_argument("--deploy-seconds", type=float, default=2.0, help="until a distribution's change is at the edge")
+    parser.add_argument(
+        "--deploy-seconds", type=float, default=2.0, help="until a distribution's change is at the edge"
+    )
     parser.add_argument("--record-ttl", type=int, default=5, help="TTL that the name server gives to alias records")
     parser.add_argument("--cache", type=Path, help="folder of unpacked code and layers that outlives this process")
     parser.add_argument("--off", default="", help="comma list of bridges to leave out (tests of the bridges)")
@@ -45,9 +49,15 @@ def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namesp
     parser.add_argument("--exit-with-parent", action="store_true", help="end when the starting process is gone")
     options = parser.parse_args(arguments)
     settings = Settings(
-        state_dir=options.state.resolve(), backend=options.backend, port=options.port, edge_port=options.edge_port,
-        dns_port=options.dns_port, insync_seconds=options.insync_seconds, deploy_seconds=options.deploy_seconds,
-        record_ttl=options.record_ttl, base_domain=options.base_domain,
+        state_dir=options.state.resolve(),
+        backend=options.backend,
+        port=options.port,
+        edge_port=options.edge_port,
+        dns_port=options.dns_port,
+        insync_seconds=options.insync_seconds,
+        deploy_seconds=options.deploy_seconds,
+        record_ttl=options.record_ttl,
+        base_domain=options.base_domain,
         cache_dir=options.cache.resolve() if options.cache else None,
     )
     return settings, options
@@ -64,11 +74,23 @@ def prepare(settings: Settings) -> socket.socket:
     for name in [name for name in os.environ if name.startswith(("AWS_", "LAMBDA_", "MINISTACK_", "LOCALSTACK_"))]:
         del os.environ[name]  # what the shell points at is not this process's business
     os.environ.update(
-        TMPDIR=str(temporary), AUTH="true", BIND_HOST=settings.host, GATEWAY_PORT=str(listener.getsockname()[1]),
-        MINISTACK_HOST="localhost", MINISTACK_ACCOUNT_ID=state.ACCOUNT, MINISTACK_REGION=state.REGION,
-        IOT_MTLS_ENABLED="0", SFTP_ENABLED="0", PERSIST_STATE="0", S3_PERSIST="0", S3_DATA_DIR=str(temporary / "s3"),
-        STATE_DIR=str(temporary / "state"), DOCKER_HOST="tcp://127.0.0.1:9", LAMBDA_EXECUTOR="local",
-        MINISTACK_WORKER_THREADS="128", LOG_LEVEL=os.environ.get("LOG_LEVEL", "INFO"),
+        TMPDIR=str(temporary),
+        AUTH="true",
+        BIND_HOST=settings.host,
+        GATEWAY_PORT=str(listener.getsockname()[1]),
+        MINISTACK_HOST="localhost",
+        MINISTACK_ACCOUNT_ID=state.ACCOUNT,
+        MINISTACK_REGION=state.REGION,
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        PERSIST_STATE="0",
+        S3_PERSIST="0",
+        S3_DATA_DIR=str(temporary / "s3"),
+        STATE_DIR=str(temporary / "state"),
+        DOCKER_HOST="tcp://127.0.0.1:9",
+        LAMBDA_EXECUTOR="local",
+        MINISTACK_WORKER_THREADS="128",
+        LOG_LEVEL=os.environ.get("LOG_LEVEL", "INFO"),
     )
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard > 0 else soft, hard))
@@ -124,9 +146,15 @@ class Emulator:
                 time.sleep(0.02)
         key, secret = identity.create_administrator()
         facts: dict[str, Any] = {
-            "pid": os.getpid(), "aws_url": f"http://{self.settings.host}:{port}", "region": state.REGION,
-            "account_id": state.ACCOUNT, "access_key_id": key, "secret_access_key": secret,
-            "edge_url": None, "dns": None, "ca": None,
+            "pid": os.getpid(),
+            "aws_url": f"http://{self.settings.host}:{port}",
+            "region": state.REGION,
+            "account_id": state.ACCOUNT,
+            "access_key_id": key,
+            "secret_access_key": secret,
+            "edge_url": None,
+            "dns": None,
+            "ca": None,
         }
         if self.with_edge:
             edge = import_module("local.edge").serve(self.settings)
@@ -134,7 +162,8 @@ class Emulator:
             names = import_module("local.dns_server").serve(self.settings)
             self.servers.append(names)
             facts |= {
-                "edge_url": f"https://{self.settings.host}:{edge.port}", "dns": f"{self.settings.host}:{names.port}",
+                "edge_url": f"https://{self.settings.host}:{edge.port}",
+                "dns": f"{self.settings.host}:{names.port}",
                 "ca": str(edge.ca),
             }
         unfinished = self.settings.state_dir / "emulator.json.new"

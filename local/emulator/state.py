@@ -4,8 +4,8 @@ The edge and the name server run in the emulator's process and read through this
 knows MiniStack's stores. Views are immutable and may be read from any thread.
 
     from local.emulator import state
-    state.records(zone_id)      # what the zone's name servers answer NOW: a change shows `insync_seconds` after it was accepted
-    state.distributions()       # what the edge locations have NOW: a change shows `deploy_seconds` after it was accepted
+    state.records(zone_id)      # what the name servers answer NOW: a change shows `insync_seconds` later
+    state.distributions()       # what the edge has NOW: a change shows `deploy_seconds` later
     state.on_change(callback)   # callback(Change), also for invalidations
 
 Servers of the data plane are started by `local.emulator` as `serve(settings)`: see `Settings` and `Server`.
@@ -27,7 +27,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Settings:
-    """How this emulator was started. Ports are 0 until chosen; `serve(settings)` gets the wanted port (0: any free one)."""
+    """How this emulator was started. Ports are what was asked for; 0 is any free one."""
 
     state_dir: Path
     backend: str = "http://127.0.0.1:8000"
@@ -67,7 +67,7 @@ class RecordView:
     ttl: int | None
     values: tuple[str, ...] = ()
     alias_target: str | None = None
-    """Target's DNS name with a final dot (a distribution's domain name, or a name of the zone); None without an alias."""
+    """Target's DNS name with a final dot (a distribution's, or a name of the zone); None without an alias."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class DistributionView:
 
     origins, behaviours, default_behaviour: MiniStack's `parse_distribution_dataplane_config` shapes, e.g. origin
     `{id, domain_name, origin_path, custom_headers, s3_bucket, https_port, protocol_policy, ...}`, behaviour
-    `{path_pattern, target_origin_id, viewer_protocol_policy, allowed_methods, cache_policy_id, origin_request_policy_id,
-    response_headers_policy_id, functions}`.
+    `{path_pattern, target_origin_id, viewer_protocol_policy, allowed_methods, cache_policy_id,
+    origin_request_policy_id, response_headers_policy_id, functions}`.
     """
 
     id: str
@@ -136,7 +136,7 @@ def configure(settings: Settings) -> None:
 
 
 def on_change(callback: Callable[[Change], None]) -> None:
-    """Call `callback` for each accepted change, at the time it is accepted, on the accepting thread: it must not block."""
+    """Call `callback` for each accepted change, when it is accepted, on the accepting thread: it must not block."""
     _callbacks.append(callback)
 
 
@@ -160,8 +160,11 @@ def distributions() -> list[DistributionView]:
 
 
 def cache_policy(policy_id: str | None) -> Mapping[str, Any] | None:
-    """`{Name, MinTTL, DefaultTTL, MaxTTL, Parameters: {HeaderBehavior, Headers, CookieBehavior, Cookies,
-    QueryStringBehavior, QueryStrings, ...}}` of a managed or custom cache policy; None if there is none."""
+    """The configuration of a managed or custom cache policy; None if there is none.
+
+    `{Name, MinTTL, DefaultTTL, MaxTTL, Parameters: {HeaderBehavior, Headers, CookieBehavior, Cookies,
+    QueryStringBehavior, QueryStrings, ...}}`, TTLs in seconds.
+    """
     from ministack.services import cloudfront
 
     if not policy_id:
@@ -172,7 +175,7 @@ def cache_policy(policy_id: str | None) -> Mapping[str, Any] | None:
 
 
 def pending_until(kind: Literal["zone", "distribution"], id_: str) -> float:
-    """Unix time at which the newest accepted change of this zone or distribution is (or was) in effect; 0 if unknown."""
+    """Unix time at which the newest accepted change of it is (or was) in effect; 0 if it is unknown."""
     with _lock:
         entries = _history.get((kind, id_))
         return entries[-1][0] if entries else 0.0
@@ -208,7 +211,7 @@ def _publish(kind: Literal["zone", "distribution"], id_: str, snapshot: Any) -> 
 
 
 def _tell(change: Change) -> None:
-    for callback in list(_callbacks):
+    for callback in tuple(_callbacks):
         callback(change)
 
 

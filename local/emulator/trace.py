@@ -58,7 +58,7 @@ _current: Trace | None = None
 
 def start(path: Path) -> Trace:
     """Opens the trace of this process."""
-    global _current
+    global _current  # noqa: PLW0603 - one process, one trace
     _current = Trace(path)
     return _current
 

@@ -68,7 +68,7 @@ def to_json(value):
 
     try:
         return json.dumps(value, default=default, ensure_ascii=False)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a returned object raises
         raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
 
 
@@ -89,7 +89,7 @@ def main():
     os.dup2(2, 1)  # print() and whatever subprocesses write is log
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False, errors="backslashreplace")
-    inbox = queue.SimpleQueue()
+    inbox: queue.SimpleQueue = queue.SimpleQueue()  # type: ignore[type-arg]
 
     def read():  # on the bare descriptor: no buffer of stdin is locked when the process exits
         pending = b""
@@ -112,7 +112,7 @@ def main():
     sys.path[:0] = init["path"]
     try:
         handler = load(init["handler"])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - anything a module raises
         body = describe(error)
         print(f"[ERROR] {body['errorType']}: {body['errorMessage']}\n{''.join(body['stackTrace'])}", file=sys.stderr)
         answer(error=body)
@@ -124,7 +124,7 @@ def main():
         os.environ["_X_AMZN_TRACE_ID"] = invoke["trace_id"]
         try:
             result = to_json(handler(invoke["event"], LambdaContext(invoke)))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the caller is told
             body = describe(error, invoke["request_id"])
             message = f"[ERROR] {body['errorType']}: {body['errorMessage']}\nTraceback (most recent call last):\n"
             print(message + "".join(body["stackTrace"]), file=sys.stderr)
@@ -134,11 +134,12 @@ def main():
 
 
 if __name__ == "__main__":
+    code = 0
     try:
         main()
     except SystemExit as leaving:  # sys.exit() in a handler ends the environment, on AWS too
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the process ends
         traceback.print_exc()
         code = 1
     sys.stdout.flush()

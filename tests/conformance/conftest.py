@@ -37,7 +37,16 @@ class Emulator:
         state.mkdir(parents=True, exist_ok=True)
         with (state / "log").open("w") as log:
             self.process = subprocess.Popen(
-                [interpreter(), "-m", "local.emulator", "--state", str(state), "--no-edge", "--exit-with-parent", *options],
+                [
+                    interpreter(),
+                    "-m",
+                    "local.emulator",
+                    "--state",
+                    str(state),
+                    "--no-edge",
+                    "--exit-with-parent",
+                    *options,
+                ],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=log,
@@ -131,7 +140,9 @@ class Cloud:
         trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
         document = {"Version": "2012-10-17", "Statement": [trust]}
         name = unique("role")
-        arn: str = self.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))["Role"]["Arn"]
+        arn: str = self.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))["Role"][
+            "Arn"
+        ]
         self.grant(arn, *statements)
         return arn
 
@@ -140,7 +151,9 @@ class Cloud:
         name = role_arn.rsplit("/", 1)[-1]
         self.aws("iam").put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
 
-    def function(self, code: str, *, layers: Sequence[str] = (), timeout: int = 5, role: str | None = None, **files: str) -> str:
+    def function(
+        self, code: str, *, layers: Sequence[str] = (), timeout: int = 5, role: str | None = None, **files: str
+    ) -> str:
         """Creates a Python function from the text of app.py (and others, by module name). Returns its ARN."""
         anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
         made = self.aws("lambda").create_function(
@@ -171,7 +184,10 @@ class Cloud:
         made = self.aws("dynamodb").create_table(
             TableName=unique("table"),
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "N"},
+            ],
             BillingMode="PAY_PER_REQUEST",
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )["TableDescription"]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = {
     "Enabled": True,
-    "Origins": [{"Id": "api", "DomainName": "origin.fluxion.test", "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"}}],
+    "Origins": [
+        {"Id": "api", "DomainName": "origin.fluxion.test", "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"}}
+    ],
     "DefaultCacheBehavior": {
         "TargetOriginId": "api",
         "ViewerProtocolPolicy": "redirect-to-https",
@@ -157,7 +159,10 @@ def test_a_change_is_in_progress_until_it_is_deployed(edge: Edge) -> None:
 
 
 def invalidate(edge: Edge, distribution: str, *items: str, reference: str | None = None) -> Any:
-    batch = {"Paths": {"Quantity": len(items), "Items": list(items)}, "CallerReference": reference or edge.cloud.unique("ref")}
+    batch = {
+        "Paths": {"Quantity": len(items), "Items": list(items)},
+        "CallerReference": reference or edge.cloud.unique("ref"),
+    }
     return edge.client.create_invalidation(DistributionId=distribution, InvalidationBatch=batch)["Invalidation"]
 
 

@@ -19,8 +19,10 @@ NAMES, TYPES, ACTIONS = f"{PREFIX}NormalizedRecordNames", f"{PREFIX}RecordTypes"
 
 @pytest.fixture(scope="module")
 def change(emulator: Emulator, aws: Callable[[str], Any]) -> Callable[..., str]:
-    """change(name, type, action) as a user who may only CREATE and DELETE A records below fluxion.test; returns the outcome."""
-    zone = aws("route53").create_hosted_zone(Name="fluxion.test", CallerReference="iam")["HostedZone"]["Id"].split("/")[-1]
+    """change((name, type, action), …) as a user who may CREATE and DELETE A records below fluxion.test: the outcome."""
+    zone = (
+        aws("route53").create_hosted_zone(Name="fluxion.test", CallerReference="iam")["HostedZone"]["Id"].split("/")[-1]
+    )
     arn = f"arn:aws:route53:::hostedzone/{zone}"
     user = aws("iam").create_user(UserName="writer")["User"]["UserName"]
     allow = {
@@ -43,7 +45,12 @@ def change(emulator: Emulator, aws: Callable[[str], Any]) -> Callable[..., str]:
         batch = [
             {
                 "Action": action,
-                "ResourceRecordSet": {"Name": name, "Type": kind, "TTL": 5, "ResourceRecords": [{"Value": values[kind]}]},
+                "ResourceRecordSet": {
+                    "Name": name,
+                    "Type": kind,
+                    "TTL": 5,
+                    "ResourceRecords": [{"Value": values[kind]}],
+                },
             }
             for name, kind, action in changes
         ]

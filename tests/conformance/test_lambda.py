@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,7 +107,9 @@ def test_nothing_of_the_emulators_own_packages_can_be_imported(cloud: Cloud) -> 
 
 
 def test_the_environment_is_what_aws_gives(cloud: Cloud) -> None:
-    function = cloud.function("import os\ndef handler(event, context): return [dict(os.environ), context.aws_request_id]")
+    function = cloud.function(
+        "import os\ndef handler(event, context): return [dict(os.environ), context.aws_request_id]"
+    )
     (variables, request_id), _ = cloud.invoke(function)
     assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
     assert variables["_X_AMZN_TRACE_ID"].startswith("Root=1-")
@@ -160,15 +160,21 @@ def test_new_code_is_used_at_once_and_a_running_call_finishes(cloud: Cloud, note
 
 
 def test_a_role_without_a_policy_is_refused(cloud: Cloud) -> None:
-    boto = os.path.dirname(__import__("botocore").__file__)
+    import botocore
+
+    packages = Path(botocore.__file__).parents[1]
     code = f"""
     import sys
-    sys.path.append({json.dumps(os.path.dirname(boto))})
+    sys.path.append({str(packages)!r})
     import botocore.session
     def handler(event, context):
         client = botocore.session.get_session().create_client("dynamodb")
         client.get_item(TableName="any", Key={{"pk": {{"S": "x"}}}})
     """
-    body, _ = cloud.invoke(cloud.function(code, role=cloud.role("lambda", {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}), timeout=20))
+    body, _ = cloud.invoke(
+        cloud.function(
+            code, role=cloud.role("lambda", {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}), timeout=20
+        )
+    )
     assert body["errorType"] == "ClientError"
     assert "AccessDenied" in body["errorMessage"]

@@ -31,8 +31,18 @@ def test_every_call_is_in_the_trace_with_its_caller_and_outcome(cloud: Cloud, em
     cloud.aws("s3").list_buckets()
     cloud.aws("sns").list_topics()
     put, zone, buckets, topics = emulator.trace()[-4:]
-    assert {"principal": "administrator", "service": "dynamodb", "operation": "PutItem", "status": 200}.items() <= put.items()
-    assert (zone["service"], zone["operation"], zone["status"], zone["error"]) == ("route53", "GetHostedZone", 404, "NoSuchHostedZone")
+    assert {
+        "principal": "administrator",
+        "service": "dynamodb",
+        "operation": "PutItem",
+        "status": 200,
+    }.items() <= put.items()
+    assert (zone["service"], zone["operation"], zone["status"], zone["error"]) == (
+        "route53",
+        "GetHostedZone",
+        404,
+        "NoSuchHostedZone",
+    )
     assert (buckets["service"], buckets["operation"]) == ("s3", "ListBuckets")
     assert (topics["service"], topics["operation"]) == ("sns", "ListTopics")
 
@@ -95,13 +105,16 @@ def test_when_it_is_killed_its_workers_end(cloud: Cloud, another: Emulator) -> N
 def test_when_its_parent_dies_it_ends(cloud: Cloud, tmp_path: Path, emulator: Emulator) -> None:
     python, root = emulator.process.args[0], Path(__file__).resolve().parents[2]
     command = [python, "-m", "local.emulator", "--state", str(tmp_path / "orphan"), "--no-edge", "--exit-with-parent"]
-    code = f"import subprocess, time; print(subprocess.Popen({command!r}, cwd={str(root)!r}).pid, flush=True); time.sleep(60)"
+    child = f"subprocess.Popen({command!r}, cwd={str(root)!r})"
+    code = f"import subprocess, time; print({child}.pid, flush=True); time.sleep(60)"
     env = {**os.environ, "PYTHONPATH": str(root)}
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, text=True
+    )
     assert parent.stdout is not None
-    child = int(parent.stdout.readline())
+    orphan = int(parent.stdout.readline())
     cloud.until((tmp_path / "orphan" / "emulator.json").exists)
     parent.kill()
     parent.wait(5)
     parent.stdout.close()
-    cloud.until(lambda: not alive(child), seconds=4)
+    cloud.until(lambda: not alive(orphan), seconds=4)

@@ -36,7 +36,9 @@ def ask(table: str, **more: Any) -> dict[str, Any]:
 
 def requests(cloud: Cloud, table: str) -> list[dict[str, Any]]:
     items = cloud.aws("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
-    return sorted(({name: next(iter(value.values())) for name, value in item.items()} for item in items), key=lambda i: i["sk"])
+    return sorted(
+        ({name: next(iter(value.values())) for name, value in item.items()} for item in items), key=lambda i: i["sk"]
+    )
 
 
 def code_of(call: Callable[[], Any]) -> str:
@@ -58,7 +60,9 @@ def test_each_attempt_has_a_token_of_its_own(cloud: Cloud) -> None:
     table, _ = cloud.table()
     retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxDelaySeconds": 1, "MaxAttempts": 2}]
     states = cloud.aws("stepfunctions")
-    arn = states.start_execution(stateMachineArn=cloud.machine(one_task(ask(table, Retry=retry))), input="{}")["executionArn"]
+    arn = states.start_execution(stateMachineArn=cloud.machine(one_task(ask(table, Retry=retry))), input="{}")[
+        "executionArn"
+    ]
     (first,) = cloud.until(lambda: requests(cloud, table))
     states.send_task_failure(taskToken=first["token"], error="Busy", cause="again, please")
     _, second = cloud.until(lambda: len(found := requests(cloud, table)) == 2 and found)
@@ -133,7 +137,15 @@ def test_starting_a_running_execution_again_is_a_success_with_the_same_input_onl
 
 def test_the_retry_delay_is_capped_and_grows_beyond_the_cap_only_without_it(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise TimeoutError('slow')")
-    retry = [{"ErrorEquals": ["TimeoutError"], "IntervalSeconds": 1, "BackoffRate": 10, "MaxDelaySeconds": 2, "MaxAttempts": 2}]
+    retry = [
+        {
+            "ErrorEquals": ["TimeoutError"],
+            "IntervalSeconds": 1,
+            "BackoffRate": 10,
+            "MaxDelaySeconds": 2,
+            "MaxAttempts": 2,
+        }
+    ]
     task = {"Resource": INVOKE, "Arguments": {"FunctionName": function, "Payload": {}}, "Retry": retry}
     started = time.monotonic()
     assert cloud.run(cloud.machine(one_task(task)))["error"] == "TimeoutError"
@@ -142,7 +154,15 @@ def test_the_retry_delay_is_capped_and_grows_beyond_the_cap_only_without_it(clou
 
 def test_full_jitter_spreads_the_retries(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise TimeoutError('slow')")
-    retry = [{"ErrorEquals": ["TimeoutError"], "IntervalSeconds": 2, "BackoffRate": 1, "MaxAttempts": 1, "JitterStrategy": "FULL"}]
+    retry = [
+        {
+            "ErrorEquals": ["TimeoutError"],
+            "IntervalSeconds": 2,
+            "BackoffRate": 1,
+            "MaxAttempts": 1,
+            "JitterStrategy": "FULL",
+        }
+    ]
     task = {"Resource": INVOKE, "Arguments": {"FunctionName": function, "Payload": {}}, "Retry": retry}
     machine = cloud.machine(one_task(task))
     states = cloud.aws("stepfunctions")
@@ -178,7 +198,9 @@ def test_retry_and_catch_match_the_exceptions_own_name_only(cloud: Cloud) -> Non
 
 def test_the_cause_of_a_failed_function_is_its_error_object(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise LookupError('granja')")
-    ended = cloud.run(cloud.machine(one_task({"Resource": INVOKE, "Arguments": {"FunctionName": function, "Payload": {}}})))
+    ended = cloud.run(
+        cloud.machine(one_task({"Resource": INVOKE, "Arguments": {"FunctionName": function, "Payload": {}}}))
+    )
     cause = json.loads(ended["cause"])
     assert (ended["error"], cause["errorType"], cause["errorMessage"]) == ("LookupError", "LookupError", "granja")
 
@@ -186,7 +208,9 @@ def test_the_cause_of_a_failed_function_is_its_error_object(cloud: Cloud) -> Non
 def test_a_throttled_function_has_its_own_error_name(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): ...")
     cloud.aws("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-    ended = cloud.run(cloud.machine(one_task({"Resource": INVOKE, "Arguments": {"FunctionName": function, "Payload": {}}})))
+    ended = cloud.run(
+        cloud.machine(one_task({"Resource": INVOKE, "Arguments": {"FunctionName": function, "Payload": {}}}))
+    )
     assert ended["error"] == "Lambda.TooManyRequestsException"
 
 
@@ -213,7 +237,9 @@ def test_a_stopped_execution_does_nothing_more(cloud: Cloud) -> None:
     table, _ = cloud.table()
     retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1}]
     states = cloud.aws("stepfunctions")
-    arn = states.start_execution(stateMachineArn=cloud.machine(one_task(ask(table, Retry=retry))), input="{}")["executionArn"]
+    arn = states.start_execution(stateMachineArn=cloud.machine(one_task(ask(table, Retry=retry))), input="{}")[
+        "executionArn"
+    ]
     (request,) = cloud.until(lambda: requests(cloud, table))
     states.stop_execution(executionArn=arn, error="Operator", cause="stopped by hand")
     assert code_of(lambda: states.send_task_success(taskToken=request["token"], output="{}")) == "TaskTimedOut"
@@ -227,7 +253,11 @@ def test_the_history_shows_every_state_that_was_entered(cloud: Cloud) -> None:
     passing = {name: {"Type": "Pass", "Next": following} for name, following in (("A", "B"), ("B", "C"))}
     ended = cloud.run(cloud.machine({"StartAt": "A", "States": {**passing, "C": {"Type": "Succeed"}}}))
     events = cloud.aws("stepfunctions").get_execution_history(executionArn=ended["executionArn"])["events"]
-    assert [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event] == ["A", "B", "C"]
+    assert [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event] == [
+        "A",
+        "B",
+        "C",
+    ]
 
 
 def test_the_machines_role_must_allow_what_its_tasks_do(cloud: Cloud, emulator: Emulator) -> None:

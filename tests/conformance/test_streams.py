@@ -19,7 +19,8 @@ def note(batch):
 def keys(event):
     return [[r["dynamodb"]["Keys"]["pk"]["S"], int(r["dynamodb"]["Keys"]["sk"]["N"])] for r in event["Records"]]
 def poisoned(event):
-    return [r["dynamodb"]["SequenceNumber"] for r in event["Records"] if "poison" in r["dynamodb"].get("NewImage", {{}})]
+    changes = [record["dynamodb"] for record in event["Records"]]
+    return [change["SequenceNumber"] for change in changes if "poison" in change.get("NewImage", {{}})]
 """
 
 
@@ -33,7 +34,9 @@ def seen(folder: Path) -> list[Any]:
 
 
 def function(cloud: Cloud, folder: Path, body: str, **more: Any) -> str:
-    return cloud.function(NOTING.format(folder=str(folder)) + f"def handler(event, context):\n    note(keys(event))\n    {body}\n", **more)
+    return cloud.function(
+        NOTING.format(folder=str(folder)) + f"def handler(event, context):\n    note(keys(event))\n    {body}\n", **more
+    )
 
 
 def test_everything_that_arrives_during_a_call_is_the_next_batch(cloud: Cloud, notes: Path) -> None:
@@ -164,9 +167,7 @@ def test_records_that_are_too_old_are_not_delivered(cloud: Cloud, notes: Path) -
     url, arn = cloud.queue()
     target = function(cloud, notes, "raise RuntimeError('never')")
     cloud.put(table, "old", 1)
-    cloud.mapping(
-        target, stream, MaximumRecordAgeInSeconds=1, DestinationConfig={"OnFailure": {"Destination": arn}}
-    )
+    cloud.mapping(target, stream, MaximumRecordAgeInSeconds=1, DestinationConfig={"OnFailure": {"Destination": arn}})
     (message,) = cloud.until(lambda: cloud.messages(url))
     assert message["requestContext"]["condition"] == "MaxRecordAgeExceeded"
 
@@ -174,9 +175,7 @@ def test_records_that_are_too_old_are_not_delivered(cloud: Cloud, notes: Path) -
 def test_only_records_that_match_the_filter_arrive(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     pattern = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "EVENT#"}]}}}}
-    cloud.mapping(
-        function(cloud, notes, ""), stream, FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]}
-    )
+    cloud.mapping(function(cloud, notes, ""), stream, FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
     for key in ("EVENT#1", "TENANT", "EVENT#2"):
         cloud.put(table, key, 0)
     cloud.put(table, "EVENT#1", 0, changed="yes")
@@ -201,6 +200,10 @@ def test_without_the_permission_to_read_the_stream_nothing_is_delivered(cloud: C
     cloud.put(table, "x", 0)
     time.sleep(0.6)
     assert not batches(notes)
-    read = {"Effect": "Allow", "Action": ["dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"], "Resource": stream}
+    read = {
+        "Effect": "Allow",
+        "Action": ["dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"],
+        "Resource": stream,
+    }
     cloud.grant(role, read)
     cloud.until(lambda: seen(notes))

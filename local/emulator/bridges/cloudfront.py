@@ -36,24 +36,40 @@ class Refused(ValueError):
 
 def check(config: Any, distribution_id: str | None) -> None:
     """Raises Refused if a distribution (None: a new one) cannot have this DistributionConfig element."""
-    aliases = [alias.lower() for alias in cloudfront._get_distribution_aliases({"config_xml": cloudfront.tostring(config)})]
+    aliases = [
+        alias.lower() for alias in cloudfront._get_distribution_aliases({"config_xml": cloudfront.tostring(config)})
+    ]
     if len(aliases) > MAX_ALIASES:
         message = "Your request contains more CNAMEs than are allowed per distribution."
         raise Refused("TooManyDistributionCNAMEs", message, 400)
     for alias in aliases:
         if any(owner != distribution_id for _, owner in cloudfront._domain_owners(alias)):
-            message = f"One or more of the CNAMEs you provided are already associated with a different resource: {alias}."
+            message = (
+                f"One or more of the CNAMEs you provided are already associated with a different resource: {alias}."
+            )
             raise Refused("CNAMEAlreadyExists", message, 409)
+    _check_certificate(config, aliases)
+
+
+def _check_certificate(config: Any, aliases: list[str]) -> None:
     viewer = cloudfront._find(config, "ViewerCertificate")
     arn = cloudfront._text(viewer, "ACMCertificateArn") if viewer is not None else ""
-    if arn and not (names := state.certificate_names(arn)):
-        message = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain."
+    names = state.certificate_names(arn) if arn else ()
+    if arn and not names:
+        message = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, or isn't valid."
+        raise Refused("InvalidViewerCertificate", message, 400)
+    if aliases and not arn:
+        message = (
+            "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted "
+            "certificate that validates your authorization to use the domain name."
+        )
         raise Refused("InvalidViewerCertificate", message, 400)
     for alias in aliases:
-        if not arn or not any(_covers(name, alias) for name in names):
-            message = f"The certificate that is attached to your distribution doesn't cover the alternate domain name (CNAME) that you're trying to add: {alias}."
-            if not arn:
-                message = "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted certificate that validates your authorization to use the domain name."
+        if not any(_covers(name, alias) for name in names):
+            message = (
+                "The certificate that is attached to your distribution doesn't cover the alternate domain name (CNAME) "
+                f"that you're trying to add: {alias}."
+            )
             raise Refused("InvalidViewerCertificate", message, 400)
 
 
@@ -100,16 +116,17 @@ def _api(name: str) -> Any:
 
 
 def _may_change(distribution_id: str | None, arguments: Any) -> bool:
-    """An update with a stale ETag is refused for that, whatever its content."""
+    """Whether the content matters: an update with a stale ETag is refused for that, a repeated create is answered."""
     if distribution_id is None:
-        reference = cloudfront._text(cloudfront._unwrap_distribution_create_xml(cloudfront._parse_body(arguments[-1]))[0], "CallerReference")
+        config, _ = cloudfront._unwrap_distribution_create_xml(cloudfront._parse_body(arguments[-1]))
+        reference = cloudfront._text(config, "CallerReference")
         return all(known.get("CallerReference") != reference for known in cloudfront._distributions.values())
     known = cloudfront._distributions.get(distribution_id)
     return bool(known) and arguments[1].get("if-match") == known["ETag"]
 
 
 def _template(original: Any, place: int | None) -> Any:
-    """Create or update through CloudFormation; `place` of the new properties among the arguments, None for a deletion."""
+    """Create or update through CloudFormation; `place` of the new properties in the arguments, None for a deletion."""
 
     def call(*arguments: Any, **more: Any) -> Any:
         if place is None:
@@ -127,7 +144,11 @@ def _template(original: Any, place: int | None) -> Any:
 def _create_invalidation(original: Any) -> Any:
     def create_invalidation(distribution_id: str, body: bytes) -> Any:
         batch = cloudfront._parse_body(body)
-        items = [el.text or "" for el in batch.iter() if cloudfront._local_tag_name(el) == "Path"] if batch is not None else []
+        items = (
+            [el.text or "" for el in batch.iter() if cloudfront._local_tag_name(el) == "Path"]
+            if batch is not None
+            else []
+        )
         known = len(cloudfront._invalidations.get(distribution_id, ()))
         if distribution_id in cloudfront._distributions:
             if not items:

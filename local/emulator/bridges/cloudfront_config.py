@@ -21,28 +21,52 @@ from local.emulator.state import Settings
 Tree = dict[str, Any]
 NONE: Tree = {"Quantity": "0"}
 DISTRIBUTION: Tree = {
-    "Aliases": NONE, "DefaultRootObject": "", "OriginGroups": NONE, "CacheBehaviors": NONE, "CustomErrorResponses": NONE,
-    "Comment": "", "Logging": {"Enabled": "false", "IncludeCookies": "false", "Bucket": "", "Prefix": ""},
-    "PriceClass": "PriceClass_All", "Enabled": "true",
+    "Aliases": NONE,
+    "DefaultRootObject": "",
+    "OriginGroups": NONE,
+    "CacheBehaviors": NONE,
+    "CustomErrorResponses": NONE,
+    "Comment": "",
+    "Logging": {"Enabled": "false", "IncludeCookies": "false", "Bucket": "", "Prefix": ""},
+    "PriceClass": "PriceClass_All",
+    "Enabled": "true",
     "ViewerCertificate": {
-        "CloudFrontDefaultCertificate": "true", "SSLSupportMethod": "vip", "MinimumProtocolVersion": "TLSv1",
+        "CloudFrontDefaultCertificate": "true",
+        "SSLSupportMethod": "vip",
+        "MinimumProtocolVersion": "TLSv1",
         "CertificateSource": "cloudfront",
     },
     "Restrictions": {"GeoRestriction": {"RestrictionType": "none", "Quantity": "0"}},
-    "WebACLId": "", "HttpVersion": "http2", "IsIPV6Enabled": "false", "ContinuousDeploymentPolicyId": "", "Staging": "false",
+    "WebACLId": "",
+    "HttpVersion": "http2",
+    "IsIPV6Enabled": "false",
+    "ContinuousDeploymentPolicyId": "",
+    "Staging": "false",
 }
 ORIGIN: Tree = {
-    "OriginPath": "", "CustomHeaders": NONE, "ConnectionAttempts": "3", "ConnectionTimeout": "10",
-    "OriginShield": {"Enabled": "false"}, "OriginAccessControlId": "",
+    "OriginPath": "",
+    "CustomHeaders": NONE,
+    "ConnectionAttempts": "3",
+    "ConnectionTimeout": "10",
+    "OriginShield": {"Enabled": "false"},
+    "OriginAccessControlId": "",
 }
 CUSTOM_ORIGIN: Tree = {
-    "HTTPPort": "80", "HTTPSPort": "443", "OriginSslProtocols": {"Quantity": "2", "Items": {"SslProtocol": ["TLSv1.1", "TLSv1.2"]}},
-    "OriginReadTimeout": "30", "OriginKeepaliveTimeout": "5",
+    "HTTPPort": "80",
+    "HTTPSPort": "443",
+    "OriginSslProtocols": {"Quantity": "2", "Items": {"SslProtocol": ["TLSv1.1", "TLSv1.2"]}},
+    "OriginReadTimeout": "30",
+    "OriginKeepaliveTimeout": "5",
 }
 BEHAVIOUR: Tree = {
-    "TrustedSigners": {"Enabled": "false", "Quantity": "0"}, "TrustedKeyGroups": {"Enabled": "false", "Quantity": "0"},
-    "AllowedMethods": {"Quantity": "2", "Items": {"Method": ["HEAD", "GET"]}}, "SmoothStreaming": "false", "Compress": "false",
-    "LambdaFunctionAssociations": NONE, "FunctionAssociations": NONE, "FieldLevelEncryptionId": "",
+    "TrustedSigners": {"Enabled": "false", "Quantity": "0"},
+    "TrustedKeyGroups": {"Enabled": "false", "Quantity": "0"},
+    "AllowedMethods": {"Quantity": "2", "Items": {"Method": ["HEAD", "GET"]}},
+    "SmoothStreaming": "false",
+    "Compress": "false",
+    "LambdaFunctionAssociations": NONE,
+    "FunctionAssociations": NONE,
+    "FieldLevelEncryptionId": "",
     "GrpcConfig": {"Enabled": "false"},
 }
 CACHED_METHODS: Tree = {"CachedMethods": {"Quantity": "2", "Items": {"Method": ["HEAD", "GET"]}}}
@@ -96,8 +120,9 @@ def install(settings: Settings) -> None:
 
     patching.replace(provisioners, "_cf_distribution_config", from_template, "_cf._distribution_config_xml(")
     patching.replace(cloudfront, "_unwrap_distribution_create_xml", from_wire, "DistributionConfigWithTags")
-    cloudfront._bridge_complete = complete  # type: ignore[attr-defined]
+    cloudfront._bridge_complete = complete
     patching.edit(
-        cloudfront, "_update_distribution",
-        ('    new_etag = new_uuid()\n', '    _bridge_complete(config_el)\n    new_etag = new_uuid()\n'),
+        cloudfront,
+        "_update_distribution",
+        ("    new_etag = new_uuid()\n", "    _bridge_complete(config_el)\n    new_etag = new_uuid()\n"),
     )

@@ -1,7 +1,7 @@
-"""IAM condition keys of Route 53.
+r"""IAM condition keys of Route 53.
 
 AWS supplies route53:ChangeResourceRecordSetsNormalizedRecordNames, …RecordTypes and …Actions with every
-ChangeResourceRecordSets: names in lower case, without the final dot, other characters as octal codes (`*` is `\\052`).
+ChangeResourceRecordSets: names in lower case, without the final dot, other characters as octal codes (`*` is `\052`).
 Stock MiniStack supplies none: a grant with `Null: false` is refused, a ForAnyValue Deny never fires.
 
 Source: docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html.

@@ -2,7 +2,8 @@
 
 AWS: a handler's exception is reported under its class's own name (Retry and Catch match it) and the environment stays
 warm; the death of the process is Runtime.ExitError; a timeout Sandbox.Timedout; function code comes before layers on
-sys.path; nothing but the standard library, the function and its layers can be imported (boto3 too must be bundled here).
+sys.path. Only the standard library, the function and its layers can be imported (AWS also has a boto3; here it must
+be bundled).
 Stock MiniStack: every exception is Runtime.HandlerError and kills the worker; layers shadow the function's code; the
 emulator's own site-packages can be imported; print() costs each call a wait for log lines.
 
@@ -49,6 +50,8 @@ class Environment(lambda_runtime.Worker):
     cache = Path(tempfile.gettempdir())
     log_folder = cache
     retired = False
+    _proc: Any
+    _tmpdir: str | None
 
     def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
         super().__init__(func_name, config, code_zip)
@@ -72,7 +75,8 @@ class Environment(lambda_runtime.Worker):
                             "request_id": request_id,
                             "function_arn": self.config.get("FunctionArn", ""),
                             "deadline": time.time() + limit,
-                            "trace_id": trace_id or f"Root=1-{int(time.time()):08x}-{new_uuid().replace('-', '')[:24]};Sampled=0",
+                            "trace_id": trace_id
+                            or f"Root=1-{int(time.time()):08x}-{new_uuid().replace('-', '')[:24]};Sampled=0",
                         }
                     },
                     limit,
@@ -97,7 +101,11 @@ class Environment(lambda_runtime.Worker):
         layers = [unpacked(archive, self.cache) for archive in self._layer_archives()]
         self._proc = subprocess.Popen(
             [getattr(sys, "_base_executable", sys.executable), "-I", "-S", str(WORKER)],
-            cwd=code, env=self._variables(code), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            cwd=code,
+            env=self._variables(code),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         self._answers, self._log = SimpleQueue(), SimpleQueue()
         threading.Thread(target=_pump_answers, args=(self._proc.stdout, self._answers), daemon=True).start()
@@ -114,7 +122,6 @@ class Environment(lambda_runtime.Worker):
         self._start_lines = self._lines_to_mark()
 
     def _call(self, message: dict[str, Any], limit: float) -> dict[str, Any]:
-        assert self._proc is not None and self._proc.stdin is not None
         self._proc.stdin.write(json.dumps(message).encode() + b"\n")
         self._proc.stdin.flush()
         try:
@@ -136,7 +143,7 @@ class Environment(lambda_runtime.Worker):
 
     def _variables(self, code: Path) -> dict[str, str]:
         """What AWS sets, the function's own variables and its role's credentials; nothing else of this process."""
-        account, region = lambda_runtime._account_region_from_function_config(self.config)
+        _, region = lambda_runtime._account_region_from_function_config(self.config)
         name = self.config.get("FunctionName", "")
         own = (self.config.get("Environment") or {}).get("Variables") or {}
         return {
@@ -173,7 +180,7 @@ class Environment(lambda_runtime.Worker):
         lines = [*self._start_lines, *self._lines_to_mark()]
         self._start_lines = []
         if lines:
-            with open(self.log_folder / f"{self.func_name}.log", "a", encoding="utf-8") as file:
+            with (self.log_folder / f"{self.func_name}.log").open("a", encoding="utf-8") as file:
                 file.write("\n".join([f"-- {request_id}", *lines, ""]))
         return "\n".join(lines)
 
@@ -191,7 +198,7 @@ class Environment(lambda_runtime.Worker):
             proc.kill()
             proc.wait(5)
             with contextlib.suppress(OSError):
-                proc.stdin.close()  # type: ignore[union-attr]
+                proc.stdin.close()
         self._discard_tmpdir()
 
     def kill(self) -> None:
@@ -286,10 +293,20 @@ def install(settings: Settings) -> None:
     Environment.cache = settings.cache_dir or settings.state_dir / "tmp" / "code"
     Environment.log_folder = settings.state_dir / "logs"
     Environment.log_folder.mkdir(parents=True, exist_ok=True)
-    patching.replace(lambda_runtime, "_worker_class_for", lambda _: lambda config: Environment, "ProvidedWorker", "return Worker")
     patching.replace(
-        lambda_svc, "_execute_function_warm", lambda _: _execute,
-        "acquire_worker(func_name, config, code_zip, qualifier=qualifier)", '"Runtime.HandlerError"',
+        lambda_runtime, "_worker_class_for", lambda _: lambda config: Environment, "ProvidedWorker", "return Worker"
+    )
+    patching.replace(
+        lambda_svc,
+        "_execute_function_warm",
+        lambda _: _execute,
+        "acquire_worker(func_name, config, code_zip, qualifier=qualifier)",
+        '"Runtime.HandlerError"',
     )
     patching.replace(lambda_runtime, "kill_workers", lambda _: _kill, "worker._proc = worker._proc, None")
-    patching.replace(lambda_runtime, "acquire_worker", lambda original: original, "_worker_class_for(config)(func_name, config, code_zip)")
+    patching.replace(
+        lambda_runtime,
+        "acquire_worker",
+        lambda original: original,
+        "_worker_class_for(config)(func_name, config, code_zip)",
+    )

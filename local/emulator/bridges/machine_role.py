@@ -28,7 +28,9 @@ def _check(service: str, operation: str, action: str, resource: str, denied_as: 
     run = running.get()
     if run is None or identity.role_may(run.role_arn, action, resource):
         return
-    trace.record(identity.name_of_role(run.role_arn), service, operation, 400, via="states", error="AccessDeniedException")
+    trace.record(
+        identity.name_of_role(run.role_arn), service, operation, 400, via="states", error="AccessDeniedException"
+    )
     caller = identity.assumed_role_arn(run.role_arn, run.execution["name"][:64])
     message = f"User: {caller} is not authorized to perform: {action} on resource: {resource}"
     raise stepfunctions._ExecutionError(denied_as, f"{message} because no identity-based policy allows the action")
@@ -109,7 +111,10 @@ def _optimised(service: str, operation: str, denied_as: str, original: Any) -> A
 def install(settings: Settings) -> None:
     patching.replace(stepfunctions, "_call_lambda", _call_lambda, "_get_func_record_for_ref(func_ref)")
     patching.replace(
-        stepfunctions, "_invoke_aws_sdk_integration", _sdk, "# parts after split: ['arn', 'aws', 'states', '', '', 'aws-sdk'",
+        stepfunctions,
+        "_invoke_aws_sdk_integration",
+        _sdk,
+        "# parts after split: ['arn', 'aws', 'states', '', '', 'aws-sdk'",
     )
     table = dict(stepfunctions._SERVICE_DISPATCH)
     for key, denied_as in (

@@ -1,7 +1,7 @@
-"""Route 53 changes: what AWS refuses, and when a change is in sync.
+r"""Route 53 changes: what AWS refuses, and when a change is in sync.
 
 AWS checks a batch as a whole and lists every fault in one InvalidChangeBatch; stores names in lower case and lists `*`
-as `\\052`; GetChange stays PENDING until the change has propagated.
+as `\052`; GetChange stays PENDING until the change has propagated.
 Stock MiniStack: takes an apex CNAME, a CNAME beside other records, names outside the zone, bad addresses and any
 number of changes; reports the first fault in words of its own; a change is in sync at the second look.
 
@@ -45,7 +45,9 @@ def faults(zone: str, current: Iterable[Record], changes: Iterable[Change]) -> l
     zone: the zone's name. current: its record sets. changes: (action, record set), applied in order.
     """
     changes = list(changes)
-    weight = sum((2 if action == "UPSERT" else 1) * max(len(rs.get("ResourceRecords", ())), 1) for action, rs in changes)
+    weight = sum(
+        (2 if action == "UPSERT" else 1) * max(len(rs.get("ResourceRecords", ())), 1) for action, rs in changes
+    )
     characters = sum(len(value) for _, rs in changes for value in rs.get("ResourceRecords", ()))
     if weight > MAX_RECORDS:
         return [f"Number of records limit of {MAX_RECORDS} exceeded."]
@@ -91,12 +93,15 @@ def _value_faults(zone: str, rs: Record) -> Iterable[str]:
                 parse(value)
             except ValueError:
                 code = f"{kind}RRDATAIllegalIPv{version}Address"
-                problem = f"FATAL problem: {code} (Value is not a valid IPv{version} address) encountered with '{value}'"
+                problem = (
+                    f"FATAL problem: {code} (Value is not a valid IPv{version} address) encountered with '{value}'"
+                )
                 yield f"Invalid Resource Record: '{problem}'"
     alias = rs.get("AliasTarget")
     if alias and alias["HostedZoneId"] == CLOUDFRONT_ZONE and not alias["DNSName"].lower().endswith(".cloudfront.net."):
         target = f"{alias['DNSName']}, type {kind} in zone {CLOUDFRONT_ZONE}"
-        yield f"Tried to create an alias that targets {target}, but the alias target name does not lie within the target zone"
+        problem = "but the alias target name does not lie within the target zone"
+        yield f"Tried to create an alias that targets {target}, {problem}"
 
 
 def _conflicts(zone: str, records: dict[Any, Record], written: list[Record]) -> Iterable[str]:
@@ -110,7 +115,8 @@ def _conflicts(zone: str, records: dict[Any, Record], written: list[Record]) -> 
             if rs["Type"] == "CNAME":
                 yield f"{what} as it conflicts with other records with the same DNS name in zone {zone}"
             else:
-                yield f"{what} because a conflicting RRSet of type CNAME with the same DNS name already exists in zone {zone}"
+                there = "a conflicting RRSet of type CNAME with the same DNS name already exists"
+                yield f"{what} because {there} in zone {zone}"
 
 
 def _parse(body: bytes) -> list[Change] | None:
@@ -186,6 +192,10 @@ def install(settings: Settings) -> None:
     store = _Records()
     patching.replace(route53, "_records", lambda _: store)
     patching.replace(route53, "_normalise_name", lambda _: normalise_name, 'name if name.endswith(".") else name + "."')
-    patching.replace(route53, "_change_resource_record_sets", _change_resource_record_sets, "_records[zone_id] = current")
+    patching.replace(
+        route53, "_change_resource_record_sets", _change_resource_record_sets, "_records[zone_id] = current"
+    )
     patching.replace(route53, "_new_change", _new_change, '"status": "PENDING"')
-    patching.replace(route53, "_get_change", lambda _: _get_change(settings.insync_seconds), 'change["status"] = "INSYNC"')
+    patching.replace(
+        route53, "_get_change", lambda _: _get_change(settings.insync_seconds), 'change["status"] = "INSYNC"'
+    )

@@ -8,7 +8,6 @@ Source: docs.aws.amazon.com/sns/latest/api/API_Publish.html.
 
 from __future__ import annotations
 
-import os
 import re
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime
@@ -36,8 +35,7 @@ def deliver(maildir: Path, topic_arn: str, address: str, subject: str, text: str
     mail.set_content(text)
     name = f"{new_uuid()}.eml"
     (maildir / "tmp" / name).write_bytes(mail.as_bytes())
-    os.rename(maildir / "tmp" / name, maildir / "new" / name)
-    return maildir / "new" / name
+    return (maildir / "tmp" / name).rename(maildir / "new" / name)
 
 
 def install(settings: Settings) -> None:
@@ -45,9 +43,10 @@ def install(settings: Settings) -> None:
     for folder in ("tmp", "new", "cur"):
         (maildir / folder).mkdir(parents=True, exist_ok=True)
 
-    sns._bridge_mail = lambda *message: deliver(maildir, *message)  # type: ignore[attr-defined]
+    sns._bridge_mail = lambda *message: deliver(maildir, *message)
     patching.edit(
-        sns, "_fanout",
+        sns,
+        "_fanout",
         (
             'logger.info("SNS fanout → email %s (stub)", endpoint)',
             "_bridge_mail(topic_arn, endpoint, subject, effective_message if protocol == 'email' else envelope)",

@@ -120,7 +120,9 @@ def _time_out(run: Run) -> None:
     if execution["status"] != "RUNNING":
         return
     execution.update(status="TIMED_OUT", stopDate=now_iso(), error="States.Timeout", cause=None)
-    stepfunctions._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})
+    stepfunctions._add_event(
+        execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}}
+    )
     account, region = execution["executionArn"].split(":")[4], execution["executionArn"].split(":")[3]
     with stepfunctions.request_scope(account, region):
         stepfunctions._emit_execution_status_event(execution)
@@ -161,8 +163,9 @@ def install(settings: Settings) -> None:
     store = _Tokens()
     patching.replace(stepfunctions, "_task_tokens", lambda _: store)
     patching.edit(
-        stepfunctions, "_execute_task",
-        ("    if is_callback:\n        ctx[\"Task\"] = {\"Token\": new_uuid()}\n", ""),
+        stepfunctions,
+        "_execute_task",
+        ('    if is_callback:\n        ctx["Task"] = {"Token": new_uuid()}\n', ""),
         (
             '        ctx["State"]["RetryCount"] = sum(retry_counts.values())\n',
             '        ctx["State"]["RetryCount"] = sum(retry_counts.values())\n'
@@ -170,7 +173,8 @@ def install(settings: Settings) -> None:
         ),
     )
     patching.edit(
-        stepfunctions, "_call_lambda",
+        stepfunctions,
+        "_call_lambda",
         (
             '    if result.get("error"):\n',
             '    if result.get("throttle"):\n'
@@ -179,13 +183,18 @@ def install(settings: Settings) -> None:
         ),
     )
     patching.edit(
-        stepfunctions, "_emit_execution_status_event",
+        stepfunctions,
+        "_emit_execution_status_event",
         ("redrivable = failed ", 'redrivable = status in ("FAILED", "TIMED_OUT", "ABORTED") '),
     )
     for name in ("_send_task_success", "_send_task_failure", "_send_task_heartbeat"):
-        patching.replace(stepfunctions, name, _answer, 'info = _task_tokens.get(token)', '"TaskDoesNotExist"')
-    patching.replace(stepfunctions, "_start_execution", _start_execution, "if exec_arn in _executions", "_run_execution, exec_arn")
-    patching.replace(stepfunctions, "_run_execution", _run_execution, 'while current_name and execution["status"] == "RUNNING"')
+        patching.replace(stepfunctions, name, _answer, "info = _task_tokens.get(token)", '"TaskDoesNotExist"')
+    patching.replace(
+        stepfunctions, "_start_execution", _start_execution, "if exec_arn in _executions", "_run_execution, exec_arn"
+    )
+    patching.replace(
+        stepfunctions, "_run_execution", _run_execution, 'while current_name and execution["status"] == "RUNNING"'
+    )
     patching.replace(stepfunctions, "_stop_execution", _stop_execution, 'execution["status"] = "ABORTED"')
     patching.replace(stepfunctions, "_add_event", _add_event, 'execution["events"].append(event)')
     patching.replace(stepfunctions, "_fail_execution", _fail_execution, 'execution["status"] = "FAILED"')

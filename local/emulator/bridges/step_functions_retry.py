@@ -1,6 +1,6 @@
 """Retry of Step Functions: MaxDelaySeconds, JitterStrategy, and what States.ALL does not match.
 
-AWS: the delay is IntervalSeconds × BackoffRate^n, at most MaxDelaySeconds, and with JitterStrategy FULL a random part
+AWS: the delay is IntervalSeconds * BackoffRate^n, at most MaxDelaySeconds, and with JitterStrategy FULL a random part
 of it; an execution that ended retries no more; States.ALL and States.TaskFailed never match States.Runtime, nor
 States.DataLimitExceeded. Stock MiniStack: both fields ignored, 60 s cap, retries after the end, States.ALL matches all.
 
@@ -25,7 +25,7 @@ def delay(retrier: dict[str, Any], count: int) -> float:
     """Seconds before retry number `count` (from 0)."""
     seconds = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** count
     seconds = min(seconds, retrier.get("MaxDelaySeconds", float("inf")))
-    return random.uniform(0, seconds) if retrier.get("JitterStrategy") == "FULL" else seconds
+    return random.uniform(0, seconds) if retrier.get("JitterStrategy") == "FULL" else seconds  # noqa: S311
 
 
 def _sleep(retrier: dict[str, Any], count: int) -> None:
@@ -47,17 +47,25 @@ def _error_matches(original: Any) -> Any:
 
 
 def install(settings: Settings) -> None:
-    stepfunctions._bridge_retry_sleep = _sleep  # type: ignore[attr-defined]
+    stepfunctions._bridge_retry_sleep = _sleep
     patching.replace(stepfunctions, "_error_matches", _error_matches, '"States.ALL" in error_equals')
     patching.edit(
-        stepfunctions, "_with_retry_and_catch",
+        stepfunctions,
+        "_with_retry_and_catch",
         (
             '                _scaled_sleep(min(interval * (retrier.get("BackoffRate", 2.0) ** count), 60))\n',
             "                _bridge_retry_sleep(retrier, count)\n",
         ),
     )
     patching.edit(
-        stepfunctions, "_execute_task",
-        ("                _scaled_sleep(min(sleep_sec, 60))\n", "                _bridge_retry_sleep(retrier, count)\n"),
-        ("            if retrier is not None:\n", '            if retrier is not None and execution["status"] == "RUNNING":\n'),
+        stepfunctions,
+        "_execute_task",
+        (
+            "                _scaled_sleep(min(sleep_sec, 60))\n",
+            "                _bridge_retry_sleep(retrier, count)\n",
+        ),
+        (
+            "            if retrier is not None:\n",
+            '            if retrier is not None and execution["status"] == "RUNNING":\n',
+        ),
     )

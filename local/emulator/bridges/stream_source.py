@@ -213,11 +213,11 @@ class Lane:
         if "ReportBatchItemFailures" not in (self.esm.get("FunctionResponseTypes") or ()):
             return len(records)
         body = result.get("body")
-        failures = body.get("batchItemFailures") if isinstance(body, dict) else None
-        if body is None or (isinstance(body, dict) and not failures):
+        failures = (body or {}).get("batchItemFailures") if isinstance(body, dict | None) else "no object"
+        if not failures:
             return len(records)
         try:
-            numbers = {failure["itemIdentifier"] for failure in failures or ("",)}
+            numbers = {failure["itemIdentifier"] for failure in failures}
         except (TypeError, KeyError):
             return 0  # AWS: a response that it cannot read is a complete failure
         places = {record["dynamodb"]["SequenceNumber"]: place for place, record in enumerate(records)}
@@ -238,6 +238,9 @@ class Lane:
         if not destination or function is None:
             return
         first, last = records[0]["dynamodb"], records[-1]["dynamodb"]
+        response: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
+        if result is not None and result.get("error"):
+            response["functionError"] = "Unhandled"
         message: dict[str, Any] = {
             "requestContext": {
                 "requestId": new_uuid(),
@@ -245,7 +248,7 @@ class Lane:
                 "condition": condition,
                 "approximateInvokeCount": attempts,
             },
-            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+            "responseContext": response,
             "version": "1.0",
             "timestamp": _iso(time.time()),
             "DDBStreamBatchInfo": {
@@ -258,8 +261,6 @@ class Lane:
                 "streamArn": self.esm["EventSourceArn"],
             },
         }
-        if result is None or not result.get("error"):
-            del message["responseContext"]["functionError"]
         try:
             self._send(destination, function["config"], message, records)
         except Exception:
@@ -302,7 +303,11 @@ def _start_new_mappings() -> bool:
 
 def install(settings: Settings) -> None:
     patching.replace(
-        lambda_svc, "_poll_dynamodb_streams", lambda _: _start_new_mappings,
-        "_iter_all_esms()", "stream_records_since(table_name, pos, batch_size)", "_dynamodb_stream_positions[esm_id] = pos + raw_len",
+        lambda_svc,
+        "_poll_dynamodb_streams",
+        lambda _: _start_new_mappings,
+        "_iter_all_esms()",
+        "stream_records_since(table_name, pos, batch_size)",
+        "_dynamodb_stream_positions[esm_id] = pos + raw_len",
     )
     patching.replace(lambda_svc, "_poll_loop", lambda original: original, "_poll_dynamodb_streams()")

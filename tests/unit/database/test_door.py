@@ -4,7 +4,7 @@ import time
 import pytest
 
 from tenancy import database
-from tenancy.database import TenantDatabases, door, transaction
+from tenancy.database import TenantDatabases, gates, transaction
 from tenancy.errors import InvalidTenantItem, StorageUnavailable, TenantDatabaseBusy, TenantDatabaseMissing
 
 COUNT = "SELECT count(*) FROM products"
@@ -27,8 +27,8 @@ def test_the_short_form_opens_the_same_door(directory):
 
 def test_readers_in_one_process_share_one_handle(databases, monkeypatch):
     opened = []
-    connect = door.engine.connect
-    monkeypatch.setattr(door.engine, "connect", lambda *a, **k: opened.append(a) or connect(*a, **k))
+    connect = gates.engine.connect
+    monkeypatch.setattr(gates.engine, "connect", lambda *a, **k: opened.append(a) or connect(*a, **k))
     barrier = threading.Barrier(8)
     failures = []
 
@@ -92,15 +92,15 @@ def test_an_idle_handle_is_closed_and_forgotten(databases, directory, soon):
     with databases.open("granja", "read"):
         pass
     gate = directory.resolve() / "granja"
-    assert gate in door._gates
-    assert soon(lambda: gate not in door._gates)
+    assert gate in gates._gates
+    assert soon(lambda: gate not in gates._gates)
 
 
 def test_nothing_lingers_where_idling_is_not_wanted(directory, child):
     # The environment of a function may be frozen as soon as it has answered.
     with TenantDatabases(directory, idle_after=0).open("granja", "read"):
         pass
-    assert directory.resolve() / "granja" not in door._gates
+    assert directory.resolve() / "granja" not in gates._gates
 
 
 def test_a_writer_in_another_process_need_not_wait_until_a_reader_has_idled(directory, child):

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from cli.aws import ControlPlane, Where
-from cli.progress import follow
+from cli.progress import follow, seconds_between
 from local.stack import Stack, StackFailed, Step
 from local.stack.signals import Interrupted, interruptible
 from local.stack.stack import DEPLOY_SECONDS, INSYNC_SECONDS, MAIN, RECORD_TTL
@@ -138,7 +139,7 @@ def _run(stack: Stack, terminal: Terminal, *, once: bool) -> int:
 
 def _onboard(control_plane: ControlPlane, terminal: Terminal) -> bool:
     """Put the item, and tell each stage as it ends; returns whether the tenant became ACTIVE."""
-    tenant_id, began = TENANT["tenant_id"], time.monotonic()
+    tenant_id, began, asked_at = TENANT["tenant_id"], time.monotonic(), datetime.now(UTC).isoformat()
     terminal.say(f"\nPutItem into tenants: {json.dumps(dict(TENANT), ensure_ascii=False)}")
     control_plane.add(TENANT)
     told, record = 0, None
@@ -146,6 +147,9 @@ def _onboard(control_plane: ControlPlane, terminal: Terminal) -> bool:
         terminal.now("waiting for the stream")
         try:
             for progress in follow(control_plane, tenant_id, timeout=_ONBOARDING_SECONDS, pause=0.1):
+                if record is None and progress.record is not None:
+                    waited = seconds_between(asked_at, progress.record["operation"]["started_at"])
+                    terminal.done("from the item to the workflow", waited)
                 record = progress.record
                 ended = [stage for stage in progress.stages if stage.seconds is not None]
                 for stage in ended[told:]:

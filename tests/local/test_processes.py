@@ -107,7 +107,8 @@ def test_what_a_killed_leader_left_behind_is_found(children, tmp_path):
 def test_an_attached_child_ends_when_its_supervisor_is_killed(tmp_path):
     program = (
         "import sys, time; from pathlib import Path; from local.stack.processes import Children\n"
-        f"print(Children(Path({str(tmp_path)!r}), detached=False).start('child', {SLEEP!r}, {{}}, Path('/')), flush=True)\n"
+        f"children = Children(Path({str(tmp_path)!r}), detached=False)\n"
+        f"print(children.start('child', {SLEEP!r}, {{}}, Path('/')), flush=True)\n"
         "time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT) as supervisor:

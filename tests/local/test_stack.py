@@ -2,6 +2,7 @@
 
 import os
 import sys
+import zipfile
 
 import pytest
 from filelock import FileLock
@@ -180,3 +181,14 @@ def test_two_commands_at_once_are_refused_plainly(root):
     (root / ".local").mkdir()
     with FileLock(root / ".local/lock"), pytest.raises(StackFailed, match="wait until it is done"):
         Stack(root, root / ".local").up()
+
+
+def test_a_layer_is_packed_once_and_the_template_names_the_archive(tmp_path):
+    (tmp_path / "Layer/python").mkdir(parents=True)
+    (tmp_path / "Layer/python/module.py").write_text("x = 1")
+    (tmp_path / "template.yaml").write_text("    Properties:\n      ContentUri: Layer\n      CodeUri: Function\n")
+    sam._zip_layers(tmp_path)
+    assert "ContentUri: Layer.zip\n      CodeUri: Function\n" in (tmp_path / "template.yaml").read_text()
+    with zipfile.ZipFile(tmp_path / "Layer.zip") as archive:
+        assert archive.read("python/module.py") == b"x = 1"
+    assert not (tmp_path / "Layer").exists()

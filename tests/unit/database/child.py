@@ -48,10 +48,12 @@ def look(directory: Path, tenant: str, mode: str, busy_after: str) -> None:
     say([outcome, time.monotonic() - started])
 
 
-def name_of(directory: Path, tenant: str) -> None:
+def keep_out(directory: Path, tenant: str) -> None:
+    """Holds the tenant, when it is its turn, until told to go on."""
     say("waiting")
-    with TenantDatabases(directory).open(tenant, "write") as connection:
-        say(connection.execute("SELECT name FROM tenants").fetchone()[0])
+    with TenantDatabases(directory).hold(tenant):
+        say("held")
+        sys.stdin.readline()
 
 
 def write(directory: Path, tenant: str, who: str, times: str) -> None:

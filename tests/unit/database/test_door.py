@@ -219,16 +219,19 @@ def test_a_held_tenant_can_be_opened_by_nobody(databases, directory, child):
             pass
 
 
-def test_a_lock_on_a_folder_that_was_replaced_keeps_nobody_out(databases, directory, seeder, spec, child):
+def test_whoever_waited_for_a_folder_that_was_replaced_holds_the_new_one(databases, directory, seeder, spec, child):
     # Offboarding removes the folder, a tenant that returns makes it anew, and somebody has waited all the time.
     with databases.hold("granja"):
-        waiter = child("name_of", directory, "granja")
+        waiter = child("keep_out", directory, "granja")
         assert waiter.says() == "waiting"
         time.sleep(0.2)
         (directory / "granja").rename(directory.parent / "removed")
         # Another process's view: this one's gate is shut.
         assert child("seed", directory, "granja", directory.parent / "scratch").says_json() is True
-    assert waiter.says() == "La Granja"
+    assert waiter.says() == "held"
+    assert child("look", directory, "granja", "read", 0.2).says_json()[0] == "TenantDatabaseBusy"
+    waiter.go_on()
+    assert waiter.ends() == 0
 
 
 def test_a_tenant_without_a_database_is_missing(databases, directory):

@@ -110,6 +110,15 @@ def test_a_change_is_written_into_the_same_file_and_touches_no_other_row(seeder,
     assert seeder.seed(spec(), 4).content_digest == first.content_digest
 
 
+def test_of_two_runs_with_the_same_change_the_second_writes_nothing(seeder, spec, rows, seeded, monkeypatch):
+    # Both have seen the old rows; the first has written meanwhile.
+    monkeypatch.setattr(TenantSeeder, "_unchanged", lambda *arguments: None)
+    first, second = seeder.seed(spec(name="Otro"), 2), seeder.seed(spec(name="Otro"), 2)
+    assert (first.changed, second.changed) == (True, False)
+    assert first.content_digest == second.content_digest
+    assert rows("SELECT count(*) FROM audit_log WHERE action = 'tenant.configured'") == [(1,)]
+
+
 def test_a_change_keeps_users_that_the_tenant_added(directory, seeder, spec, rows, seeded):
     with TenantDatabases(directory).open("granja", "write") as connection:
         connection.execute(

@@ -9,6 +9,7 @@ import fcntl
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -88,10 +89,14 @@ class Workshop:
                     stderr=subprocess.STDOUT,
                     env=environment,
                     cwd=str(self.root),
+                    start_new_session=True,  # so that it can be stopped together with what it starts itself
                 )
                 self.children.add(child)
             try:
                 code = child.wait()
+            except BaseException:
+                self.end(child)
+                raise
             finally:
                 self.children.discard(child)
         if code:
@@ -101,7 +106,13 @@ class Workshop:
         with self.guard:
             self.stopping = True
             for child in list(self.children):
-                child.terminate()
+                self.end(child)
+
+    @staticmethod
+    def end(child):
+        """End a child and everything that it has started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGTERM)
 
 
 def say(line):
@@ -302,5 +313,10 @@ def main(root, names):
     return 0
 
 
+def interrupt(_signal, _frame):
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
     sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -17,6 +17,7 @@ from typing import Protocol
 from dnslib import EDNS0, OPCODE, QTYPE, RCODE, RR, DNSError, DNSLabel, DNSRecord
 
 from local import loopback
+from local.emulator import state
 from local.emulator.state import DistributionView, RecordView, Settings, ZoneView
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class _Zone:
 
     @classmethod
     def of(cls, zone: ZoneView, records: Sequence[RecordView]) -> "_Zone":
-        existing, types = {zone.name}, {}
+        existing = {zone.name}
+        types: dict[str, list[str]] = {}
         for record in records:
             types.setdefault(record.name, []).append(record.type)
             name = record.name
@@ -222,25 +224,26 @@ class _TCPHandler(_Handler):
             return  # the client went away, or said nothing for too long
 
 
-class _Listener(socketserver.ThreadingMixIn):
-    daemon_threads = True
-    block_on_close = False
+class _UDP(socketserver.ThreadingMixIn, socketserver.UDPServer):
+    daemon_threads, block_on_close = True, False
 
     def __init__(self, bound: socket.socket, answer: Callable[[DNSRecord], DNSRecord]) -> None:
         self.answer = answer
-        super().__init__(bound.getsockname(), self.handler, bind_and_activate=False)  # type: ignore[call-arg, attr-defined]
+        super().__init__(bound.getsockname(), _UDPHandler, bind_and_activate=False)
         self.socket.close()
         self.socket = bound
-        self.server_activate()  # type: ignore[attr-defined]
 
 
-class _UDP(_Listener, socketserver.UDPServer):
-    handler = _UDPHandler
-
-
-class _TCP(_Listener, socketserver.TCPServer):
-    handler = _TCPHandler
+class _TCP(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads, block_on_close = True, False
     request_queue_size = 128
+
+    def __init__(self, bound: socket.socket, answer: Callable[[DNSRecord], DNSRecord]) -> None:
+        self.answer = answer
+        super().__init__(bound.getsockname(), _TCPHandler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = bound
+        self.server_activate()
 
 
 class DnsServer:
@@ -272,8 +275,5 @@ def serve(settings: Settings, zones: Zones | None = None) -> DnsServer:
     zones: what is served; by default the embedded AWS of this process.
     Raises OSError if the wanted port is taken.
     """
-    if zones is None:
-        from local.emulator import state as zones  # noqa: PLC0415 - a test brings its own
-
     addresses = {"A": loopback.V4, "AAAA": loopback.V6 if loopback.has_v6() else None}
-    return DnsServer(Answerer(zones, addresses, settings.record_ttl), settings.dns_port, settings.host)
+    return DnsServer(Answerer(zones or state, addresses, settings.record_ttl), settings.dns_port, settings.host)

@@ -164,9 +164,9 @@ def _onboard(control_plane: ControlPlane, terminal: Terminal) -> bool:
     if record is not None and record["status"] == "ACTIVE":
         terminal.done(f"{tenant_id} is {record['status']}", time.monotonic() - began)
         return True
-    error = (record or {}).get("last_error") or {}
-    terminal.say(f"{tenant_id} is {(record or {}).get('status')}: {error.get('code')} in {error.get('stage')}")
-    terminal.say("\n".join(str(error[key]) for key in ("message", "remedy") if error.get(key)))
+    last = (record or {}).get("last_error") or {}
+    terminal.say(f"{tenant_id} is {(record or {}).get('status')}: {last.get('code')} in {last.get('stage')}")
+    terminal.say("\n".join(str(last[key]) for key in ("message", "remedy") if last.get(key)))
     return False
 
 

@@ -27,7 +27,7 @@ def site(host: str, edge_url: str, authority: str) -> tuple[httpx.Response, http
     """The page `/` and `/api/tenant` of a host, over verified TLS; the connection goes to the edge's address."""
     context = ssl.create_default_context(cafile=authority)
     with httpx.Client(base_url=edge_url, verify=context, trust_env=False, timeout=_SECONDS) as client:
-        ask = {"headers": {"Host": host}, "extensions": {"sni_hostname": host}}
+        ask: dict[str, Any] = {"headers": {"Host": host}, "extensions": {"sni_hostname": host}}
         return client.get("/", **ask), client.get("/api/tenant", **ask)
 
 

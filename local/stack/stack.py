@@ -267,7 +267,8 @@ class Stack:
     def client(self, service: str, places: Mapping[str, str] | None = None) -> Any:
         """A boto3 client of this stack, with the administrator's keys."""
         keys = _credentials(places) if places else self.env
-        return boto3.Session().client(
+        session: Any = boto3.Session()  # the types know each service by a literal name
+        return session.client(
             service,
             endpoint_url=keys["AWS_ENDPOINT_URL"],
             aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],

@@ -116,13 +116,14 @@ class Emulator:
         from ministack.app import app
 
         from local.emulator.gateway import Gateway, traced
+        from local.emulator.latency import slow
 
         config = Config()
         config.bind = [f"fd://{self.listener.fileno()}"]
         config.keep_alive_timeout = 75
         config.graceful_timeout = 0.2
         config.loglevel = "WARNING"
-        server = asyncio.create_task(serve(Gateway(app, [traced]), config, shutdown_trigger=stop.wait))
+        server = asyncio.create_task(serve(Gateway(app, [traced, slow]), config, shutdown_trigger=stop.wait))
         ready = asyncio.create_task(asyncio.to_thread(self._announce))
         await asyncio.wait({server, ready}, return_when=asyncio.FIRST_COMPLETED)
         if ready.done() and ready.exception():

@@ -84,43 +84,60 @@ def describe(error, request_id=""):
     return {**body, "requestId": request_id, "stackTrace": stack}
 
 
-def main():
-    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    os.dup2(2, 1)  # print() and whatever subprocesses write is log
-    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
+def log_streams():
+    """print() and whatever subprocesses write is log: descriptor 2, line by line."""
+    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False, errors="backslashreplace")
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False, errors="backslashreplace")
-    inbox: queue.SimpleQueue = queue.SimpleQueue()  # type: ignore[type-arg]
 
-    def read():  # on the bare descriptor: no buffer of stdin is locked when the process exits
+
+class Emulator:
+    """The other end: lines of JSON on stdin, answers on the descriptor that was stdout."""
+
+    def __init__(self):
+        self._answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+        os.dup2(2, 1)
+        self._inbox: queue.SimpleQueue = queue.SimpleQueue()  # type: ignore[type-arg]
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):  # on the bare descriptor: no buffer of stdin is locked when the process exits
         pending = b""
         while chunk := os.read(0, 1 << 16):
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
-                inbox.put(json.loads(line))
+                self._inbox.put(json.loads(line))
         os._exit(1)
 
-    threading.Thread(target=read, daemon=True).start()
+    def receive(self):
+        return self._inbox.get()
 
-    def answer(**message):
+    def answer(self, **message):
         sys.stdout.flush()
         sys.stderr.write(END_OF_LOG + "\n")
         sys.stderr.flush()
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
+        self._answers.write(json.dumps(message) + "\n")
+        self._answers.flush()
 
-    init = inbox.get()["init"]
+
+def main():
+    """One environment: import the handler, then one invocation after the other."""
+    emulator = Emulator()
+    log_streams()
+    init = emulator.receive()["init"]
     sys.path[:0] = init["path"]
     try:
         handler = load(init["handler"])
     except Exception as error:  # noqa: BLE001 - anything a module raises
         body = describe(error)
         print(f"[ERROR] {body['errorType']}: {body['errorMessage']}\n{''.join(body['stackTrace'])}", file=sys.stderr)
-        answer(error=body)
+        emulator.answer(error=body)
         os._exit(1)
-    answer(ready=True)
+    serve(emulator, handler)
 
+
+def serve(emulator, handler):
+    emulator.answer(ready=True)
     while True:
-        invoke = inbox.get()["invoke"]
+        invoke = emulator.receive()["invoke"]
         os.environ["_X_AMZN_TRACE_ID"] = invoke["trace_id"]
         try:
             result = to_json(handler(invoke["event"], LambdaContext(invoke)))
@@ -128,15 +145,64 @@ def main():
             body = describe(error, invoke["request_id"])
             message = f"[ERROR] {body['errorType']}: {body['errorMessage']}\nTraceback (most recent call last):\n"
             print(message + "".join(body["stackTrace"]), file=sys.stderr)
-            answer(error=body)
+            emulator.answer(error=body)
         else:
-            answer(result=result)
+            emulator.answer(result=result)
+
+
+def template():
+    """Imports the handler once, then forks an environment for every request; see `template_process`."""
+    import socket
+
+    control = socket.socket(fileno=0)
+    log_streams()
+
+    def reply(**message):
+        control.send(json.dumps(message).encode())
+
+    init = json.loads(control.recv(1 << 20))["init"]
+    sys.path[:0] = init["path"]
+    try:
+        handler = load(init["handler"])
+    except Exception as error:  # noqa: BLE001 - an environment of its own will tell
+        reply(unusable=str(error))
+        os._exit(1)
+    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - no pathlib at start
+        reply(unusable="it started threads, which a fork would lose")
+        os._exit(1)
+    reply(ready=True)
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 3)
+        if not data:
+            os._exit(0)
+        request = json.loads(data)
+        if "poll" in request:
+            done, status = os.waitpid(request["poll"], os.WNOHANG)
+            reply(code=os.waitstatus_to_exitcode(status) if done else None)
+        elif child := os.fork():
+            for descriptor in descriptors:
+                os.close(descriptor)
+            reply(pid=child)
+        else:
+            control.detach()
+            become_environment(request["fork"], descriptors, handler)
+
+
+def become_environment(variables, descriptors, handler):
+    """What a fork of the template does: its own descriptors and variables, then one invocation after the other."""
+    for target, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    os.environ.update(variables)
+    if tempfile := sys.modules.get("tempfile"):
+        tempfile.__dict__["tempdir"] = None  # each environment has a /tmp of its own
+    serve(Emulator(), handler)
 
 
 if __name__ == "__main__":
     code = 0
     try:
-        main()
+        template() if sys.argv[1:] == ["template"] else main()
     except SystemExit as leaving:  # sys.exit() in a handler ends the environment, on AWS too
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException:  # noqa: BLE001 - the process ends

@@ -48,7 +48,12 @@ class Emulator:
                     *options,
                 ],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={
+                    "FLUXION_LATENCY": "0.1",
+                    "FLUXION_STREAM_POLL_SECONDS": "0.1",
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                },
                 stdout=log,
                 stderr=log,
             )

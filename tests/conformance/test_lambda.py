@@ -131,6 +131,53 @@ def test_parallel_calls_share_a_few_environments_and_one_copy_of_a_layer(cloud: 
     assert Path(answers[0][1]).is_relative_to(emulator.state / "tmp")
 
 
+def test_every_environment_is_a_world_of_its_own(cloud: Cloud) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    function = cloud.function(
+        """
+        import os, random, tempfile, time
+        calls = []
+        def handler(event, context):
+            calls.append(event)
+            time.sleep(0.3)
+            if event == "crash":
+                os._exit(7)
+            print("seen by", os.getpid())
+            return [os.getpid(), random.random(), tempfile.gettempdir(), os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]]
+        """
+    )
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda event: cloud.invoke(function, event), ["a", "crash", "b", "c"]))
+    crashed, error = outcomes.pop(1)
+    assert (crashed["errorType"], bool(error)) == ("Runtime.ExitError", True)
+    assert "exit status 7" in crashed["errorMessage"]
+    for column in zip(*(answer for answer, _ in outcomes), strict=True):
+        assert len(set(column)) == 3
+
+
+def test_a_handler_that_starts_threads_when_imported_works_in_parallel_too(cloud: Cloud) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    function = cloud.function(
+        """
+        import threading, time
+        beats = []
+        def beat():
+            while True:
+                beats.append(1)
+                time.sleep(0.01)
+        threading.Thread(target=beat, daemon=True).start()
+        def handler(event, context):
+            before = len(beats)
+            time.sleep(0.3)
+            return len(beats) > before
+        """
+    )
+    with ThreadPoolExecutor(4) as pool:
+        assert [answer for answer, _ in pool.map(lambda _: cloud.invoke(function), range(4))] == [True] * 4
+
+
 def test_logs_reach_cloudwatch(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): print('hello from', context.aws_request_id)")
     cloud.invoke(function)

@@ -36,10 +36,12 @@ from ministack.services import lambda_svc
 from local.emulator import patching
 from local.emulator.extraction import unpacked
 from local.emulator.state import Settings
+from local.emulator.template_process import POSSIBLE, Forked, Template
 from local.emulator.worker import END_OF_LOG
 
 logger = logging.getLogger("local.lambda")
 WORKER = Path(__file__).resolve().parents[1] / "worker.py"
+COMMAND = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", str(WORKER)]
 INIT_SECONDS = 60.0  # AWS: 10 s, then once more within the function's timeout; one generous limit for slow machines
 INHERITED = ("PATH", "LANG", "LC_ALL", "HOME")
 
@@ -52,6 +54,7 @@ class Environment(lambda_runtime.Worker):
     retired = False
     _proc: Any
     _tmpdir: str | None
+    _shelf: Shelf | None = None
 
     def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
         super().__init__(func_name, config, code_zip)
@@ -99,10 +102,13 @@ class Environment(lambda_runtime.Worker):
         self._tmpdir = tempfile.mkdtemp(prefix=f"lambda-{self.func_name}-")
         code = unpacked(self.code_zip, self.cache)
         layers = [unpacked(archive, self.cache) for archive in self._layer_archives()]
-        self._proc = subprocess.Popen(
-            [getattr(sys, "_base_executable", sys.executable), "-I", "-S", str(WORKER)],
+        init = {"path": _search_path(code, layers), "handler": self.config.get("Handler", "")}
+        variables = self._variables(code)
+        forked = self._forked(code, variables, init)
+        self._proc = forked or subprocess.Popen(
+            COMMAND,
             cwd=code,
-            env=self._variables(code),
+            env=variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -110,9 +116,8 @@ class Environment(lambda_runtime.Worker):
         self._answers, self._log = SimpleQueue(), SimpleQueue()
         threading.Thread(target=_pump_answers, args=(self._proc.stdout, self._answers), daemon=True).start()
         threading.Thread(target=_pump_log, args=(self._proc.stderr, self._log), daemon=True).start()
-        init = {"path": _search_path(code, layers), "handler": self.config.get("Handler", "")}
         try:
-            answer = self._call({"init": init}, INIT_SECONDS)
+            answer = self._answer(INIT_SECONDS) if forked else self._call({"init": init}, INIT_SECONDS)
         except (TimeoutError, OSError, EOFError) as error:
             reason = "Init timed out" if isinstance(error, TimeoutError) else self._exit_reason()
             answer = {"error": _error("Runtime.ExitError", new_uuid(), reason)}
@@ -121,9 +126,34 @@ class Environment(lambda_runtime.Worker):
             raise InitFailed(answer["error"])
         self._start_lines = self._lines_to_mark()
 
+    def _forked(self, code: Path, variables: dict[str, str], init: dict[str, Any]) -> Forked | None:
+        """A fork of the function's template; None for its first environment, and where forking is not possible."""
+        with _templates_lock:
+            shelf = _shelves.setdefault(f"{self.config.get('FunctionArn')}:{self.config.get('RevisionId')}", Shelf())
+        with shelf.lock:
+            shelf.users.add(self)
+            self._shelf = shelf
+            if len(shelf.users) == 1 or not POSSIBLE or shelf.unusable:
+                return None
+        with shelf.making:
+            try:
+                if shelf.template is None:
+                    log = self.log_folder / f"{self.func_name}.log"
+                    own = {**variables, "TMPDIR": str(self.cache)}
+                    shelf.template = Template(COMMAND, code, own, init, log, INIT_SECONDS)
+                return shelf.template.fork(variables)
+            except OSError as error:
+                logger.info("%s: environments are not forked: %s", self.func_name, error)
+                shelf.unusable = True
+                return None
+
     def _call(self, message: dict[str, Any], limit: float) -> dict[str, Any]:
         self._proc.stdin.write(json.dumps(message).encode() + b"\n")
         self._proc.stdin.flush()
+        return self._answer(limit)
+
+    def _answer(self, limit: float) -> dict[str, Any]:
+        """The worker's next answer. Raises TimeoutError, or EOFError when the process ended."""
         try:
             answer = self._answers.get(timeout=limit)
         except Empty:
@@ -199,6 +229,9 @@ class Environment(lambda_runtime.Worker):
             proc.wait(5)
             with contextlib.suppress(OSError):
                 proc.stdin.close()
+        if self._shelf:
+            self._shelf.leave(self)
+            self._shelf = None
         self._discard_tmpdir()
 
     def kill(self) -> None:
@@ -211,6 +244,28 @@ class Environment(lambda_runtime.Worker):
         if self._tmpdir:
             shutil.rmtree(self._tmpdir, ignore_errors=True)
             self._tmpdir = None
+
+
+class Shelf:
+    """The environments of one revision of a function, and the template that further ones are forked from."""
+
+    def __init__(self) -> None:
+        self.lock, self.making = threading.Lock(), threading.Lock()
+        self.users: set[Environment] = set()
+        self.template: Template | None = None
+        self.unusable = False
+
+    def leave(self, environment: Environment) -> None:
+        """The last one to leave ends the template."""
+        with self.lock:
+            self.users.discard(environment)
+            template, self.template = (self.template, None) if not self.users else (None, self.template)
+        if template:
+            template.close()
+
+
+_shelves: dict[str, Shelf] = {}
+_templates_lock = threading.Lock()
 
 
 class InitFailed(Exception):

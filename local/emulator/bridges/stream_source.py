@@ -30,7 +30,7 @@ from local.emulator import identity, patching
 from local.emulator.state import Settings
 
 logger = logging.getLogger("local.streams")
-POLL_SECONDS = float(os.environ.get("FLUXION_STREAM_POLL_SECONDS", "0.1"))  # AWS: about 4 polls a second
+POLL_SECONDS = float(os.environ.get("FLUXION_STREAM_POLL_SECONDS", "0.25"))  # as AWS: about 4 polls a second
 PAYLOAD_BYTES = 6 * 1024 * 1024
 SHARD = "shardId-00000000000000000000-00000000"
 READ_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords")
@@ -213,7 +213,7 @@ class Lane:
         if "ReportBatchItemFailures" not in (self.esm.get("FunctionResponseTypes") or ()):
             return len(records)
         body = result.get("body")
-        failures = (body or {}).get("batchItemFailures") if isinstance(body, dict | None) else "no object"
+        failures: Any = (body or {}).get("batchItemFailures") if isinstance(body, dict | None) else "no object"
         if not failures:
             return len(records)
         try:

@@ -67,8 +67,8 @@ def down(as_json: Json = False) -> None:
     from cli import display
     from local.stack import Stack
 
-    Stack(ROOT, STATE).down()
+    was_up = Stack(ROOT, STATE).down()
     if as_json:
-        display.document({"state": str(STATE), "running": False})
+        display.document({"state": str(STATE), "running": False, "was_running": was_up})
     else:
-        display.line("The local AWS is down.")
+        display.line("The local AWS is down." if was_up else "The local AWS was not up.")

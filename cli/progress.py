@@ -64,14 +64,18 @@ def moment(text: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def stages(record: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> tuple[Stage, ...]:
+def stages(
+    record: Mapping[str, Any], events: Sequence[Mapping[str, Any]], asked_at: str | None = None
+) -> tuple[Stage, ...]:
     """The stages of the tenant's current run, in the order in which they ended; the one that runs comes last.
 
     record: the tenant record.
     events: EVENT# items of the tenant, any runs, in the order of their keys.
+    asked_at: when somebody asked for this run, if known: its first stage is then counted from there, with the way
+        through stream and start. Without it from the claim, which is that stage's own end.
     """
     operation = record["operation"]
-    since, done = operation["started_at"], []
+    since, done = asked_at or operation["started_at"], []
     for event in events:
         data = json.loads(event["detail"])["data"]
         if data.get("attempt") != record.get("attempt"):
@@ -82,12 +86,12 @@ def stages(record: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> tu
     return (*done, Stage(operation["stage"], None, None)) if running else tuple(done)
 
 
-def look(source: Source, tenant_id: str) -> Progress:
+def look(source: Source, tenant_id: str, asked_at: str | None = None) -> Progress:
     """The tenant as it is now."""
     record = source.record(tenant_id)
     if record is None:
         return Progress(tenant_id, None, ())
-    return Progress(tenant_id, record, stages(record, source.below(tenant_id, "EVENT#", _NEWEST_EVENTS)))
+    return Progress(tenant_id, record, stages(record, source.below(tenant_id, "EVENT#", _NEWEST_EVENTS), asked_at))
 
 
 def run_of(record: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
@@ -102,6 +106,7 @@ def follow(
     tenant_id: str,
     *,
     after: tuple[Any, ...] | None = None,
+    asked_at: str | None = None,
     timeout: float = 900.0,
     pause: float = 0.3,
     sleep: Callable[[float], None] = time.sleep,
@@ -110,12 +115,13 @@ def follow(
     """Look again and again, and yield whenever something has changed; the last one has ended.
 
     after: `run_of` the record before the run that is meant; an older run's end is then not taken for this one's.
+    asked_at: as in `stages`.
     timeout, pause: seconds. Raises TimeoutError.
     """
     until = clock() + timeout
     last: Progress | None = None
     while True:
-        now = look(source, tenant_id)
+        now = look(source, tenant_id, asked_at)
         is_meant = after is None or run_of(now.record) != after
         if is_meant and now != last:
             last = now

@@ -92,7 +92,7 @@ def add(
             f"`fluxion tenants add {tenant_id} --again` asks for another run."
         )
     if watch:
-        _watch(control_plane, tenant_id, before, timeout, as_json)
+        _watch(control_plane, tenant_id, (before, at), timeout, as_json)
     elif as_json:
         _print_json({"tenant_id": tenant_id, "requested_at": at, "requested_by": by})
     else:
@@ -113,7 +113,7 @@ def watch(
     control_plane = _control_plane(stack, local)
     if control_plane.record(tenant_id) is None and control_plane.item(tenant_id) is None:
         raise Refused(f"There is no tenant '{tenant_id}', and no item that asks for one.")
-    _watch(control_plane, tenant_id, None, timeout, as_json)
+    _watch(control_plane, tenant_id, (None, None), timeout, as_json)
 
 
 @app.command("list")
@@ -186,15 +186,21 @@ def _control_plane(stack: str, local: bool | None) -> "ControlPlane":
 
 
 def _watch(
-    control_plane: "ControlPlane", tenant_id: str, after: "tuple[Any, ...] | None", timeout: float, as_json: bool
+    control_plane: "ControlPlane",
+    tenant_id: str,
+    asked: "tuple[tuple[Any, ...] | None, str | None]",
+    timeout: float,
+    as_json: bool,
 ) -> None:
+    """Show one run until it has ended. ``asked``: the run before it, and when it was asked for, where that is known."""
     from dataclasses import asdict
 
     from cli import display, progress
     from cli.errors import Refused
 
     try:
-        moments = progress.follow(control_plane, tenant_id, after=after, timeout=timeout)
+        after, at = asked
+        moments = progress.follow(control_plane, tenant_id, after=after, asked_at=at, timeout=timeout)
         last = display.watch(moments, quiet=as_json)
     except TimeoutError as error:
         raise Refused(f"{error}; it goes on without being watched.") from None

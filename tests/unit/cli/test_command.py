@@ -34,11 +34,12 @@ def test_up_and_down_drive_the_local_stack(fluxion: Fluxion, monkeypatch: pytest
 
         def down(self):
             calls.append("down")
+            return True
 
     monkeypatch.setitem(sys.modules, "local.stack", types.SimpleNamespace(Stack=Stack))
 
     assert fluxion.json("up")["environment"] == Stack.env
-    assert fluxion.json("down")["running"] is False
+    assert fluxion.json("down")["was_running"] is True
     assert [call for call in calls if isinstance(call, str)] == ["up", "down"]
 
 

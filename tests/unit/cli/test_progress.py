@@ -51,6 +51,12 @@ def test_a_stage_lasts_from_the_end_of_the_one_before():
     ]
 
 
+def test_the_first_stage_counts_from_the_moment_when_it_was_asked_for():
+    (claim, _) = progress.stages(record(), [event("ClaimTenant", "TenantClaimed", 1)], "2026-11-24T07:59:58Z")
+
+    assert claim.seconds == 3.0
+
+
 def test_events_of_earlier_runs_are_not_this_runs():
     assert progress.stages(record(attempt=2), [event("ClaimTenant", "TenantClaimed", 1, attempt=1)]) == (
         progress.Stage("AttachCname", None, None),

@@ -90,6 +90,7 @@ def prepare(settings: Settings) -> socket.socket:
         DOCKER_HOST="tcp://127.0.0.1:9",
         LAMBDA_EXECUTOR="local",
         MINISTACK_WORKER_THREADS="128",
+        LAMBDA_WARM_TTL_SECONDS="60",
         LOG_LEVEL=os.environ.get("LOG_LEVEL", "INFO"),
     )
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

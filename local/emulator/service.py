@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -26,6 +27,8 @@ from typing import Any
 
 from local.emulator import state
 from local.emulator.state import Settings
+
+TRACING_MARK = Path("/tmp/.aws-xray/initialized")  # noqa: S108
 
 
 def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namespace]:
@@ -182,6 +185,9 @@ class Emulator:
         self.trace.close()
         (self.settings.state_dir / "emulator.json").unlink(missing_ok=True)
         shutil.rmtree(self.settings.state_dir / "tmp", ignore_errors=True)
+        with contextlib.suppress(OSError):  # the tracing SDK of the functions touches this file, wherever TMPDIR is
+            TRACING_MARK.unlink()
+            TRACING_MARK.parent.rmdir()
 
 
 def _watch_parent() -> None:

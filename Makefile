@@ -26,7 +26,7 @@ test: ## all tests (ARGS="-k name" for some)
 	$(setup) project emulator sam
 	@.venv/bin/python -m pytest $(ARGS)
 
-check: ## format, lint, types, imports, template and policy gates (ARGS="ruff mypy" for some)
+check: ## format, lint, types, imports, template and policy gates (ARGS="lint types" for some)
 	$(setup) project sam gates
 	@.venv/bin/python -m gates $(ARGS)
 

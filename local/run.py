@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from cli.aws import ControlPlane, Where
-from cli.progress import follow, seconds_between
+from cli.progress import follow
 from local.stack import Stack, StackFailed, Step
 from local.stack.signals import Interrupted, interruptible
 from local.stack.stack import DEPLOY_SECONDS, INSYNC_SECONDS, MAIN, RECORD_TTL
@@ -146,10 +146,7 @@ def _onboard(control_plane: ControlPlane, terminal: Terminal) -> bool:
     with terminal.moving():
         terminal.now("waiting for the stream")
         try:
-            for progress in follow(control_plane, tenant_id, timeout=_ONBOARDING_SECONDS, pause=0.1):
-                if record is None and progress.record is not None:
-                    waited = seconds_between(asked_at, progress.record["operation"]["started_at"])
-                    terminal.done("from the item to the workflow", waited)
+            for progress in follow(control_plane, tenant_id, asked_at=asked_at, timeout=_ONBOARDING_SECONDS, pause=0.1):
                 record = progress.record
                 ended = [stage for stage in progress.stages if stage.seconds is not None]
                 for stage in ended[told:]:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -118,6 +118,7 @@ class Backend:
         self.count = 0
         self.closed = False
         self.before_answer: Callable[[], None] = lambda: None
+        self.pieces: Iterator[bytes] | None = None
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -136,6 +137,9 @@ class Backend:
                 }
                 backend.count += 1
                 backend.before_answer()
+                if backend.pieces is not None:
+                    self.stream(backend.pieces)
+                    return
                 body = json.dumps({**echo, "count": backend.count}).encode()
                 self.send_response(backend.status)
                 tag = {"cache-tag": f"tenant:{self.headers['host'].partition('.')[0]}"}
@@ -152,6 +156,15 @@ class Backend:
                     self.wfile.write(body)
 
             do_HEAD = do_POST = do_GET  # noqa: N815 - the names that http.server looks for
+
+            def stream(self, pieces: Iterator[bytes]) -> None:
+                self.send_response(200)
+                self.send_header("transfer-encoding", "chunked")
+                self.send_header("cache-control", "no-store")
+                self.end_headers()
+                for piece in pieces:
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                self.wfile.write(b"0\r\n\r\n")
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -211,6 +211,26 @@ def test_a_viewer_that_has_the_object_gets_304(visit):
     assert (answer.status_code, answer.content) == (304, b"")
 
 
+def test_what_is_not_kept_is_passed_on_as_it_comes(edge, backend):
+    go_on = threading.Event()
+
+    def pieces():
+        yield b"first"
+        assert go_on.wait(5)
+        yield b"second"
+
+    backend.pieces = pieces()
+    context = ssl.create_default_context(cafile=str(edge.ca))
+    with (
+        httpx.Client(verify=context, trust_env=False) as client,
+        client.stream("GET", f"https://127.0.0.1:{edge.port}/api/events", headers={"Host": GRANJA}) as answer,
+    ):
+        received = answer.iter_raw()
+        assert next(received) == b"first"  # the origin has not ended yet
+        go_on.set()
+        assert next(received) == b"second"
+
+
 def test_the_certificate_is_the_distributions_by_sni_else_the_default(edge):
     assert certificate_for(edge, GRANJA) == [BASE, f"*.{BASE}"]
     for name in ("example.com", f"a.b.{BASE}", None):

@@ -15,6 +15,8 @@ WHO = "Step Functions"
 LONGEST_ID_IN_NAME = 40
 LONGEST_CAUSE = 32_000  # SendTaskFailure takes 32,768 characters
 
+_NOBODY_WAITS = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
+
 
 def execution_name(tenant_id: str, event_id: str) -> str:
     """A legal name that says which tenant it is, and is the same for every delivery of one stream record."""
@@ -58,7 +60,7 @@ def answer(token: str, outcome: Mapping[str, Any] | TenancyError) -> None:
             else:
                 _states().send_task_success(taskToken=token, output=json.dumps(outcome))
         except ClientError as error:
-            if error.response["Error"]["Code"] not in ("TaskTimedOut", "TaskDoesNotExist"):
+            if error.response["Error"]["Code"] not in _NOBODY_WAITS:
                 raise
 
 

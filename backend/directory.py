@@ -118,4 +118,4 @@ class TenantDirectory:
             ConsistentRead=True,
         )
         text = found.get("Item", {}).get("status", {}).get("S")
-        return Status(text) if text in Status else None
+        return Status(text) if text and text in Status else None

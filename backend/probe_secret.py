@@ -26,8 +26,10 @@ class ProbeSecret:
         """May call AWS, so not for the event loop. Raises what boto3 raises."""
         if self._settings.probe_secret:
             return self._settings.probe_secret.get_secret_value().encode()
+        arn = self._settings.probe_secret_arn
+        assert arn is not None, "the settings accept one of the two"  # noqa: S101
         if self._fetched is None or self._clock() - self._fetched[1] > _KEPT_SECONDS:
             client = self._client or boto3.client("secretsmanager")
-            found = client.get_secret_value(SecretId=self._settings.probe_secret_arn)
+            found = client.get_secret_value(SecretId=arn)
             self._fetched = (found["SecretString"].encode(), self._clock())
         return self._fetched[0]

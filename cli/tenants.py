@@ -24,6 +24,7 @@ Local = Annotated[
         show_default=False,
     ),
 ]
+Watch = Annotated[bool, typer.Option("--watch/--no-watch", help="Show the stages until the run has ended.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Give up watching after so many seconds.")]
 
 _EVENTS_SHOWN = 20
@@ -54,10 +55,7 @@ def add(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Colour, locale, …; may be repeated.")
     ] = None,
     desired_state: Annotated[Desired | None, typer.Option(help="What visitors should get.")] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="The item exists: change nothing, ask for another run of its workflow.")
-    ] = False,
-    watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Show the stages until the run has ended.")] = True,
+    watch: Watch = True,
     timeout: Timeout = 900.0,
     stack: Stack = "fluxion",
     local: Local = None,
@@ -76,27 +74,36 @@ def add(
     }
     given = {key: value for key, value in attributes.items() if value is not None}
     by, at = _who(), _now()
-    if again:
-        if given:
-            raise Refused(f"--again only asks for another run; it would not change {', '.join(sorted(given))}.")
-    else:
-        _valid({"tenant_id": tenant_id, **given})
+    _valid({"tenant_id": tenant_id, **given})
     control_plane = _control_plane(stack, local)
     before = progress.run_of(control_plane.record(tenant_id))
-    if again:
-        if not control_plane.ask_again(tenant_id, by, at):
-            raise Refused(f"There is no item '{tenant_id}': add it without --again.")
-    elif not control_plane.add({"tenant_id": tenant_id, **given, "requested_by": by, "requested_at": at}):
+    if not control_plane.add({"tenant_id": tenant_id, **given, "requested_by": by, "requested_at": at}):
         raise Refused(
             f"'{tenant_id}' exists, and an existing item is not overwritten: see `fluxion tenants show {tenant_id}`; "
-            f"`fluxion tenants add {tenant_id} --again` asks for another run."
+            f"`fluxion tenants retry {tenant_id}` asks for another run."
         )
-    if watch:
-        _watch(control_plane, tenant_id, (before, at), timeout, as_json)
-    elif as_json:
-        _print_json({"tenant_id": tenant_id, "requested_at": at, "requested_by": by})
-    else:
-        typer.echo(f"{tenant_id}: asked for. `fluxion tenants watch {tenant_id}` shows how far it is.")
+    _follow_or_say(control_plane, tenant_id, (before, at), watch, timeout, as_json)
+
+
+@app.command()
+def retry(
+    tenant_id: TenantId,
+    watch: Watch = True,
+    timeout: Timeout = 900.0,
+    stack: Stack = "fluxion",
+    local: Local = None,
+    as_json: Json = False,
+) -> None:
+    """Ask for another run of a tenant's workflow. Changes nothing of the item but who asked, and when."""
+    from cli import progress
+    from cli.errors import Refused
+
+    at = _now()
+    control_plane = _control_plane(stack, local)
+    before = progress.run_of(control_plane.record(tenant_id))
+    if not control_plane.ask_again(tenant_id, _who(), at):
+        raise Refused(f"There is no item '{tenant_id}': `fluxion tenants add {tenant_id} --name …` makes one.")
+    _follow_or_say(control_plane, tenant_id, (before, at), watch, timeout, as_json)
 
 
 @app.command()
@@ -183,6 +190,22 @@ def _control_plane(stack: str, local: bool | None) -> "ControlPlane":
     if place.variables and local is None:
         display.note(f"Using {place.words}; --no-local asks the AWS of your environment.")
     return aws.ControlPlane(place, stack)
+
+
+def _follow_or_say(
+    control_plane: "ControlPlane",
+    tenant_id: str,
+    since: tuple[tuple[Any, ...] | None, str],
+    watch: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    if watch:
+        _watch(control_plane, tenant_id, since, timeout, as_json)
+    elif as_json:
+        _print_json({"tenant_id": tenant_id, "requested_at": since[1], "requested_by": _who()})
+    else:
+        typer.echo(f"{tenant_id}: asked for. `fluxion tenants watch {tenant_id}` shows how far it is.")
 
 
 def _watch(

@@ -35,28 +35,25 @@ def test_an_existing_item_is_not_overwritten(deployed: Deployed, fluxion: Fluxio
 
     assert result.exit_code == 1
     assert "'granja' exists" in result.stderr
-    assert "--again" in result.stderr
+    assert "tenants retry granja" in result.stderr
     assert deployed.item("granja") == {"tenant_id": "granja", "name": "La Granja Mercado"}
 
 
-def test_again_changes_nothing_but_who_asked_and_when(deployed: Deployed, fluxion: Fluxion):
+def test_a_retry_changes_nothing_but_who_asked_and_when(deployed: Deployed, fluxion: Fluxion):
     deployed.put(tenant_id="granja", name="La Granja Mercado", requested_at="2026-01-01T00:00:00Z", note="kept")
 
-    assert fluxion("tenants", "add", "granja", "--again", "--no-watch").exit_code == 0
+    assert fluxion("tenants", "retry", "granja", "--no-watch").exit_code == 0
 
     item = deployed.item("granja") or {}
     assert item["requested_at"] > "2026-01-01T00:00:00Z"
     assert {key: item[key] for key in ("name", "note")} == {"name": "La Granja Mercado", "note": "kept"}
 
 
-def test_again_needs_an_item_and_takes_no_attributes(deployed: Deployed, fluxion: Fluxion):
-    missing = fluxion("tenants", "add", "granja", "--again", "--no-watch")
+def test_a_retry_needs_an_item(deployed: Deployed, fluxion: Fluxion):
+    missing = fluxion("tenants", "retry", "granja", "--no-watch")
+
     assert (missing.exit_code, deployed.item("granja")) == (1, None)
     assert "no item 'granja'" in missing.stderr
-
-    mixed = fluxion("tenants", "add", "granja", "--again", "--name", "New", "--no-watch")
-    assert mixed.exit_code == 1
-    assert "would not change name" in mixed.stderr
 
 
 @pytest.mark.parametrize(

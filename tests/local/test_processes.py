@@ -113,7 +113,7 @@ def test_an_attached_child_ends_when_its_supervisor_is_killed(tmp_path):
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT) as supervisor:
         pid = int(supervisor.stdout.readline())
-        assert soon(lambda: "sleep" in Path(f"/proc/{pid}/cmdline").read_text())
+        assert soon(lambda: "child.py" not in Path(f"/proc/{pid}/cmdline").read_text())  # it has become the program
         supervisor.kill()
     assert soon(lambda: not lives(pid))
 

@@ -144,9 +144,13 @@ def _first_failure(client: Any, stack: str) -> str | None:
 @contextmanager
 def _locked(path: Path, kind: int) -> Iterator[None]:
     """Hold a lock on a file: shared while a build is used, exclusive while it is made or removed."""
-    with path.open("a") as file:
-        fcntl.flock(file, kind)
-        yield
+    while True:
+        with path.open("a") as file:
+            fcntl.flock(file, kind)
+            if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                continue  # removed while this process waited for it
+            yield
+            return
 
 
 def _remove_others(builds: Path, wanted: str) -> None:

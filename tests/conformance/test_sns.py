@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from .case import case
+
 if TYPE_CHECKING:
     from tests.conformance.conftest import Cloud, Emulator
 
@@ -26,6 +28,13 @@ def mails(emulator: Emulator) -> list[Any]:
     return [email.message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
 
 
+@case(
+    "an e-mail subscriber gets one message for each publication, with its subject and its whole text",
+    source="SNS Developer Guide, Email notification setup",
+    bridge="sns_email",
+    on_aws=False,
+    why_not="a person would have to confirm the subscription and read the mail",
+)
 def test_each_subscriber_gets_one_mail(cloud: Cloud, emulator: Emulator, topic: str) -> None:
     body = "La Granja está lista.\n\nAhora: nada.\n" + "x" * 1500
     cloud.aws("sns").publish(TopicArn=topic, Subject="[fluxion] granja: VerifyTenant failed", Message=body)

@@ -50,6 +50,8 @@ REMEDY_ES = {
     "de nuevo.",
 }
 _REMEDY_ES_OTHERWISE = "Se intentará de nuevo. Si persiste, busque la ejecución en la consola de Step Functions."
+_COMMAND_EN = {"retry": "To run it again after that:", "show": "To see what is on record:"}
+_COMMAND_ES = {"retry": "Para ejecutarlo de nuevo después:", "show": "Para ver lo que consta:"}
 _KEPT_EN = "What was already set up is kept, and the next run continues from there."
 _KEPT_ES = "Lo que ya estaba preparado se conserva, y la próxima ejecución continúa desde ahí."
 
@@ -72,21 +74,23 @@ def failure_mail(event_type: str, detail: Mapping[str, Any], *, region: str, run
     who = f"{data['name']} ({_escaped(tenant_id)})" if data.get("name") else _escaped(tenant_id)
     console = console_link(metadata["execution_arn"], region)
     runbook = f"{runbooks_url.rstrip('/')}/{data['code'].lower()}.md" if runbooks_url else ""
-    again = f"fluxion tenants retry {shlex.quote(_escaped(tenant_id))}"
+    # A corrected item starts a run by itself; for every other cause a person says when it is gone.
+    verb = "show" if data["code"] == "InvalidTenantItem" else "retry"
+    command = f"fluxion tenants {verb} {shlex.quote(_escaped(tenant_id))}"
     remedy_es = REMEDY_ES.get(data["code"], _REMEDY_ES_OTHERWISE)
     words = {"who": who, "stage": data["stage"]}
     english = [
         _WHAT_EN[event_type].format(**words) + f"\n{data['code']}: {data['message']}",
         _STATUS_EN.get(data["status"], f"The tenant's status is {data['status']}.")
         + (f" {_KEPT_EN}" if event_type == "TenantStalled" else ""),
-        f"What to do: {data['remedy']}\nTo run it again after that:\n  {again}",
+        f"What to do: {data['remedy']}\n{_COMMAND_EN[verb]}\n  {command}",
         f"Where to look: {console}" + (f"\nRunbook: {runbook}" if runbook else ""),
     ]
     spanish = [
         _WHAT_ES[event_type].format(**words) + f"\n{data['code']}: {data['message']}",
         _STATUS_ES.get(data["status"], f"El estado del inquilino es {data['status']}.")
         + (f" {_KEPT_ES}" if event_type == "TenantStalled" else ""),
-        f"Qué hacer: {remedy_es}\nPara ejecutarlo de nuevo después:\n  {again}",
+        f"Qué hacer: {remedy_es}\n{_COMMAND_ES[verb]}\n  {command}",
         f"Dónde mirar: {console}" + (f"\nGuía: {runbook}" if runbook else ""),
     ]
     body = "\n\n".join([*english, "— Español —", *spanish]) + "\n"

@@ -66,6 +66,13 @@ def test_a_stall_says_that_nothing_is_lost() -> None:
     assert "is kept, and the next run continues from there" in stalled.body
 
 
+def test_a_bad_item_needs_no_retry_because_the_corrected_one_starts_by_itself() -> None:
+    body = mail(code="InvalidTenantItem").body
+
+    assert "fluxion tenants show granja" in body
+    assert "retry" not in body
+
+
 @given(st.text(min_size=1, max_size=200), st.sampled_from(["TenantOnboardingFailed", "TenantStalled"]))
 def test_sns_accepts_every_subject(tenant_id: str, event_type: str) -> None:
     subject = messages.subject(tenant_id, "CreateDnsRecords", event_type)

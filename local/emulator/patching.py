@@ -54,3 +54,16 @@ def edit(module: ModuleType, name: str, *edits: tuple[str, str]) -> None:
         source = source.replace(old, new)
     _edited[module.__name__, name] = source  # a second edit builds on the first
     exec(compile(source, f"<bridged {module.__name__}.{name}>", "exec"), module.__dict__)  # noqa: S102
+
+
+def resource(kind: str, action: str, make: Callable[[Any], Any]) -> None:
+    """Set CloudFormation's handler of a resource type to `make(original)`; several bridges may wrap one, in turn.
+
+    action: create, update or delete. Raises PatchTargetMoved if there is no such handler.
+    """
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS.get(kind, {})
+    if action not in handlers:
+        raise PatchTargetMoved(f"CloudFormation's {action} of {kind} is gone")
+    handlers[action] = make(handlers[action])

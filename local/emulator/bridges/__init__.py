@@ -13,6 +13,8 @@ from local.emulator.state import Settings
 BRIDGES = (
     "lambda_environment",
     "stream_source",
+    "sqs_source",
+    "reserved_concurrency",
     "step_functions",
     "step_functions_retry",
     "iam_conditions",

@@ -3,7 +3,8 @@
 AWS: every mapping polls on its own, a few times a second; batches up to BatchSize (10,000) and 6 MB with no window;
 ParallelizationFactor lanes, an item's records always in one lane and in order; MaximumRetryAttempts,
 MaximumRecordAgeInSeconds and BisectBatchOnFunctionError; ReportBatchItemFailures replays from the first failure; what
-is given up goes to OnFailure (SQS, SNS, S3) with the function's role. A table's partition key stays in one shard.
+is given up goes to OnFailure (SQS, SNS, S3) with the function's role; a throttled call is repeated and counts for
+nothing; each call has an IteratorAge. A table's partition key stays in one shard.
 Stock MiniStack: one thread for all mappings, so that a slow function stalls the others; a failed batch is retried for
 ever once a second; a record reported as failed counts as done and is lost.
 
@@ -24,7 +25,7 @@ from typing import Any
 
 from ministack.core.arn import parse_arn
 from ministack.core.responses import new_uuid, request_scope
-from ministack.services import dynamodb, lambda_svc, sqs
+from ministack.services import cloudwatch, dynamodb, lambda_svc, sqs
 
 from local.emulator import identity, patching
 from local.emulator.state import Settings
@@ -188,6 +189,14 @@ class Lane:
                 work.appendleft((records, attempts))
                 continue
             result = lambda_svc._execute_function(function, {"Records": records})
+            if result.get("throttle"):  # the batch did not reach the function: no attempt, nothing to split
+                self.esm["LastProcessingResult"] = "PROBLEM: Function call was throttled"
+                work.appendleft((records, attempts))
+                time.sleep(POLL_SECONDS)
+                continue
+            last = records[-1]["dynamodb"]["ApproximateCreationDateTime"]
+            age, name = max(0.0, time.time() - last) * 1000, function["config"]["FunctionName"]
+            cloudwatch.record_metric("AWS/Lambda", "IteratorAge", age, "Milliseconds", {"FunctionName": name})
             done = self._done(records, result)
             if done == len(records):
                 self.esm["LastProcessingResult"] = "OK"
@@ -208,7 +217,7 @@ class Lane:
 
     def _done(self, records: list[Record], result: dict[str, Any]) -> int:
         """How many records, from the first, count as processed."""
-        if result.get("error") or result.get("throttle"):
+        if result.get("error"):
             return 0
         if "ReportBatchItemFailures" not in (self.esm.get("FunctionResponseTypes") or ()):
             return len(records)

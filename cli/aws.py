@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -63,6 +64,12 @@ class ControlPlane:
     def __init__(self, place: Where, stack: str) -> None:
         self._place = place
         self._stack = stack
+
+    def site(self, host: str) -> str:
+        """The address of a host's site. The local edge has a port of its own."""
+        edge = (self._place.variables or os.environ).get("FLUXION_EDGE_URL", "")
+        port = urlsplit(edge).port
+        return f"https://{host}:{port}/" if port else f"https://{host}/"
 
     @cached_property
     def _session(self) -> boto3.Session:

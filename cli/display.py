@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ def watch(moments: Iterator["Progress"], *, quiet: bool = False) -> "Progress":
     return last
 
 
-def outcome(last: "Progress") -> None:
-    """How it ended: the address of the site, or what went wrong and who must do what."""
+def outcome(last: "Progress", site: Callable[[str], str]) -> None:
+    """How it ended: the address of the site (``site``: host → address), or what went wrong and who must do what."""
     record = last.record or {}
     line(f"{last.tenant_id}: {record.get('status', 'not seen yet')} (operation {last.state})")
     if last.has_ended_well:
         if record.get("host") and record.get("status") == "ACTIVE":
-            line(f"  https://{record['host']}/")
+            line(f"  {site(record['host'])}")
         return
     error = record.get("last_error") or {}
     if error:

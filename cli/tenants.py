@@ -230,7 +230,7 @@ def _watch(
     if as_json:
         _print_json({**asdict(last), "state": last.state})
     else:
-        display.outcome(last)
+        display.outcome(last, control_plane.site)
     if not last.has_ended_well:
         raise typer.Exit(1)
 

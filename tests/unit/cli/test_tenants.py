@@ -209,3 +209,20 @@ def test_local_without_a_running_one_says_how_to_start_it(fluxion: Fluxion):
 
     assert result.exit_code == 1
     assert "make up" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("edge", "address"),
+    [
+        ({}, "https://granja.fluxionia.co/"),
+        ({"FLUXION_EDGE_URL": "https://127.0.0.1:8443"}, "https://granja.fluxionia.co:8443/"),
+    ],
+)
+def test_the_address_of_a_site_has_the_port_of_the_edge(
+    monkeypatch: pytest.MonkeyPatch, edge: dict[str, str], address: str
+):
+    from cli.aws import ControlPlane, Where
+
+    monkeypatch.delenv("FLUXION_EDGE_URL", raising=False)
+
+    assert ControlPlane(Where(edge, "here"), "fluxion").site("granja.fluxionia.co") == address

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from .case import case
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -98,6 +100,13 @@ def code_of(call: Callable[[], Any]) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
+@case(
+    "a distribution's configuration is complete, whoever made it: read, change, write back",
+    source="CloudFront API Reference, DistributionConfig, CacheBehavior",
+    bridge="cloudfront_config",
+    on_aws=False,
+    why_not="needs an issued certificate, and so a domain of the account",
+)
 def test_a_configuration_made_by_cloudformation_round_trips(edge: Edge) -> None:
     distribution = edge.deploy(f"*.{edge.base}")
     before, _ = edge.get(distribution)
@@ -108,6 +117,11 @@ def test_a_configuration_made_by_cloudformation_round_trips(edge: Edge) -> None:
     assert before["CacheBehaviors"]["Items"][0]["AllowedMethods"]["CachedMethods"]["Quantity"] == 2
 
 
+@case(
+    "CacheTagConfig is kept by CloudFormation, CreateDistribution and UpdateDistribution",
+    source="CloudFront API Reference, DistributionConfig, CacheTagConfig",
+    bridge="cloudfront_config",
+)
 def test_the_cache_tag_header_is_kept_on_every_path(edge: Edge) -> None:
     distribution = edge.deploy()
     assert edge.get(distribution)[0]["CacheTagConfig"] == {"HeaderName": "Cache-Tag"}
@@ -118,6 +132,11 @@ def test_the_cache_tag_header_is_kept_on_every_path(edge: Edge) -> None:
     assert made["CacheTagConfig"] == {"HeaderName": "X-Tags"}
 
 
+@case(
+    "an update needs the current ETag: PreconditionFailed with a stale one, InvalidIfMatchVersion without",
+    source="CloudFront API Reference, UpdateDistribution, Errors",
+    bridge=None,
+)
 def test_a_stale_or_missing_etag_is_refused(edge: Edge) -> None:
     distribution = edge.deploy()
     config, stale = edge.get(distribution)
@@ -128,6 +147,13 @@ def test_a_stale_or_missing_etag_is_refused(edge: Edge) -> None:
     assert edge.get(distribution)[0]["Comment"] == "newer"
 
 
+@case(
+    "an alias lives on one distribution only (CNAMEAlreadyExists), also for CloudFormation; a wildcard may overlap",
+    source="CloudFront API Reference, UpdateDistribution, CNAMEAlreadyExists",
+    bridge="cloudfront",
+    on_aws=False,
+    why_not="needs an issued certificate, and so a domain of the account",
+)
 def test_an_alias_lives_on_one_distribution_only(edge: Edge) -> None:
     first, second = edge.deploy(f"one.{edge.base}"), edge.deploy(f"two.{edge.base}")
     assert code_of(lambda: edge.alias(second, f"ONE.{edge.base}")) == "CNAMEAlreadyExists"
@@ -137,6 +163,13 @@ def test_an_alias_lives_on_one_distribution_only(edge: Edge) -> None:
     assert edge.get(first)[0]["Aliases"]["Quantity"] == 2
 
 
+@case(
+    "an alias that the certificate does not cover is InvalidViewerCertificate",
+    source="CloudFront Developer Guide, Requirements for using alternate domain names",
+    bridge="cloudfront",
+    on_aws=False,
+    why_not="needs an issued certificate, and so a domain of the account",
+)
 def test_an_alias_needs_a_certificate_that_covers_it(edge: Edge) -> None:
     bare, covered = edge.deploy(), edge.deploy(f"four.{edge.base}")
     assert code_of(lambda: edge.alias(bare, f"five.{edge.base}")) == "InvalidViewerCertificate"
@@ -144,11 +177,26 @@ def test_an_alias_needs_a_certificate_that_covers_it(edge: Edge) -> None:
     assert code_of(lambda: edge.alias(covered, "example.org")) == "InvalidViewerCertificate"
 
 
+@case(
+    "the 101st alias of a distribution is TooManyDistributionCNAMEs",
+    source="CloudFront Developer Guide, Quotas, Alternate domain names per distribution",
+    bridge="cloudfront",
+    on_aws=False,
+    why_not="needs an issued certificate, and so a domain of the account",
+)
 def test_a_distribution_has_a_hundred_aliases_at_most(edge: Edge) -> None:
     distribution = edge.deploy(*(f"cap{number}.{edge.base}" for number in range(100)))
     assert code_of(lambda: edge.alias(distribution, f"cap100.{edge.base}")) == "TooManyDistributionCNAMEs"
 
 
+@case(
+    "a distribution that was changed is InProgress until it is deployed",
+    source="CloudFront API Reference, GetDistribution, Status",
+    bridge="cloudfront",
+    still_different="2 s here, minutes on AWS.",
+    on_aws=False,
+    why_not="waits half a second for a deployment that takes minutes",
+)
 def test_a_change_is_in_progress_until_it_is_deployed(edge: Edge) -> None:
     distribution = edge.deploy()
     edge.update(distribution, lambda config: config.update(Comment="changed"))
@@ -166,18 +214,33 @@ def invalidate(edge: Edge, distribution: str, *items: str, reference: str | None
     return edge.client.create_invalidation(DistributionId=distribution, InvalidationBatch=batch)["Invalidation"]
 
 
+@case(
+    "CreateInvalidation takes paths, and tags that begin with #",
+    source="CloudFront Developer Guide, Invalidate files, cache tags",
+    bridge=None,
+)
 def test_an_invalidation_takes_paths_and_tags(edge: Edge, distribution: str) -> None:
     made = invalidate(edge, distribution, "#tenant:granja", "/api/*")
     read = edge.client.get_invalidation(DistributionId=distribution, Id=made["Id"])["Invalidation"]
     assert sorted(read["InvalidationBatch"]["Paths"]["Items"]) == ["#tenant:granja", "/api/*"]
 
 
+@case(
+    "what is neither a path nor a tag is InvalidArgument",
+    source="CloudFront Developer Guide, Invalidate files, cache tags",
+    bridge="cloudfront",
+)
 @pytest.mark.parametrize("item", ["api/tenant", "tenant:granja", "#", "#tenant:*", "#" + "x" * 257, "/a*b"])
 def test_other_items_are_refused(edge: Edge, distribution: str, item: str) -> None:
     assert code_of(lambda: invalidate(edge, distribution, item)) == "InvalidArgument"
     invalidate(edge, distribution, "#" + "x" * 256)
 
 
+@case(
+    "the same CallerReference with the same items returns the earlier invalidation; with others it is refused",
+    source="CloudFront API Reference, InvalidationBatch, CallerReference",
+    bridge="cloudfront",
+)
 def test_the_same_reference_and_items_return_the_earlier_invalidation(edge: Edge, distribution: str) -> None:
     first = invalidate(edge, distribution, "#a", "#b", reference="once")
     assert invalidate(edge, distribution, "#a", "#b", reference="once")["Id"] == first["Id"]

@@ -1,4 +1,4 @@
-"""IAM: Route 53's condition keys decide."""
+"""IAM: who is known, Route 53's condition keys, the transport."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from .case import case
+from .cloud import once_known
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conformance.conftest import Cloud, Emulator
+    from tests.conformance.conftest import Cloud
 
 PREFIX = "route53:ChangeResourceRecordSets"
 NAMES, TYPES, ACTIONS = f"{PREFIX}NormalizedRecordNames", f"{PREFIX}RecordTypes", f"{PREFIX}Actions"
 
 
 @pytest.fixture(scope="module")
-def change(emulator: Emulator, aws: Callable[[str], Any]) -> Callable[..., str]:
+def change(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., str]:
     """change((name, type, action), …) as a user who may CREATE and DELETE A records below fluxion.test: the outcome."""
-    zone = (
-        aws("route53").create_hosted_zone(Name="fluxion.test", CallerReference="iam")["HostedZone"]["Id"].split("/")[-1]
-    )
+    made = aws("route53").create_hosted_zone(Name="fluxion.test", CallerReference=cloud.unique("iam"))
+    zone = made["HostedZone"]["Id"].split("/")[-1]
     arn = f"arn:aws:route53:::hostedzone/{zone}"
-    user = aws("iam").create_user(UserName="writer")["User"]["UserName"]
+    user = aws("iam").create_user(UserName=cloud.unique("writer"))["User"]["UserName"]
     allow = {
         "ForAllValues:StringLike": {NAMES: "*.fluxion.test"},
         "ForAllValues:StringEquals": {TYPES: ["A"], ACTIONS: ["CREATE", "DELETE"]},
@@ -34,11 +36,13 @@ def change(emulator: Emulator, aws: Callable[[str], Any]) -> Callable[..., str]:
     statements = [
         {"Effect": "Allow", "Action": PREFIX, "Resource": arn, "Condition": allow},
         {"Effect": "Deny", "Action": PREFIX, "Resource": arn, "Condition": deny},
+        {"Effect": "Allow", "Action": "route53:ListResourceRecordSets", "Resource": arn},
     ]
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     aws("iam").put_user_policy(UserName=user, PolicyName="own", PolicyDocument=policy)
     key = aws("iam").create_access_key(UserName=user)["AccessKey"]
-    client = emulator.client("route53", key["AccessKeyId"], key["SecretAccessKey"])
+    client = aws("route53", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    once_known(lambda: client.list_resource_record_sets(HostedZoneId=zone))
 
     def attempt(*changes: tuple[str, str, str]) -> str:
         values = {"A": "192.0.2.1", "TXT": '"x"', "AAAA": "2001:db8::1"}
@@ -63,11 +67,21 @@ def change(emulator: Emulator, aws: Callable[[str], Any]) -> Callable[..., str]:
     return attempt
 
 
+@case(
+    "a change within the conditions on names, types and actions is allowed",
+    source="Route 53 Developer Guide, Using IAM policy conditions for fine-grained access control",
+    bridge="iam_conditions",
+)
 def test_a_change_within_the_conditions_is_allowed(change: Callable[..., str], cloud: Cloud) -> None:
     assert change((f"{cloud.unique('t')}.fluxion.test", "A", "CREATE")) == "allowed"
     assert change(("UPPER.Fluxion.Test.", "A", "CREATE")) == "allowed"
 
 
+@case(
+    "a change outside the conditions on names, types and actions is AccessDenied",
+    source="Route 53 Developer Guide, Using IAM policy conditions for fine-grained access control",
+    bridge="iam_conditions",
+)
 @pytest.mark.parametrize(
     "refused",
     [
@@ -80,12 +94,48 @@ def test_a_change_within_the_conditions_is_allowed(change: Callable[..., str], c
         ("www.fluxion.test", "A", "CREATE"),
     ],
 )
-def test_a_change_outside_the_conditions_is_denied(change: Callable[..., str], refused: tuple[str, str, str]) -> None:
+def test_a_change_outside_the_conditions_is_denied(
+    change: Callable[..., str], cloud: Cloud, refused: tuple[str, str, str]
+) -> None:
+    assert change((f"{cloud.unique('t')}.fluxion.test", "A", "CREATE")) == "allowed"
     assert change(refused) == "AccessDenied"
 
 
+@case(
+    "one change outside the conditions denies the whole batch",
+    source="Route 53 Developer Guide, Using IAM policy conditions for fine-grained access control",
+    bridge="iam_conditions",
+)
 def test_one_bad_change_denies_the_whole_batch(change: Callable[..., str], cloud: Cloud) -> None:
     fine = (f"{cloud.unique('t')}.fluxion.test", "A", "CREATE")
     assert change(fine, ("www.fluxion.test", "A", "CREATE")) == "AccessDenied"
     assert change(fine, ("other.fluxion.test", "AAAA", "CREATE")) == "AccessDenied"
     assert change(fine) == "allowed"
+
+
+@case(
+    "a key that never was is UnrecognizedClientException",
+    source="DynamoDB Developer Guide, Error handling, UnrecognizedClientException",
+    bridge=None,
+)
+def test_an_unknown_key_is_refused(aws: Callable[..., Any]) -> None:
+    with pytest.raises(ClientError) as refused:
+        aws("dynamodb", access_key="AKIANOBODY", secret_key="none").list_tables()
+    assert refused.value.response["Error"]["Code"] == "UnrecognizedClientException"
+
+
+@case(
+    "a policy that denies what does not come over TLS denies no SDK's call",
+    source="IAM User Guide, Global condition context keys, aws:SecureTransport",
+    bridge="secure_transport",
+    still_different="The endpoint is plain HTTP on the loopback interface, and counts as TLS.",
+)
+def test_a_policy_that_denies_plain_http_denies_no_client(cloud: Cloud) -> None:
+    s3, name = cloud.aws("s3"), cloud.unique("fluxion-conformance")
+    s3.create_bucket(Bucket=name)
+    arns = [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": arns}
+    statement = deny | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    s3.put_object(Bucket=name, Key="index.html", Body=b"hello")
+    assert s3.get_object(Bucket=name, Key="index.html")["Body"].read() == b"hello"

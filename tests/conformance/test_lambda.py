@@ -6,10 +6,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .case import case
+
 if TYPE_CHECKING:
     from tests.conformance.conftest import Cloud, Emulator
 
 
+@case(
+    "a handler's exception is reported under its class's own name, with message and stack trace",
+    source="Lambda Developer Guide, Python function errors and exceptions",
+    bridge="lambda_environment",
+)
 def test_an_exception_is_reported_under_its_class_name(cloud: Cloud) -> None:
     function = cloud.function(
         """
@@ -24,6 +31,11 @@ def test_an_exception_is_reported_under_its_class_name(cloud: Cloud) -> None:
     assert any("handler" in line for line in body["stackTrace"])
 
 
+@case(
+    "the environment stays warm after an exception",
+    source="Lambda Developer Guide, Understanding the execution environment lifecycle",
+    bridge="lambda_environment",
+)
 def test_an_exception_leaves_the_environment_warm(cloud: Cloud) -> None:
     function = cloud.function(
         """
@@ -40,6 +52,11 @@ def test_an_exception_leaves_the_environment_warm(cloud: Cloud) -> None:
     assert before == after == int(failed["errorMessage"])
 
 
+@case(
+    "the death of the process is Runtime.ExitError, and the next call finds a new one",
+    source="Lambda Developer Guide, Troubleshoot execution issues",
+    bridge="lambda_environment",
+)
 def test_the_death_of_the_process_is_an_exit_error_and_the_next_call_works(cloud: Cloud) -> None:
     function = cloud.function(
         """
@@ -60,6 +77,11 @@ def test_the_death_of_the_process_is_an_exit_error_and_the_next_call_works(cloud
         assert cloud.invoke(function) == ("alive", None)
 
 
+@case(
+    "a call that takes too long is Sandbox.Timedout, on time",
+    source="Lambda Developer Guide, Configure Lambda function timeout",
+    bridge=None,
+)
 def test_a_timeout_has_its_own_name(cloud: Cloud) -> None:
     function = cloud.function("import time\ndef handler(event, context): time.sleep(30)", timeout=1)
     started = time.monotonic()
@@ -69,6 +91,11 @@ def test_a_timeout_has_its_own_name(cloud: Cloud) -> None:
     assert time.monotonic() - started < 4
 
 
+@case(
+    "what cannot be imported, found or returned is Runtime.ImportModuleError, HandlerNotFound, MarshalError",
+    source="Lambda Developer Guide, Troubleshoot execution issues; awslambdaric, bootstrap.py",
+    bridge="lambda_environment",
+)
 def test_what_cannot_be_loaded_or_returned_is_named_as_aws_does(cloud: Cloud) -> None:
     missing = cloud.function("import not_there\ndef handler(event, context): ...")
     no_handler = cloud.function("def other(event, context): ...")
@@ -78,6 +105,11 @@ def test_what_cannot_be_loaded_or_returned_is_named_as_aws_does(cloud: Cloud) ->
     assert cloud.invoke(unserialisable)[0]["errorType"] == "Runtime.MarshalError"
 
 
+@case(
+    "what a handler prints is never taken for its answer",
+    source="Lambda Developer Guide, Log and monitor Python Lambda functions",
+    bridge=None,
+)
 def test_printing_does_not_disturb_the_answer(cloud: Cloud) -> None:
     function = cloud.function(
         """
@@ -92,6 +124,11 @@ def test_printing_does_not_disturb_the_answer(cloud: Cloud) -> None:
     assert cloud.invoke(function) == ({"real": "ü"}, None)
 
 
+@case(
+    "the function's code comes before its layers, a later layer before an earlier one",
+    source="Lambda Developer Guide, Working with layers for Python functions, search path",
+    bridge="lambda_environment",
+)
 def test_the_function_comes_before_its_layers_and_a_later_layer_before_an_earlier(cloud: Cloud) -> None:
     first = cloud.layer(shared="WHO = 'first layer'", own="WHO = 'first layer'", extra="WHO = 'first layer'")
     second = cloud.layer(shared="WHO = 'second layer'", own="WHO = 'second layer'")
@@ -100,12 +137,25 @@ def test_the_function_comes_before_its_layers_and_a_later_layer_before_an_earlie
     assert cloud.invoke(function)[0] == ["second layer", "function", "first layer"]
 
 
+@case(
+    "only the standard library, the function and its layers can be imported",
+    source="Lambda Developer Guide, Runtime-included SDK versions",
+    bridge="lambda_environment",
+    still_different="AWS also has a boto3; here it must be bundled, as it should be.",
+    on_aws=False,
+    why_not="AWS has a boto3 of its own",
+)
 def test_nothing_of_the_emulators_own_packages_can_be_imported(cloud: Cloud) -> None:
     for module in ("boto3", "ministack", "pydantic", "local"):
         body, _ = cloud.invoke(cloud.function(f"import {module}\ndef handler(event, context): ..."))
         assert body["errorType"] == "Runtime.ImportModuleError", module
 
 
+@case(
+    "reserved environment variables are set, credentials are temporary, a call has a request id",
+    source="Lambda Developer Guide, Defined runtime environment variables",
+    bridge="lambda_environment",
+)
 def test_the_environment_is_what_aws_gives(cloud: Cloud) -> None:
     function = cloud.function(
         "import os\ndef handler(event, context): return [dict(os.environ), context.aws_request_id]"
@@ -118,6 +168,14 @@ def test_the_environment_is_what_aws_gives(cloud: Cloud) -> None:
     assert "PYTHONPATH" not in variables
 
 
+@case(
+    "an environment serves one call at a time; parallel calls get several",
+    source="Lambda Developer Guide, Understanding Lambda function scaling",
+    bridge="lambda_environment",
+    still_different="At most four environments a function; more calls wait.",
+    on_aws=False,
+    why_not="looks into the emulator's folders",
+)
 def test_parallel_calls_share_a_few_environments_and_one_copy_of_a_layer(cloud: Cloud, emulator: Emulator) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -131,6 +189,13 @@ def test_parallel_calls_share_a_few_environments_and_one_copy_of_a_layer(cloud: 
     assert Path(answers[0][1]).is_relative_to(emulator.state / "tmp")
 
 
+@case(
+    "environments share no process, no random seed, no /tmp, no log stream",
+    source="Lambda Developer Guide, Understanding the execution environment lifecycle",
+    bridge="lambda_environment",
+    on_aws=False,
+    why_not="counts on how four calls are spread over environments",
+)
 def test_every_environment_is_a_world_of_its_own(cloud: Cloud) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -156,6 +221,11 @@ def test_every_environment_is_a_world_of_its_own(cloud: Cloud) -> None:
         assert len(set(column)) == 3
 
 
+@case(
+    "threads that were started at import run during each call",
+    source="Lambda Developer Guide, Understanding the execution environment lifecycle",
+    bridge=None,
+)
 def test_a_handler_that_starts_threads_when_imported_works_in_parallel_too(cloud: Cloud) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -178,6 +248,11 @@ def test_a_handler_that_starts_threads_when_imported_works_in_parallel_too(cloud
         assert [answer for answer, _ in pool.map(lambda _: cloud.invoke(function), range(4))] == [True] * 4
 
 
+@case(
+    "what a handler prints is in its log group",
+    source="Lambda Developer Guide, Log and monitor Python Lambda functions",
+    bridge=None,
+)
 def test_logs_reach_cloudwatch(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): print('hello from', context.aws_request_id)")
     cloud.invoke(function)
@@ -186,6 +261,13 @@ def test_logs_reach_cloudwatch(cloud: Cloud) -> None:
     assert any("hello from" in event["message"] for event in events)
 
 
+@case(
+    "new code is used from the next call on, and a running call finishes with the old",
+    source="Lambda Developer Guide, Updating function code; UpdateFunctionCode",
+    bridge="lambda_environment",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_new_code_is_used_at_once_and_a_running_call_finishes(cloud: Cloud, notes: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -206,6 +288,11 @@ def test_new_code_is_used_at_once_and_a_running_call_finishes(cloud: Cloud, note
         assert running.result() == ("old", None)
 
 
+@case(
+    "a function may do what its role allows, and nothing else",
+    source="Lambda Developer Guide, Execution role",
+    bridge=None,
+)
 def test_a_role_without_a_policy_is_refused(cloud: Cloud) -> None:
     import botocore
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from .case import case
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,10 +51,15 @@ def alias(action: str, name: str, target: str, zone: str = CLOUDFRONT_ZONE) -> d
 
 
 @pytest.fixture
-def zone(aws: Callable[[str], Any], cloud: Cloud) -> Zone:
+def zone(aws: Callable[..., Any], cloud: Cloud) -> Zone:
     return Zone(aws("route53"), f"{cloud.unique('zone')}.test")
 
 
+@case(
+    "a CREATE of a record that exists refuses the whole batch, and every such record is named",
+    source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
+    bridge="route53",
+)
 def test_creating_what_exists_refuses_the_whole_batch_and_names_each(zone: Zone) -> None:
     a, b = f"a.{zone.name}", f"b.{zone.name}"
     zone.change(record("CREATE", a), record("CREATE", b))
@@ -61,6 +68,11 @@ def test_creating_what_exists_refuses_the_whole_batch_and_names_each(zone: Zone)
     assert message == f"[{exists.format(a)}, {exists.format(b)}]"
 
 
+@case(
+    "a DELETE must match the record in every value",
+    source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
+    bridge="route53",
+)
 def test_deleting_what_does_not_match_is_refused(zone: Zone) -> None:
     name = f"a.{zone.name}"
     missing = f"[Tried to delete resource record set [name='{name}.', type='A'] but it was not found]"
@@ -73,11 +85,21 @@ def test_deleting_what_does_not_match_is_refused(zone: Zone) -> None:
     zone.change(record("DELETE", name))
 
 
+@case(
+    "a name outside the zone is refused",
+    source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
+    bridge="route53",
+)
 def test_names_outside_the_zone_are_refused(zone: Zone) -> None:
     message = zone.refused(record("CREATE", "granja.example.com"))
     assert message == f"[RRSet with DNS name granja.example.com. is not permitted in zone {zone.name}.]"
 
 
+@case(
+    "a CNAME stands alone, and never at the apex",
+    source="Route 53 Developer Guide, Supported DNS record types, CNAME",
+    bridge="route53",
+)
 def test_a_cname_stands_alone_and_never_at_the_apex(zone: Zone) -> None:
     name = f"a.{zone.name}"
     assert "is not permitted at apex in zone" in zone.refused(record("CREATE", zone.name, "CNAME"))
@@ -87,6 +109,11 @@ def test_a_cname_stands_alone_and_never_at_the_apex(zone: Zone) -> None:
     assert "a conflicting RRSet of type CNAME with the same DNS name" in zone.refused(record("CREATE", name))
 
 
+@case(
+    "values of A are IPv4 addresses; a batch has 1,000 records at most, an UPSERT counts twice",
+    source="Route 53 Developer Guide, Quotas, ChangeResourceRecordSets",
+    bridge="route53",
+)
 def test_values_must_be_addresses_and_a_batch_has_a_thousand_records_at_most(zone: Zone) -> None:
     assert "Value is not a valid IPv4 address" in zone.refused(record("CREATE", f"a.{zone.name}", "A", "999.1.1.1"))
     many = [record("CREATE", f"n{number}.{zone.name}") for number in range(1001)]
@@ -96,11 +123,24 @@ def test_values_must_be_addresses_and_a_batch_has_a_thousand_records_at_most(zon
     zone.change(*many[:1000])
 
 
+@case(
+    "an alias into CloudFront's zone leads to a name in cloudfront.net",
+    source="Route 53 API Reference, AliasTarget",
+    bridge="route53",
+    still_different="AWS also wants the distribution to have the record's name as an alias.",
+    on_aws=False,
+    why_not="needs a distribution that has the alias",
+)
 def test_an_alias_to_cloudfront_must_be_a_cloudfront_name(zone: Zone) -> None:
     zone.change(alias("CREATE", f"a.{zone.name}", "d111111abcdef8.cloudfront.net"))
     assert "does not lie within the target zone" in zone.refused(alias("CREATE", f"b.{zone.name}", "example.org"))
 
 
+@case(
+    "names are kept in lower case, and * as \\052",
+    source="Route 53 Developer Guide, DNS domain name format",
+    bridge="route53",
+)
 def test_names_are_kept_in_lower_case_and_a_star_as_an_octal_code(zone: Zone) -> None:
     zone.change(record("CREATE", f"Granja.{zone.name.upper()}"), record("CREATE", f"*.{zone.name}"))
     names = {row["Name"] for row in zone.records()}
@@ -108,6 +148,14 @@ def test_names_are_kept_in_lower_case_and_a_star_as_an_octal_code(zone: Zone) ->
     assert "already exists" in zone.refused(record("CREATE", f"\\052.{zone.name}"))
 
 
+@case(
+    "a change is PENDING until it has propagated, then INSYNC",
+    source="Route 53 API Reference, GetChange, ChangeInfo",
+    bridge="route53",
+    still_different="1 s here, up to 60 s on AWS.",
+    on_aws=False,
+    why_not="waits half a second for what takes up to a minute",
+)
 def test_a_change_is_pending_until_it_has_propagated(zone: Zone) -> None:
     change = zone.change(record("CREATE", f"a.{zone.name}"))["ChangeInfo"]
 

@@ -48,6 +48,11 @@ def test_each_subscriber_gets_one_mail(cloud: Cloud, emulator: Emulator, topic: 
         assert mail.get_content().rstrip("\n") == body
 
 
+@case(
+    "a subject with 100 characters, a line break or another control character, or beyond ASCII is InvalidParameter",
+    source="SNS API Reference, Publish, Subject",
+    bridge="sns_email",
+)
 @pytest.mark.parametrize("subject", ["x" * 100, "niño", "line\nbreak", "tab\t", " leading space"])
 def test_a_bad_subject_is_refused(cloud: Cloud, topic: str, subject: str) -> None:
     with pytest.raises(ClientError) as refused:
@@ -55,5 +60,10 @@ def test_a_bad_subject_is_refused(cloud: Cloud, topic: str, subject: str) -> Non
     assert refused.value.response["Error"]["Code"] == "InvalidParameter"
 
 
+@case(
+    "a subject of 99 characters is taken",
+    source="SNS API Reference, Publish, Subject",
+    bridge=None,
+)
 def test_a_subject_of_99_characters_is_fine(cloud: Cloud, topic: str) -> None:
     cloud.aws("sns").publish(TopicArn=topic, Subject="x" * 99, Message="x")

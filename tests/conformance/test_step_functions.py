@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from .case import case
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,6 +49,11 @@ def code_of(call: Callable[[], Any]) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
+@case(
+    "putItem.waitForTaskToken waits, and SendTaskSuccess's output is the result",
+    source="Step Functions Developer Guide, Wait for a callback with task token",
+    bridge=None,
+)
 def test_a_request_row_with_a_token_is_answered_and_the_output_is_the_answer(cloud: Cloud) -> None:
     table, _ = cloud.table()
     machine = cloud.machine(one_task(ask(table, Output="{% $states.result.answer %}")))
@@ -56,6 +63,11 @@ def test_a_request_row_with_a_token_is_answered_and_the_output_is_the_answer(clo
     assert json.loads(cloud.ended(arn)["output"]) == "done"
 
 
+@case(
+    "each attempt has a token of its own; the earlier one is TaskTimedOut",
+    source="Step Functions Developer Guide, Wait for a callback with task token",
+    bridge="step_functions",
+)
 def test_each_attempt_has_a_token_of_its_own(cloud: Cloud) -> None:
     table, _ = cloud.table()
     retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxDelaySeconds": 1, "MaxAttempts": 2}]
@@ -72,6 +84,11 @@ def test_each_attempt_has_a_token_of_its_own(cloud: Cloud) -> None:
     assert cloud.ended(arn)["status"] == "SUCCEEDED"
 
 
+@case(
+    "a token is answered once",
+    source="Step Functions API Reference, SendTaskSuccess, TaskTimedOut",
+    bridge="step_functions",
+)
 def test_a_token_is_answered_once(cloud: Cloud) -> None:
     table, _ = cloud.table()
     states = cloud.aws("stepfunctions")
@@ -94,6 +111,11 @@ def test_a_token_is_answered_once(cloud: Cloud) -> None:
     assert sorted(outcomes) == ["TaskTimedOut"] * 4 + ["accepted"]
 
 
+@case(
+    "a token that never was is InvalidToken; an answer that is not JSON is InvalidOutput",
+    source="Step Functions API Reference, SendTaskSuccess, Errors",
+    bridge="step_functions",
+)
 def test_a_token_that_never_was_is_invalid_and_so_is_an_answer_that_is_not_json(cloud: Cloud) -> None:
     table, _ = cloud.table()
     states = cloud.aws("stepfunctions")
@@ -103,6 +125,11 @@ def test_a_token_that_never_was_is_invalid_and_so_is_an_answer_that_is_not_json(
     assert code_of(lambda: states.send_task_success(taskToken=request["token"], output="{")) == "InvalidOutput"
 
 
+@case(
+    "a task without an answer fails with States.Timeout after TimeoutSeconds, and its token with it",
+    source="Step Functions Developer Guide, Task workflow state, TimeoutSeconds",
+    bridge="step_functions",
+)
 def test_a_task_that_gets_no_answer_times_out_and_its_token_with_it(cloud: Cloud) -> None:
     table, _ = cloud.table()
     ended = cloud.run(cloud.machine(one_task(ask(table, TimeoutSeconds=1))))
@@ -112,11 +139,21 @@ def test_a_task_that_gets_no_answer_times_out_and_its_token_with_it(cloud: Cloud
     assert code_of(lambda: states.send_task_success(taskToken=request["token"], output="{}")) == "TaskTimedOut"
 
 
+@case(
+    "errors of the DynamoDB integration are called DynamoDb.…",
+    source="Step Functions Developer Guide, Integrating with AWS SDK services, error names",
+    bridge=None,
+)
 def test_errors_of_the_dynamodb_integration_carry_its_prefix(cloud: Cloud) -> None:
     ended = cloud.run(cloud.machine(one_task(ask("no-such-table"))))
     assert ended["error"] == "DynamoDb.ResourceNotFoundException"
 
 
+@case(
+    "StartExecution with a running one's name and input succeeds and starts nothing; else ExecutionAlreadyExists",
+    source="Step Functions API Reference, StartExecution",
+    bridge="step_functions",
+)
 def test_starting_a_running_execution_again_is_a_success_with_the_same_input_only(cloud: Cloud) -> None:
     table, _ = cloud.table()
     machine = cloud.machine(one_task(ask(table)))
@@ -135,6 +172,11 @@ def test_starting_a_running_execution_again_is_a_success_with_the_same_input_onl
     assert code_of(lambda: states.start_execution(stateMachineArn=machine, name="a b")) == "InvalidName"
 
 
+@case(
+    "MaxDelaySeconds caps the growing delay of a Retry",
+    source="Step Functions Developer Guide, Handling errors, Retry fields",
+    bridge="step_functions_retry",
+)
 def test_the_retry_delay_is_capped_and_grows_beyond_the_cap_only_without_it(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise TimeoutError('slow')")
     retry = [
@@ -152,6 +194,11 @@ def test_the_retry_delay_is_capped_and_grows_beyond_the_cap_only_without_it(clou
     assert 2.9 < time.monotonic() - started < 5.5
 
 
+@case(
+    "JitterStrategy FULL spreads retries between zero and the delay",
+    source="Step Functions Developer Guide, Handling errors, Retry fields",
+    bridge="step_functions_retry",
+)
 def test_full_jitter_spreads_the_retries(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise TimeoutError('slow')")
     retry = [
@@ -175,6 +222,11 @@ def test_full_jitter_spreads_the_retries(cloud: Cloud) -> None:
     assert min(times) < 1.8
 
 
+@case(
+    "Retry and Catch match an exception's own name, never a parent's",
+    source="Step Functions Developer Guide, Handling errors, Error names",
+    bridge="lambda_environment",
+)
 def test_retry_and_catch_match_the_exceptions_own_name_only(cloud: Cloud) -> None:
     function = cloud.function(
         """
@@ -196,6 +248,11 @@ def test_retry_and_catch_match_the_exceptions_own_name_only(cloud: Cloud) -> Non
     assert caught_by("TransientError") == "FAILED"
 
 
+@case(
+    "the cause of a failed function is its error object, as JSON",
+    source="Step Functions Developer Guide, Handling errors, Lambda",
+    bridge="lambda_environment",
+)
 def test_the_cause_of_a_failed_function_is_its_error_object(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise LookupError('granja')")
     ended = cloud.run(
@@ -205,6 +262,11 @@ def test_the_cause_of_a_failed_function_is_its_error_object(cloud: Cloud) -> Non
     assert (ended["error"], cause["errorType"], cause["errorMessage"]) == ("LookupError", "LookupError", "granja")
 
 
+@case(
+    "a throttled function fails with Lambda.TooManyRequestsException",
+    source="Step Functions Developer Guide, Best practices, Handle transient Lambda service exceptions",
+    bridge="step_functions",
+)
 def test_a_throttled_function_has_its_own_error_name(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): ...")
     cloud.aws("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
@@ -214,6 +276,11 @@ def test_a_throttled_function_has_its_own_error_name(cloud: Cloud) -> None:
     assert ended["error"] == "Lambda.TooManyRequestsException"
 
 
+@case(
+    "an execution that exceeds the machine's TimeoutSeconds is TIMED_OUT, does nothing more, and EventBridge says so",
+    source="Step Functions Developer Guide, State machine structure, TimeoutSeconds; EventBridge events",
+    bridge="step_functions",
+)
 def test_a_machine_that_takes_too_long_times_out_and_says_so_on_the_bus(cloud: Cloud) -> None:
     url, queue_arn = cloud.queue()
     rule = cloud.unique("rule")
@@ -233,6 +300,11 @@ def test_a_machine_that_takes_too_long_times_out_and_says_so_on_the_bus(cloud: C
     assert len(requests(cloud, table)) == 1, "an execution that ended does not retry"
 
 
+@case(
+    "an execution that was stopped does nothing more, and its tokens are TaskTimedOut",
+    source="Step Functions API Reference, StopExecution",
+    bridge="step_functions",
+)
 def test_a_stopped_execution_does_nothing_more(cloud: Cloud) -> None:
     table, _ = cloud.table()
     retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1}]
@@ -249,6 +321,11 @@ def test_a_stopped_execution_does_nothing_more(cloud: Cloud) -> None:
     assert states.get_execution_history(executionArn=arn)["events"][-1]["type"] == "ExecutionAborted"
 
 
+@case(
+    "the history shows each state that was entered, in order",
+    source="Step Functions API Reference, GetExecutionHistory",
+    bridge=None,
+)
 def test_the_history_shows_every_state_that_was_entered(cloud: Cloud) -> None:
     passing = {name: {"Type": "Pass", "Next": following} for name, following in (("A", "B"), ("B", "C"))}
     ended = cloud.run(cloud.machine({"StartAt": "A", "States": {**passing, "C": {"Type": "Succeed"}}}))
@@ -260,6 +337,13 @@ def test_the_history_shows_every_state_that_was_entered(cloud: Cloud) -> None:
     ]
 
 
+@case(
+    "a task may do what the machine's role allows; else it fails with the service's generic exception",
+    source="Step Functions Developer Guide, Creating an IAM role for your state machine",
+    bridge="machine_role",
+    on_aws=False,
+    why_not="reads the emulator's trace",
+)
 def test_the_machines_role_must_allow_what_its_tasks_do(cloud: Cloud, emulator: Emulator) -> None:
     table, _ = cloud.table()
     function = cloud.function("def handler(event, context): return 1")

@@ -6,6 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from .case import case
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -39,6 +41,13 @@ def function(cloud: Cloud, folder: Path, body: str, **more: Any) -> str:
     )
 
 
+@case(
+    "what arrives during a call is the next batch, in order",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, Polling and batching streams",
+    bridge=None,
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_everything_that_arrives_during_a_call_is_the_next_batch(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     cloud.mapping(function(cloud, notes, "time.sleep(0.5)"), stream, BatchSize=1000)
@@ -51,6 +60,13 @@ def test_everything_that_arrives_during_a_call_is_the_next_batch(cloud: Cloud, n
     assert len(batches(notes)) <= 3
 
 
+@case(
+    "a new record is noticed within a quarter of a second",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, polled 4 times a second",
+    bridge=None,
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_a_new_record_is_noticed_within_a_quarter_of_a_second(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     cloud.mapping(function(cloud, notes, ""), stream)
@@ -62,6 +78,13 @@ def test_a_new_record_is_noticed_within_a_quarter_of_a_second(cloud: Cloud, note
     assert batches(notes)[1]["at"] - put_at < 0.3
 
 
+@case(
+    "mappings do not wait for each other",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, Polling and batching streams",
+    bridge="stream_source",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_a_slow_function_does_not_hold_up_another_mapping(cloud: Cloud, notes: Path) -> None:
     (notes / "quick").mkdir()
     slow_table, slow_stream = cloud.table()
@@ -74,6 +97,14 @@ def test_a_slow_function_does_not_hold_up_another_mapping(cloud: Cloud, notes: P
     cloud.until(lambda: batches(notes / "quick"), seconds=1.5)
 
 
+@case(
+    "ParallelizationFactor: batches of a shard side by side, in order for each key",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, ParallelizationFactor",
+    bridge="stream_source",
+    still_different="A table's stream has one shard.",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_lanes_run_side_by_side_and_keep_an_items_order(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     code = """
@@ -96,6 +127,13 @@ def handler(event, context):
         assert [number for key, number in seen(notes) if key == f"t{tenant}"] == [tenant, tenant + 8, tenant + 16]
 
 
+@case(
+    "after MaximumRetryAttempts the batch goes to the OnFailure queue, and the next comes",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, Retaining discarded batches",
+    bridge="stream_source",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_retries_are_counted_then_the_batch_goes_to_the_failure_queue(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     url, arn = cloud.queue()
@@ -114,6 +152,13 @@ def test_retries_are_counted_then_the_batch_goes_to_the_failure_queue(cloud: Clo
     cloud.until(lambda: ["c", 3] in seen(notes))
 
 
+@case(
+    "BisectBatchOnFunctionError narrows a failure down to its one record",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, BisectBatchOnFunctionError",
+    bridge="stream_source",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_bisecting_finds_the_poison_record_alone(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     url, arn = cloud.queue()
@@ -131,6 +176,13 @@ def test_bisecting_finds_the_poison_record_alone(cloud: Cloud, notes: Path) -> N
     assert [key for batch in fine for key in batch] == [["x", number] for number in (0, 1, 2, 3, 4, 6, 7)]
 
 
+@case(
+    "ReportBatchItemFailures: the batch is repeated from the first reported record on",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, Configuring partial batch response",
+    bridge="stream_source",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_a_reported_failure_is_replayed_with_all_that_follows(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     for number in range(5):
@@ -147,6 +199,13 @@ def test_a_reported_failure_is_replayed_with_all_that_follows(cloud: Cloud, note
     assert len(batches(notes)) == 2
 
 
+@case(
+    "a report with an unknown or empty identifier fails the whole batch",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, Configuring partial batch response",
+    bridge="stream_source",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_a_report_that_names_an_unknown_record_fails_the_whole_batch(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     url, arn = cloud.queue()
@@ -162,6 +221,14 @@ def test_a_report_that_names_an_unknown_record_fails_the_whole_batch(cloud: Clou
     assert len(batches(notes)) == 2
 
 
+@case(
+    "records older than MaximumRecordAgeInSeconds go to the OnFailure queue undelivered",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, MaximumRecordAgeInSeconds",
+    bridge=None,
+    still_different="AWS takes no maximum age below 60 s.",
+    on_aws=False,
+    why_not="AWS takes no maximum age below 60 s",
+)
 def test_records_that_are_too_old_are_not_delivered(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     url, arn = cloud.queue()
@@ -172,6 +239,13 @@ def test_records_that_are_too_old_are_not_delivered(cloud: Cloud, notes: Path) -
     assert message["requestContext"]["condition"] == "MaxRecordAgeExceeded"
 
 
+@case(
+    "only records that match FilterCriteria arrive",
+    source="Lambda Developer Guide, Control which events Lambda sends to your function",
+    bridge=None,
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_only_records_that_match_the_filter_arrive(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     pattern = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "EVENT#"}]}}}}
@@ -184,6 +258,13 @@ def test_only_records_that_match_the_filter_arrive(cloud: Cloud, notes: Path) ->
     assert [key for key, _ in seen(notes)] == ["EVENT#1", "EVENT#2", "EVENT#3"]
 
 
+@case(
+    "StartingPosition LATEST delivers what comes after the mapping",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, StartingPosition",
+    bridge=None,
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_latest_starts_with_what_comes_after_the_mapping(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     cloud.put(table, "before", 0)
@@ -193,6 +274,13 @@ def test_latest_starts_with_what_comes_after_the_mapping(cloud: Cloud, notes: Pa
     assert seen(notes) == [["after", 0]]
 
 
+@case(
+    "without the permission to read the stream nothing is delivered",
+    source="Lambda Developer Guide, Using Lambda with DynamoDB, Execution role permissions",
+    bridge="stream_source",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 def test_without_the_permission_to_read_the_stream_nothing_is_delivered(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
     role = cloud.role("lambda", {"Effect": "Allow", "Action": "logs:*", "Resource": "*"})

@@ -8,6 +8,7 @@ whole answer before the caller does. Step Functions' own integrations run inside
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from local.emulator import identity, operations, trace
+from local.emulator import connections, faults, identity, operations, trace
 
 _ERROR_CODE = re.compile(rb'<Code>([^<]+)</Code>|"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
 _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
@@ -23,13 +24,18 @@ _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
 
 @dataclass
 class Call:
-    """One AWS request. headers: lower-case names; query: raw; body: complete."""
+    """One AWS request. headers: lower-case names; query: raw; body: complete; client: the sender's (address, port).
+
+    notes: what middlewares want to see in the call's line of the trace.
+    """
 
     method: str
     path: str
     query: str
     headers: dict[str, str]
     body: bytes
+    client: tuple[str, int] | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def service(self) -> str:
@@ -47,11 +53,15 @@ class Call:
 
 @dataclass
 class Answer:
-    """One AWS response. headers: as ASGI's pairs of bytes."""
+    """One AWS response. headers: as ASGI's pairs of bytes. unsent: the connection is cut instead of sending it.
+
+    status 0: the request had no effect and no answer.
+    """
 
     status: int
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
+    unsent: bool = False
 
     @property
     def error(self) -> str | None:
@@ -72,7 +82,8 @@ async def traced(call: Call, proceed: Proceed) -> Answer:
     answer = await proceed()
     took = round((time.perf_counter() - started) * 1000, 1)
     path = call.path if call.path != "/" else None
-    trace.record(call.principal, call.service, call.operation, answer.status, ms=took, path=path, error=answer.error)
+    notes = {"ms": took, "path": path, "error": answer.error, **call.notes}
+    trace.record(call.principal, call.service, call.operation, answer.status, **notes)
     return answer
 
 
@@ -90,8 +101,15 @@ class Gateway:
         if body is None:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        call = Call(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body)
+        if scope["path"].startswith(faults.PATH):
+            await _send_json(send, *faults.answer(scope["method"], scope["path"], headers, body))
+            return
+        client = (scope["client"][0], scope["client"][1]) if scope.get("client") else None
+        call = Call(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body, client)
         answer = await self._run(call, 0, scope, receive)
+        if answer.unsent:
+            connections.cut(client)
+            return
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -99,6 +117,13 @@ class Gateway:
         if place < len(self.middlewares):
             return await self.middlewares[place](call, lambda: self._run(call, place + 1, scope, receive))
         return await _ask(self.app, scope, call.body, receive)
+
+
+async def _send_json(send: Any, status: int, content: Any) -> None:
+    body = b"" if content is None else json.dumps(content, indent=1).encode() + b"\n"
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _whole_body(receive: Any) -> bytes | None:

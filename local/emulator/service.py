@@ -1,6 +1,6 @@
 """Starts and stops the embedded AWS: MiniStack with its bridges behind the gateway, the edge and the name server.
 
-Writes `<state>/emulator.json` when everything listens: `{pid, aws_url, region, account_id, access_key_id,
+Writes `<state>/emulator.json` when everything listens: `{pid, aws_url, faults_url, region, account_id, access_key_id,
 secret_access_key, edge_url, dns, ca}` (edge_url, dns and ca are null while that server is left out), and the trace to
 `<state>/trace.jsonl`. Ends on SIGTERM, SIGINT, or, with --exit-with-parent, when its parent is gone; leaves no process
 and no temporary file. Nothing is kept across a restart: MiniStack's persistence loses stream records.
@@ -119,15 +119,22 @@ class Emulator:
         from hypercorn.config import Config
         from ministack.app import app
 
+        from local.emulator import connections
+        from local.emulator.faults import faulty
         from local.emulator.gateway import Gateway, traced
         from local.emulator.latency import slow
+        from local.emulator.validation import valid
+
+        connections.install()
 
         config = Config()
         config.bind = [f"fd://{self.listener.fileno()}"]
         config.keep_alive_timeout = 75
         config.graceful_timeout = 0.2
         config.loglevel = "WARNING"
-        server = asyncio.create_task(serve(Gateway(app, [traced, slow]), config, shutdown_trigger=stop.wait))
+        server = asyncio.create_task(
+            serve(Gateway(app, [traced, valid, faulty, slow]), config, shutdown_trigger=stop.wait)
+        )
         ready = asyncio.create_task(asyncio.to_thread(self._announce))
         await asyncio.wait({server, ready}, return_when=asyncio.FIRST_COMPLETED)
         if ready.done() and ready.exception():
@@ -140,7 +147,7 @@ class Emulator:
         """Waits until MiniStack answers, starts the data plane, and writes emulator.json."""
         from urllib.request import urlopen
 
-        from local.emulator import identity
+        from local.emulator import faults, identity, validation
 
         port = self.listener.getsockname()[1]
         for _ in range(600):
@@ -150,9 +157,11 @@ class Emulator:
             except OSError:
                 time.sleep(0.02)
         key, secret = identity.create_administrator()
+        threading.Thread(target=validation.preload, daemon=True).start()
         facts: dict[str, Any] = {
             "pid": os.getpid(),
             "aws_url": f"http://{self.settings.host}:{port}",
+            "faults_url": f"http://{self.settings.host}:{port}{faults.PATH}",
             "region": state.REGION,
             "account_id": state.ACCOUNT,
             "access_key_id": key,

@@ -252,6 +252,7 @@ class Stack:
             "AWS_REGION": REGION,
             "FLUXION_EDGE_URL": places["edge_url"],
             "FLUXION_DNS": places["dns"],
+            "FLUXION_FAULTS": places["faults_url"],
             "FLUXION_DATA_DIR": str(self.state_dir / "data"),
             "FLUXION_MAIL_DIR": str(self.state_dir / "mail"),
             "FLUXION_CA": places["ca"],

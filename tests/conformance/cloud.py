@@ -168,6 +168,13 @@ class Cloud:
         arn = self.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         return url, arn
 
+    def let_send(self, queue_url: str, queue_arn: str, service: str = "events") -> None:
+        """Gives the queue a policy that lets an AWS service send to it."""
+        who = {"Service": f"{service}.amazonaws.com"}
+        statement = {"Effect": "Allow", "Principal": who, "Action": "sqs:SendMessage", "Resource": queue_arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.aws("sqs").set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
+
     def messages(self, queue_url: str) -> list[Any]:
         received = self.aws("sqs").receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
         return [json.loads(message["Body"]) for message in received]

@@ -283,6 +283,7 @@ def test_a_throttled_function_has_its_own_error_name(cloud: Cloud) -> None:
 )
 def test_a_machine_that_takes_too_long_times_out_and_says_so_on_the_bus(cloud: Cloud) -> None:
     url, queue_arn = cloud.queue()
+    cloud.let_send(url, queue_arn)
     rule = cloud.unique("rule")
     pattern = {"source": ["aws.states"], "detail": {"status": ["TIMED_OUT"]}}
     cloud.aws("events").put_rule(Name=rule, EventPattern=json.dumps(pattern))

@@ -24,6 +24,9 @@ BRIDGES = (
     "cloudfront",
     "route53",
     "sns_email",
+    "eventbridge",
+    "cloudwatch_metrics",
+    "cloudwatch_alarms",
 )
 
 

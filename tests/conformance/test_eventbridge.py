@@ -1,0 +1,129 @@
+"""EventBridge: what PutEvents takes, and what becomes of an event that cannot be delivered."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from .case import case
+
+if TYPE_CHECKING:
+    from tests.conformance.conftest import Cloud
+
+PUT = "EventBridge API Reference, PutEvents"
+DLQ = "EventBridge User Guide, Using dead-letter queues to process undelivered events"
+GOOD = {"Source": "fluxion.tenants", "DetailType": "TenantOnboarded", "Detail": '{"tenant_id": "granja"}'}
+
+
+def put(cloud: Cloud, *entries: dict[str, Any]) -> Any:
+    return cloud.aws("events").put_events(Entries=list(entries))
+
+
+def rule(cloud: Cloud, source: str, target: str, dead_letters: str) -> str:
+    """A rule that sends events of a source to a target. Returns the rule's ARN."""
+    name, events = cloud.unique("rule"), cloud.aws("events")
+    arn: str = events.put_rule(Name=name, EventPattern=json.dumps({"source": [source]}))["RuleArn"]
+    events.put_targets(Rule=name, Targets=[{"Id": "only", "Arn": target, "DeadLetterConfig": {"Arn": dead_letters}}])
+    return arn
+
+
+def dead(cloud: Cloud, url: str) -> list[Any]:
+    answer = cloud.aws("sqs").receive_message(QueueUrl=url, MessageAttributeNames=["All"])
+    return list(answer.get("Messages", []))
+
+
+@case("a PutEvents request of 256 KB or more is refused whole", source=f"{PUT}; Quotas", bridge="eventbridge")
+def test_a_request_has_a_size(cloud: Cloud) -> None:
+    large = {**GOOD, "Detail": json.dumps({"text": "x" * 262_144})}
+    with pytest.raises(ClientError, match="Total size of the entries") as refused:
+        put(cloud, GOOD, large)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
+@case("a PutEvents request has at most ten entries", source=PUT, bridge=None)
+def test_a_request_has_ten_entries_at_most(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match="less than or equal to 10"):
+        put(cloud, *[GOOD] * 11)
+
+
+@case(
+    "an entry without a source, or with a detail that is no JSON object, fails alone and is counted",
+    source=f"{PUT}, PutEventsResultEntry",
+    bridge="eventbridge",
+)
+def test_a_bad_entry_fails_alone(cloud: Cloud) -> None:
+    without = {key: value for key, value in GOOD.items() if key != "Source"}
+    answer = put(cloud, GOOD, {**GOOD, "Detail": "{"}, without)
+    assert answer["FailedEntryCount"] == 2
+    assert [entry.get("ErrorCode") for entry in answer["Entries"]] == [None, "MalformedDetail", "InvalidArgument"]
+
+
+@case(
+    "an event for a queue that is gone goes to the target's dead-letter queue, with the reason",
+    source=DLQ,
+    bridge="eventbridge",
+)
+def test_an_event_without_a_target_is_a_dead_letter(cloud: Cloud) -> None:
+    url, dead_letters = cloud.queue()
+    cloud.let_send(url, dead_letters)
+    gone_url, gone = cloud.queue()
+    source = cloud.unique("source")
+    arn = rule(cloud, source, gone, dead_letters)
+    cloud.aws("sqs").delete_queue(QueueUrl=gone_url)
+    put(cloud, {**GOOD, "Source": source})
+    (message,) = cloud.until(lambda: dead(cloud, url))
+    event = json.loads(message["Body"])
+    assert (event["source"], event["detail-type"], event["detail"]) == (
+        source,
+        "TenantOnboarded",
+        {"tenant_id": "granja"},
+    )
+    attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert (attributes["RULE_ARN"], attributes["TARGET_ARN"]) == (arn, gone)
+    assert attributes["ERROR_CODE"] == "NO_RESOURCE"
+    assert attributes["ERROR_MESSAGE"]
+
+
+@case(
+    "a queue whose policy does not let the rule send gets nothing; the event is a dead letter",
+    source=f"{DLQ}; Using resource-based policies, Amazon SQS permissions",
+    bridge="eventbridge",
+)
+def test_a_queues_policy_decides(cloud: Cloud) -> None:
+    url, dead_letters = cloud.queue()
+    cloud.let_send(url, dead_letters)
+    target_url, target = cloud.queue()
+    source = cloud.unique("source")
+    rule(cloud, source, target, dead_letters)
+    put(cloud, {**GOOD, "Source": source})
+    (message,) = cloud.until(lambda: dead(cloud, url))
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+    assert cloud.messages(target_url) == []
+    cloud.let_send(target_url, target)
+    put(cloud, {**GOOD, "Source": source})
+    (event,) = cloud.until(lambda: cloud.messages(target_url))
+    assert event["source"] == source
+
+
+@case(
+    "what cannot be delivered is counted as FailedInvocations and InvocationsSentToDlq of its rule",
+    source="EventBridge User Guide, Monitoring Amazon EventBridge, metrics",
+    bridge="eventbridge",
+    on_aws=False,
+    why_not="AWS's metrics appear minutes later",
+)
+def test_failed_invocations_are_counted(cloud: Cloud) -> None:
+    url, dead_letters = cloud.queue()
+    cloud.let_send(url, dead_letters)
+    _, target = cloud.queue()
+    source = cloud.unique("source")
+    name = rule(cloud, source, target, dead_letters).rsplit("/", 1)[-1]
+    put(cloud, {**GOOD, "Source": source})
+    cloud.until(lambda: dead(cloud, url))
+    listed = cloud.aws("cloudwatch").list_metrics(
+        Namespace="AWS/Events", Dimensions=[{"Name": "RuleName", "Value": name}]
+    )
+    assert {metric["MetricName"] for metric in listed["Metrics"]} == {"FailedInvocations", "InvocationsSentToDlq"}

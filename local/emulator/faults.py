@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from local.emulator import answers, connections
+from local.emulator import answers, connections, models
 from local.emulator.fault_rules import BadRule, Rule, Strike, parse
 
 if TYPE_CHECKING:
@@ -104,11 +104,14 @@ def _text(call: Call) -> str:
 
 
 class Struck(Exception):
-    """A call that Step Functions makes itself fails. code: without the service's prefix; applied: it took effect."""
+    """A call that Step Functions makes itself fails.
 
-    def __init__(self, code: str, message: str) -> None:
+    code: without the service's prefix. fault, status: as the trace has them.
+    """
+
+    def __init__(self, strike: Strike, code: str, message: str, status: int) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.fault, self.status = code, str(strike), status
 
 
 def in_process(principal: str, service: str, operation: str, request: Any, call: Callable[[], Any]) -> Any:
@@ -121,11 +124,13 @@ def in_process(principal: str, service: str, operation: str, request: Any, call:
     strike = registry.decide(service, operation, principal, lambda: json.dumps(request, default=str), crashes=False)
     time.sleep(strike.latency_seconds)
     if strike.error:
-        raise Struck(strike.error.code, strike.error.message)
+        status = strike.error.status or models.status_of_error(service, strike.error.code) or 400
+        raise Struck(strike, strike.error.code, strike.error.message, status)
     if strike.timeout:
         if strike.timeout == "after":
             call()
-        raise Struck("SdkClientException", "Unable to execute HTTP request: Connection reset")
+        status = 200 if strike.timeout == "after" else 0
+        raise Struck(strike, "SdkClientException", "Unable to execute HTTP request: Connection reset", status)
     return call()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc, stepfunctions
 
-from local.emulator import identity, patching, trace
+from local.emulator import faults, identity, patching, trace, validation
 from local.emulator.bridges.step_functions import running
 from local.emulator.state import Settings
 
@@ -36,17 +36,25 @@ def _check(service: str, operation: str, action: str, resource: str, denied_as: 
     raise stepfunctions._ExecutionError(denied_as, f"{message} because no identity-based policy allows the action")
 
 
-def _traced(service: str, operation: str, call: Any, *arguments: Any) -> Any:
+def _traced(service: str, operation: str, denied_as: str, call: Any, *arguments: Any) -> Any:
+    """The call, held to the service's model, struck by the faults that are set, and traced."""
     run = running.get()
     role = identity.name_of_role(run.role_arn) if run else "states"
     started = time.perf_counter()
 
-    def note(status: int, error: str | None = None) -> None:
+    def note(status: int, error: str | None = None, **more: str) -> None:
         took = round((time.perf_counter() - started) * 1000, 1)
-        trace.record(role, service, operation, status, ms=took, via="states", error=error)
+        trace.record(role, service, operation, status, ms=took, via="states", error=error, **more)
 
+    if problem := validation.problem_of_integration(service, operation, arguments[-1]):
+        note(400, denied_as, invalid=problem)
+        raise stepfunctions._ExecutionError(denied_as, f"1 validation error detected: {problem}")
     try:
-        result = call(*arguments)
+        result = faults.in_process(role, service, operation, arguments[-1], lambda: call(*arguments))
+    except faults.Struck as struck:
+        name = f"{denied_as.partition('.')[0]}.{struck.code}"
+        note(struck.status, name, fault=struck.fault)
+        raise stepfunctions._ExecutionError(name, str(struck)) from None
     except stepfunctions._ExecutionError as error:
         note(200 if service == "lambda" and not error.error.startswith("Lambda.") else 400, error.error)
         raise
@@ -82,7 +90,7 @@ def _call_lambda(original: Any) -> Any:
         _, config, name = lambda_svc._get_func_record_for_ref(func_ref)
         arn = config["FunctionArn"] if config else _arn("lambda", f"function:{name}")
         _check("lambda", "Invoke", "lambda:InvokeFunction", arn, "Lambda.AWSLambdaException")
-        return _traced("lambda", "Invoke", original, func_ref, event)
+        return _traced("lambda", "Invoke", "Lambda.AWSLambdaException", original, func_ref, event)
 
     return call_lambda
 
@@ -93,7 +101,7 @@ def _sdk(original: Any) -> Any:
         service, operation = _IAM_SERVICE.get(name, name), action[0].upper() + action[1:]
         denied_as = _GENERIC.get(name, f"{stepfunctions._prefix_sdk_error(name, 'AccessDeniedException')}")
         _check(service, operation, f"{service}:{operation}", _resource_of(service, request), denied_as)
-        return _traced(service, operation, original, resource, request)
+        return _traced(service, operation, denied_as, original, resource, request)
 
     return invoke_aws_sdk_integration
 
@@ -103,7 +111,7 @@ def _optimised(service: str, operation: str, denied_as: str, original: Any) -> A
 
     def invoke(resource: str, request: Any) -> Any:
         _check(service, operation, action, _resource_of(service, request), denied_as)
-        return _traced(service, operation, original, resource, request)
+        return _traced(service, operation, denied_as, original, resource, request)
 
     return invoke
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote, urlencode
 
 import boto3
 import pytest
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from local.emulator import validation, wire_request
 from tests.conformance.cloud import Cloud
 from tests.conformance.emulator import Emulator
 
@@ -104,3 +109,73 @@ def test_what_fits_passes(cloud: Cloud, aws: Callable[[str], Any]) -> None:
     topic = aws("sns").create_topic(Name=cloud.unique("topic"))["TopicArn"]
     attributes = {"kind": {"DataType": "String", "StringValue": "a b"}}
     aws("sns").publish(TopicArn=topic, Message="x", Subject="y", MessageAttributes=attributes)
+
+
+def record(name: str) -> dict[str, Any]:
+    target = {"HostedZoneId": "Z2", "DNSName": "d1.cloudfront.net", "EvaluateTargetHealth": False}
+    return {"Action": "CREATE", "ResourceRecordSet": {"Name": name, "Type": "A", "AliasTarget": target}}
+
+
+ROUND_TRIPS: list[tuple[str, str, dict[str, Any]]] = [
+    ("route53", "ChangeResourceRecordSets", {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": [record("a.b")] * 2}}),
+    ("route53", "ListResourceRecordSets", {"HostedZoneId": "Z1", "StartRecordName": "a.b", "StartRecordType": "A"}),
+    (
+        "cloudfront",
+        "CreateInvalidation",
+        {
+            "DistributionId": "E1",
+            "InvalidationBatch": {
+                "Paths": {"Quantity": 2, "Items": ["/ñ*", "#tenant:a"]},
+                "CallerReference": "<r&>",
+            },
+        },
+    ),
+    (
+        "sns",
+        "Publish",
+        {
+            "TopicArn": "arn:aws:sns:us-east-1:1:t",
+            "Message": "a=b&c ñ",
+            "MessageAttributes": {
+                "one": {"DataType": "String", "StringValue": "1 +"},
+                "two": {"DataType": "String", "StringValue": "2"},
+            },
+        },
+    ),
+    (
+        "sns",
+        "PublishBatch",
+        {"TopicArn": "t", "PublishBatchRequestEntries": [{"Id": str(n), "Message": "m"} for n in range(10)]},
+    ),
+    ("dynamodb", "GetItem", {"TableName": "t", "Key": {"pk": {"S": "#tag/ñ"}}, "ConsistentRead": True}),
+    ("stepfunctions", "SendTaskFailure", {"taskToken": "t", "error": "E", "cause": "c"}),
+]
+
+
+@pytest.mark.parametrize(("service", "operation", "given"), ROUND_TRIPS, ids=[row[1] for row in ROUND_TRIPS])
+def test_a_request_is_read_back_as_the_sdk_was_called(service: str, operation: str, given: dict[str, Any]) -> None:
+    call = request_of(service, operation, given)
+    found = wire_request.parameters(call)
+    assert found is not None
+    shape, parameters = found
+    assert parameters == given
+    assert validation.problem_in(shape, parameters) is None
+
+
+def request_of(service: str, operation: str, given: dict[str, Any]) -> Any:
+    """What the SDK sends for this call, as the gateway sees it."""
+    client = boto3.client(service, region_name="us-east-1")
+    sent: dict[str, Any] = {}
+    nothing = (AWSResponse("", 200, {}, None), {})
+    client.meta.events.register("before-call", lambda params, **_: sent.update(params) or nothing)
+    getattr(client, xform_name(operation))(**given)
+    body = urlencode(sent["body"]) if isinstance(sent["body"], dict) else sent["body"]
+    return SimpleNamespace(
+        service=client.meta.service_model.signing_name,
+        operation=operation,
+        method=sent["method"],
+        path=unquote(sent["url_path"].partition("?")[0]),
+        query=urlencode(sent["query_string"]),
+        headers={name.lower(): value for name, value in sent["headers"].items()},
+        body=body.encode() if isinstance(body, str) else body,
+    )

@@ -1,11 +1,12 @@
 """A real account to run the cases in: whatever they make there is tagged, written down, and taken away again.
 
-Never run on AWS so far; shown against an embedded AWS (tests/local/test_conformance_suite.py).
+Never run on AWS so far; shown against an embedded AWS (tests/local/test_conformance_in_an_account.py).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from contextlib import suppress
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 TAG, TAG_VALUE = "Project", "fluxion-conformance"
-LEFT = Path(__file__).resolve().parents[2] / ".local" / "conformance-left.json"
+LEFT = Path(
+    os.environ.get("FLUXION_CONFORMANCE_LEFT") or Path(__file__).resolve().parents[2] / ".local/conformance-left.json"
+)
 
 # Operation that makes something → (kind, where its answer names it).
 MADE: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -31,18 +31,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=described.why_not))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each case of a bridge against an emulator that lacks it, one after another, if FLUXION_BRIDGES_OFF=own."""
+    if "bridges_off" in metafunc.fixturenames and os.environ.get("FLUXION_BRIDGES_OFF") == "own":
+        described = case_of(metafunc.function)
+        bridge = described.bridge if described else None
+        metafunc.parametrize("bridges_off", [bridge or ""], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def bridges_off(request: pytest.FixtureRequest) -> str:
+    """The bridges that the emulator lacks: shows that a case fails without its own."""
+    return str(getattr(request, "param", os.environ.get("FLUXION_BRIDGES_OFF", "")))
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory, bridges_off: str) -> Iterator[Emulator]:
     """Only cases that cannot run in an account ask for it by name."""
     propagation = ("--insync-seconds", str(INSYNC_SECONDS), "--deploy-seconds", str(DEPLOY_SECONDS))
-    off = ("--off", os.environ.get("FLUXION_BRIDGES_OFF", ""))  # shows that a test fails without its bridge
+    off = ("--off", bridges_off)
     running = Emulator(tmp_path_factory.mktemp("emulator"), *propagation, *off)
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="session")
-def aws(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+def aws(request: pytest.FixtureRequest, bridges_off: str) -> Iterator[Callable[..., Any]]:
     """The administrator's client of a service, by its boto3 name; of somebody else with `access_key`, `secret_key`."""
     if profile := os.environ.get("FLUXION_CONFORMANCE_PROFILE"):
         with Account(profile, os.environ.get("FLUXION_CONFORMANCE_ENDPOINT") or None) as account:

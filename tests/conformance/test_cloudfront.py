@@ -239,7 +239,7 @@ def test_other_items_are_refused(edge: Edge, distribution: str, item: str) -> No
 @case(
     "the same CallerReference with the same items returns the earlier invalidation; with others it is refused",
     source="CloudFront API Reference, InvalidationBatch, CallerReference",
-    bridge="cloudfront",
+    bridge=None,
 )
 def test_the_same_reference_and_items_return_the_earlier_invalidation(edge: Edge, distribution: str) -> None:
     first = invalidate(edge, distribution, "#a", "#b", reference="once")

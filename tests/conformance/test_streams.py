@@ -285,8 +285,11 @@ def test_without_the_permission_to_read_the_stream_nothing_is_delivered(cloud: C
     table, stream = cloud.table()
     role = cloud.role("lambda", {"Effect": "Allow", "Action": "logs:*", "Resource": "*"})
     cloud.mapping(function(cloud, notes, "", role=role), stream)
+    (notes / "allowed").mkdir()
+    cloud.mapping(function(cloud, notes / "allowed", ""), stream)
     cloud.put(table, "x", 0)
-    time.sleep(0.6)
+    cloud.until(lambda: batches(notes / "allowed"), seconds=30)
+    time.sleep(0.5)
     assert not batches(notes)
     read = {
         "Effect": "Allow",

@@ -3,7 +3,8 @@
 The class name is the contract: Step Functions matches it by exact name in Retry and Catch, ``last_error.code`` holds
 it, the e-mail and the runbook are called by it. So the leaves are flat, and renaming one is a breaking change.
 
-Transient: trying again may help; nothing is undone. Permanent: a person, or another item, must change something.
+Transient: trying again may help, and the state's Retry does; who reads of one in a mail learns that the retries are
+used up. Nothing is undone. Permanent: a person, or another item, must change something.
 """
 
 from typing import ClassVar
@@ -114,37 +115,37 @@ class StaleWriteAheadLog(PermanentError):
 class ServiceThrottled(TransientError):
     """An AWS service asks for fewer calls."""
 
-    remedy = "It is tried again by itself. If it lasts, look at the service's quotas."
+    remedy = "Look at the service's quotas and at who else uses them, then run the tenant again."
 
 
 class ServiceUnavailable(TransientError):
     """An AWS service answers with a server error, or not at all."""
 
-    remedy = "It is tried again by itself. If it lasts, look at the AWS Health Dashboard."
+    remedy = "Look at the AWS Health Dashboard; when the service answers, run the tenant again."
 
 
 class ZoneBusy(TransientError):
     """Route 53 still works on the zone's last change (``PriorRequestNotComplete``)."""
 
-    remedy = "It is tried again by itself."
+    remedy = "Look for what else changes the hosted zone all the time, then run the tenant again."
 
 
 class ConcurrentUpdate(TransientError):
     """Somebody else changed the same thing between our read and our write, more than once."""
 
-    remedy = "It is tried again by itself. If it lasts, look for a second writer of the same resource."
+    remedy = "Look for a second writer of the same resource, then run the tenant again."
 
 
 class SiteNotReady(TransientError):
     """The tenant's site does not answer as it should, yet. The message says which step of the check fails."""
 
-    remedy = "DNS and CloudFront may take minutes. If it lasts, follow the step that the message names."
+    remedy = "The message names the step that fails: follow it from there, then run the tenant again."
 
 
 class TenantDatabaseBusy(TransientError):
     """The tenant's database is locked by another process for longer than a waiter waits."""
 
-    remedy = "It is tried again by itself. If it lasts, look for a process that holds the tenant's lock file."
+    remedy = "Look for a process that holds the tenant's lock file, then run the tenant again."
 
 
 class TenantDatabaseMissing(TransientError):
@@ -156,13 +157,13 @@ class TenantDatabaseMissing(TransientError):
 class StorageFull(TransientError):
     """The file system has no room, or refuses to grow a file."""
 
-    remedy = "Free space on the file system or raise its quota; it is tried again by itself."
+    remedy = "Free space on the file system or raise its quota, then run the tenant again."
 
 
 class StorageUnavailable(TransientError):
     """The file system answers with an input/output error."""
 
-    remedy = "Look at the EFS mount target and the network path; it is tried again by itself."
+    remedy = "Look at the EFS mount target and the network path, then run the tenant again."
 
 
 def leaves(kind: type[TenancyError] = TenancyError) -> dict[str, type[TenancyError]]:

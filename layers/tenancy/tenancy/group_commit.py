@@ -93,9 +93,13 @@ class GroupCommit:
         Returns each request with None, or with what kept it from being answered: such a request is to be delivered
         again, and is then answered from the record.
         """
-        found = self._provisioning.records_and_effects((request.tenant_id for request in requests), self._writer.system)
         answers: dict[tuple[str, int], Mapping[str, Any] | TenancyError] = {}
         work: dict[tuple[str, int], Work] = {}
+        try:
+            tenants = (request.tenant_id for request in requests)
+            found = self._provisioning.records_and_effects(tenants, self._writer.system)
+        except TenancyError as error:
+            return self._answer_all(requests, {(each.tenant_id, each.generation): error for each in requests})
         for request in requests:
             key = (request.tenant_id, request.generation)
             record, effect = found[request.tenant_id]
@@ -106,12 +110,21 @@ class GroupCommit:
             else:
                 work[key] = Work(record, effect, request.stage)
         with ThreadPoolExecutor(_THREADS) as pool:
-            if work:
-                results = self._writer.commit(list(work.values()), self._start)
-                for item, outcome in pool.map(self._record, results):
-                    answers[item.record.tenant_id, item.record.generation] = outcome
-            failures = pool.map(lambda request: _answer(request, answers), requests)
-            return dict(zip(requests, failures, strict=True))
+            for item, outcome in pool.map(self._record, self._commit(list(work.values()))):
+                answers[item.record.tenant_id, item.record.generation] = outcome
+        return self._answer_all(requests, answers)
+
+    def _commit(self, work: Sequence[Work]) -> Sequence[tuple[Work, Result]]:
+        try:
+            return self._writer.commit(work, self._start) if work else []
+        except TenancyError as error:  # the intents could not be written down, so nothing was done
+            return [(item, error) for item in work]
+
+    def _answer_all(
+        self, requests: Sequence[Request], answers: Mapping[tuple[str, int], Mapping[str, Any] | TenancyError]
+    ) -> dict[Request, Exception | None]:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return dict(zip(requests, pool.map(lambda request: _answer(request, answers), requests), strict=True))
 
     def _start(self, work: Sequence[Work]) -> None:
         self._provisioning.start_effects([self._effect(item, EffectState.STARTED) for item in work])
@@ -119,14 +132,24 @@ class GroupCommit:
     def _record(self, result: tuple[Work, Result]) -> tuple[Work, Mapping[str, Any] | TenancyError]:
         """Write the outcome down, with its event, before anybody hears of it."""
         item, outcome = result
+        try:
+            if isinstance(outcome, TenancyError):
+                self._withdraw(item, outcome)
+                return item, outcome
+            self._finish(item, outcome)
+        except TenancyError as error:
+            return item, error
+        return item, {"changed": True}
+
+    def _withdraw(self, item: Work, error: TenancyError) -> None:
+        if isinstance(error, PermanentError) and not item.is_owned:
+            self._provisioning.withdraw_effect(self._effect(item, EffectState.STARTED))
+
+    def _finish(self, item: Work, fact: Fact) -> None:
         record = item.record
-        if isinstance(outcome, TenancyError):
-            if isinstance(outcome, PermanentError) and not item.is_owned:
-                self._provisioning.withdraw_effect(self._effect(item, EffectState.STARTED))
-            return item, outcome
         execution = record.operation.execution_arn
         event = Event.of(
-            outcome,
+            fact,
             tenant_id=record.tenant_id,
             generation=record.generation,
             execution_arn=execution,
@@ -142,8 +165,7 @@ class GroupCommit:
                 effect=self._effect(item, EffectState.DONE),
             )
         except ConditionFailed:
-            return item, GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}")
-        return item, {"changed": True}
+            raise GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}") from None
 
     def _effect(self, item: Work, state: EffectState) -> Effect:
         record = item.record

@@ -26,6 +26,7 @@ from tenancy.provisioning import ConditionFailed, NameTaken, Provisioning
 from tenancy.settings import RecordSettings
 
 _TRIES = 8
+_CLAIMING = ("ClaimTenant", "HoldTenant")
 _FREE_OR_MINE = "(attribute_not_exists(lease) OR lease.holder = :holder)"
 _AS_READ = (
     "(attribute_not_exists(attempt) OR (generation = :generation AND attempt = :attempt AND requested = :requested))"
@@ -108,6 +109,8 @@ class TenantLifecycle:
         fields: dict[str, Any] = {
             "status": str(status),
             "live_since": record.live_since or moment,
+            # The next round reads the item after this moment, so it sees whatever these notes were about.
+            "seen": record.requested,
             "operation": _operation(record.operation.kind, OperationState.SUCCEEDED, call, record.operation.started_at),
         }
         self._provisioning.commit(
@@ -131,7 +134,7 @@ class TenantLifecycle:
 
     def _try_to_record_failure(self, call: StageCall) -> dict[str, Any]:
         record = self._provisioning.record(call.tenant_id)
-        if record and _has_ended(record, call):
+        if record and _is_recorded(record, call):
             return {"again": record.lease is not None}
         dead_holder = self._require_lease(record, call)
         error = _error_of(call)
@@ -140,12 +143,13 @@ class TenantLifecycle:
         again = holds_lease and record is not None and record.requested != record.seen
         # A run that failed before it had claimed anything is a run all the same, and counted: its failure must not
         # look like a repetition of the last one.
-        attempt = (record.attempt if record else 0) + (0 if holds_lease else 1)
+        attempt = (record.attempt if record else 0) + (1 if call.failed_stage in _CLAIMING else 0)
         kind = OperationKind.UPDATE if record and record.was_ever_live else OperationKind.ONBOARD
         started_at = record.operation.started_at if record and holds_lease else clock.now()
         fields = _first_fields(record) | {
             "status": str(_status_after_failure(record, state)),
             "attempt": attempt,
+            "seen": record.requested if record else 0,
             "last_error": error,
             "operation": _operation(kind, state, call, started_at, stage=error["stage"]),
         }
@@ -269,11 +273,10 @@ def _is_working_on(record: TenantRecord, call: StageCall, stage: str) -> bool:
     )
 
 
-def _has_ended(record: TenantRecord, call: StageCall) -> bool:
-    return record.operation.execution_arn == call.execution_arn and record.operation.state in (
-        OperationState.FAILED,
-        OperationState.STALLED,
-    )
+def _is_recorded(record: TenantRecord, call: StageCall) -> bool:
+    """Whether this very failure is on record, and only the answer was lost. An execution may fail more than once."""
+    error = record.last_error or {}
+    return (error.get("execution_arn"), error.get("entered_at")) == (call.execution_arn, call.entered_at)
 
 
 def _claimed(record: TenantRecord) -> dict[str, Any]:
@@ -373,4 +376,5 @@ def _error_of(call: StageCall) -> dict[str, str]:
         "remedy": remedy_for(call.error),
         "at": clock.now(),
         "execution_arn": call.execution_arn,
+        "entered_at": call.entered_at,
     }

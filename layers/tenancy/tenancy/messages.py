@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from tenancy.errors import leaves
+
 # SNS: the subject must be ASCII, begin with a letter, digit or punctuation, and be shorter than 100 characters.
 LONGEST_SUBJECT = 99
 LONGEST_ID_IN_SUBJECT = 40
@@ -49,7 +51,7 @@ REMEDY_ES = {
     "StaleWriteAheadLog": "Saque de la carpeta del inquilino el archivo .wal que nombra el mensaje, y después ejecute "
     "de nuevo.",
 }
-_REMEDY_ES_OTHERWISE = "Se intentará de nuevo. Si persiste, busque la ejecución en la consola de Step Functions."
+_REMEDY_ES_OTHERWISE = "Los reintentos se agotaron. Siga la guía, mire la ejecución en la consola y ejecute de nuevo."
 _COMMAND_EN = {"retry": "To run it again after that:", "show": "To see what is on record:"}
 _COMMAND_ES = {"retry": "Para ejecutarlo de nuevo después:", "show": "Para ver lo que consta:"}
 _KEPT_EN = "What was already set up is kept, and the next run continues from there."
@@ -73,7 +75,8 @@ def failure_mail(event_type: str, detail: Mapping[str, Any], *, region: str, run
     tenant_id = str(metadata["tenant_id"])
     who = f"{data['name']} ({_escaped(tenant_id)})" if data.get("name") else _escaped(tenant_id)
     console = console_link(metadata["execution_arn"], region)
-    runbook = f"{runbooks_url.rstrip('/')}/{data['code'].lower()}.md" if runbooks_url else ""
+    page = data["code"].lower() if data["code"] in leaves() else "other"
+    runbook = f"{runbooks_url.rstrip('/')}/{page}.md" if runbooks_url else ""
     # A corrected item starts a run by itself; for every other cause a person says when it is gone.
     verb = "show" if data["code"] == "InvalidTenantItem" else "retry"
     command = f"fluxion tenants {verb} {shlex.quote(_escaped(tenant_id))}"

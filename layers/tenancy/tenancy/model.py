@@ -258,6 +258,7 @@ class StageCall(BaseModel):
     """One state asks a function: for which tenant, in which execution.
 
     generation:  what the state machine was told by ClaimTenant; 0 before that.
+    entered_at:  when the state was entered; the same for every retry within one visit of the state.
     error, cause, failed_stage: for RecordFailure, what Step Functions caught, and in which state.
     changed:     for ActivateTenant, whether any stage of this run had something to do.
     """
@@ -267,6 +268,7 @@ class StageCall(BaseModel):
     tenant_id: str
     stage: str
     execution_arn: str
+    entered_at: str = ""
     generation: int = 0
     error: str = ""
     cause: str = ""

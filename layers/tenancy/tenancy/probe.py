@@ -22,6 +22,7 @@ from tenancy.settings import ProbeSettings
 
 _DNS_SECONDS = 3.0
 _HTTP_SECONDS = 10.0
+_SECRET_KEPT_SECONDS = 60.0  # as long as the backend keeps it, so that a rotated secret is known to both soon
 _PATH = "/api/tenant"
 
 
@@ -38,7 +39,7 @@ class SiteProbe:
     def __init__(self, settings: ProbeSettings) -> None:
         self._settings = settings
         self._tls = ssl.create_default_context(cafile=settings.ca_bundle or None)
-        self._secret: bytes | None = None
+        self._secret: tuple[bytes, float] | None = None
 
     def visit(self, tenant_id: str, host: str) -> Answer:
         """One visit, from the name server to the answer.
@@ -98,8 +99,8 @@ class SiteProbe:
         return body if isinstance(body, dict) else {}
 
     def _probe_secret(self) -> bytes:
-        if self._secret is None:
+        if self._secret is None or time.monotonic() - self._secret[1] > _SECRET_KEPT_SECONDS:
             with aws.calls("Secrets Manager"):
                 found = aws.client("secretsmanager").get_secret_value(SecretId=self._settings.probe_secret_arn)
-            self._secret = found["SecretString"].encode()
-        return self._secret
+            self._secret = found["SecretString"].encode(), time.monotonic()
+        return self._secret[0]

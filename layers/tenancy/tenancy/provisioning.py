@@ -9,6 +9,7 @@ Items, all below ``TENANT#<id>`` but for the claims:
 """
 
 import json
+import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +21,15 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from tenancy import aws, batching, clock
-from tenancy.errors import ServiceThrottled
+from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
 from tenancy.events import KEPT_DAYS, Event
 from tenancy.model import TenantRecord
 
 WHO = "DynamoDB"
 
+_REFUSED, _CONFLICT = "ConditionalCheckFailed", "TransactionConflict"  # codes in CancellationReasons
+_SLOWER = {"ThrottlingError", "ProvisionedThroughputExceeded"}
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds, between tries of a transaction that met another
 _READ_AT_ONCE, _WRITTEN_AT_ONCE = 100, 25  # BatchGetItem, BatchWriteItem: API reference, request limits
 _serialise = TypeSerializer().serialize
 _deserialise = TypeDeserializer().deserialize
@@ -163,7 +167,7 @@ class Provisioning:
                    an earlier try whose answer was lost: then nothing is done, and that is success.
         effect:    the effect whose result this is.
         claim:     the skeleton of a name to claim for this tenant, or to keep.
-        Raises ConditionFailed, NameTaken.
+        Raises ConditionFailed, NameTaken, ConcurrentUpdate.
         """
         operations = [self._update(tenant_id, fields, remove, condition, values)]
         if event:
@@ -172,13 +176,38 @@ class Provisioning:
             operations.append({"Put": {"TableName": self._table, "Item": _item(_effect_item(effect))}})
         if claim:
             operations.append(self._claim(claim, tenant_id))
-        with aws.calls(WHO):
-            try:
-                _dynamodb().transact_write_items(TransactItems=operations)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "TransactionCanceledException":
-                    raise
-                self._explain(error, has_event=event is not None, claims=claim is not None)
+        reasons = self._transact(operations)
+        if not reasons or (event and reasons[1] == _REFUSED):
+            return
+        if claim and reasons[-1] == _REFUSED:
+            raise NameTaken
+        if _REFUSED in reasons:
+            raise ConditionFailed(tenant_id)
+        if _CONFLICT in reasons:
+            raise ConcurrentUpdate(f"the record of {tenant_id} was being written each time this was to be written")
+        kind = ServiceThrottled if _SLOWER & set(reasons) else RequestRefused
+        raise kind(f"{WHO} refused a transaction: {', '.join(reasons)}")
+
+    def _transact(self, operations: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Do all or nothing. Returns why nothing was done: a code for each operation; empty if all was done.
+
+        That somebody else is writing one of the items at this moment is no reason yet: it is tried again.
+        """
+        reasons: list[str] = []
+        for pause in (0.0, *_PAUSES):
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreading rivals, not a secret
+            with aws.calls(WHO):
+                try:
+                    _dynamodb().transact_write_items(TransactItems=operations)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] != "TransactionCanceledException":
+                        raise
+                    reasons = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
+                else:
+                    return []
+            if not set(reasons) <= {"None", _CONFLICT}:
+                break
+        return reasons
 
     def update(self, tenant_id: str, *, fields: Mapping[str, Any], condition: str, values: Mapping[str, Any]) -> None:
         """Change the record where there is nothing to tell. Raises ConditionFailed."""
@@ -186,22 +215,12 @@ class Provisioning:
             try:
                 _dynamodb().update_item(**self._update(tenant_id, fields, (), condition, values)["Update"])
             except ClientError as error:
-                if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                if error.response["Error"]["Code"] in (
+                    "ConditionalCheckFailedException",
+                    "TransactionConflictException",
+                ):
                     raise ConditionFailed(tenant_id) from None
                 raise
-
-    def _explain(self, error: ClientError, *, has_event: bool, claims: bool) -> None:
-        """Which of the operations was refused decides what the refusal means."""
-        reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
-        if has_event and reasons[1] == "ConditionalCheckFailed":
-            return
-        if claims and reasons[-1] == "ConditionalCheckFailed":
-            raise NameTaken
-        if "ConditionalCheckFailed" in reasons or "TransactionConflict" in reasons:
-            raise ConditionFailed
-        if "ThrottlingError" in reasons or "ProvisionedThroughputExceeded" in reasons:
-            raise ServiceThrottled(f"{WHO} refused a transaction: {', '.join(reasons)}")
-        raise error
 
     def _update(
         self,

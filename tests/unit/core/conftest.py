@@ -1,5 +1,6 @@
 """The control plane's tables on moto (which tells the truth about DynamoDB), and a Step Functions that only listens."""
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -91,6 +92,7 @@ class Lifecycle:
         settings = RecordSettings(tenants_table="tenants", provisioning_table="provisioning", base_domain=BASE)
         self._lifecycle = TenantLifecycle(settings)
         self._executions = executions
+        self._visits = itertools.count()
 
     def claim(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
         self._executions.running.add(execution)
@@ -100,9 +102,19 @@ class Lifecycle:
         return self._lifecycle.activate(self._call(tenant_id, "ActivateTenant", execution, changed=changed))
 
     def fail(
-        self, tenant_id: str, error: str, cause: str = "", stage: str = "ClaimTenant", execution: str = "one"
+        self,
+        tenant_id: str,
+        error: str,
+        cause: str = "",
+        stage: str = "ClaimTenant",
+        execution: str = "one",
+        visit: str | None = None,
     ) -> dict[str, Any]:
-        call = self._call(tenant_id, "RecordFailure", execution, error=error, cause=cause, failed_stage=stage)
+        """`visit`: the same for two calls means that the second is a retry of the first."""
+        entered_at = visit or f"visit-{next(self._visits)}"
+        call = self._call(
+            tenant_id, "RecordFailure", execution, error=error, cause=cause, failed_stage=stage, entered_at=entered_at
+        )
         return self._lifecycle.record_failure(call)
 
     def hold(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:

@@ -106,10 +106,44 @@ def test_a_failed_change_of_a_live_tenant_changes_nothing_that_visitors_see(
 
 def test_each_failure_is_recorded_and_none_is_recorded_twice(tables: Tables, lifecycle: Lifecycle) -> None:
     tables.insert("www")
-    for execution in ("one", "two", "two"):
-        lifecycle.fail("www", "InvalidTenantItem", execution=execution)
+    for visit in ("first", "second", "second"):
+        lifecycle.fail("www", "InvalidTenantItem", visit=visit)
 
     assert tables.events() == ["TenantOnboardingFailed"] * 2
+
+
+def test_a_bad_item_that_came_during_a_run_fails_once_and_the_execution_ends(
+    tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja", "one")
+    tables.insert("granja", name="")
+    with pytest.raises(LeaseHeldByOther):
+        lifecycle.claim("granja", "two")
+    assert lifecycle.activate("granja", "one") == {"again": True}
+    with pytest.raises(InvalidTenantItem):
+        lifecycle.claim("granja", "one")
+
+    assert lifecycle.fail("granja", "InvalidTenantItem", execution="one") == {"again": False}
+
+    record = provisioning.record("granja")
+    assert record is not None
+    assert (record.status, record.lease) == ("ACTIVE", None)
+    assert tables.events() == ["TenantClaimed", "TenantActivated", "TenantUpdateFailed"]
+
+
+def test_an_execution_that_fails_twice_is_recorded_twice(tables: Tables, lifecycle: Lifecycle) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja", "one")
+    tables.insert("granja", name="")
+    with pytest.raises(LeaseHeldByOther):
+        lifecycle.claim("granja", "two")
+    assert lifecycle.fail("granja", "AccessDenied", stage="AttachCname", execution="one") == {"again": True}
+    with pytest.raises(InvalidTenantItem):
+        lifecycle.claim("granja", "one")
+
+    assert lifecycle.fail("granja", "InvalidTenantItem", execution="one") == {"again": False}
+    assert tables.events().count("TenantOnboardingFailed") == 2
 
 
 def test_an_exhausted_retry_stalls_and_keeps_what_stands(

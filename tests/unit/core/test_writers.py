@@ -261,6 +261,20 @@ def test_a_late_request_brings_nothing_back(
     assert route53.changes == 0
 
 
+def test_a_request_of_an_older_generation_decides_nothing(
+    ask: Ask, route53: FakeRoute53, lifecycle: Lifecycle, tables: Tables
+) -> None:
+    tables.insert("granja")
+    lifecycle.onboard("granja")
+    tables.insert("granja", name="La Granja")
+    assert lifecycle.claim("granja", "two")["generation"] == 2
+
+    (answer,) = ask(HostedZone(DNS), "granja", claim=False)  # asks for generation 1
+
+    assert isinstance(answer, GenerationSuperseded)
+    assert route53.changes == 0
+
+
 def test_a_request_of_a_tenant_that_nobody_knows_is_superseded(ask: Ask, route53: FakeRoute53) -> None:
     (answer,) = ask(HostedZone(DNS), "nobody", claim=False)
 
@@ -286,6 +300,28 @@ def test_the_intent_is_on_record_before_the_effect(
     assert seen == ["STARTED"]
     assert after is not None
     assert after.state == "DONE"
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem", "TransactWriteItems"])
+def test_a_writer_that_may_not_use_its_own_table_says_so_to_every_state(
+    ask: Ask, route53: FakeRoute53, tables: Tables, lifecycle: Lifecycle, operation: str
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja")
+    events = aws.client("dynamodb").meta.events
+    handler = f"before-call.dynamodb.{operation}"
+
+    def deny(**_: Any) -> None:
+        raise refused(operation, "AccessDeniedException", f"not authorized to perform dynamodb:{operation}")
+
+    events.register(handler, deny)
+    try:
+        (answer,) = ask(HostedZone(DNS), "granja", claim=False)
+    finally:
+        events.unregister(handler, deny)
+
+    assert isinstance(answer, AccessDenied)
+    assert operation in str(answer)
 
 
 def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(

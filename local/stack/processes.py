@@ -44,6 +44,14 @@ def started(pid: int) -> str | None:
     return shown.stdout.strip() or None
 
 
+class _Detached(subprocess.Popen[bytes]):
+    """A process that may outlive its handle, which is no mistake to be warned of."""
+
+    def __del__(self) -> None:
+        if getattr(self, "_child_created", False):
+            self.poll()
+
+
 class Children:
     """The processes of one state folder.
 
@@ -62,7 +70,7 @@ class Children:
             launcher = Path(__file__).with_name("child.py")
             command = [sys.executable, "-IS", str(launcher), str(os.getpid()), *command]
         with log.open("ab") as output:
-            child = subprocess.Popen(
+            child = (_Detached if self._detached else subprocess.Popen)(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -4,7 +4,8 @@ AWS: a new task token for each attempt; a token is answered once, later answers 
 the name and input of a running execution is a success; a state machine's TimeoutSeconds ends it as TIMED_OUT; an
 execution that ended does nothing more; a throttled Lambda is Lambda.TooManyRequestsException.
 Stock MiniStack: one token for all attempts; a second answer is accepted; ExecutionAlreadyExists; no machine time limit;
-tasks of a stopped execution go on retrying and write history; a throttle is Lambda.Unknown.
+tasks of a stopped execution go on retrying and write history; a throttle is Lambda.Unknown; Output of a JSONata Succeed
+state is ignored.
 
 Source: docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html, …/API_SendTaskSuccess.html,
 …/dg/concepts-error-handling.html.
@@ -74,6 +75,13 @@ def _answer(original: Any) -> Any:
             return original(data)
 
     return answer
+
+
+def succeed(state: dict[str, Any], given: Any, ctx: Any) -> Any:
+    """A Succeed state's output."""
+    if stepfunctions._state_query_language(state, ctx) == "JSONata":
+        return stepfunctions._apply_jsonata_output(state, given, ctx, default=given)
+    return stepfunctions._apply_output_path(state, stepfunctions._apply_input_path(state, given, ctx), ctx)
 
 
 def _start_execution(original: Any) -> Any:
@@ -160,6 +168,16 @@ def install(settings: Settings) -> None:
     from ministack.core.responses import request_scope
 
     stepfunctions.request_scope = request_scope
+    stepfunctions._bridge_succeed = succeed
+    patching.edit(
+        stepfunctions,
+        "_run_execution",
+        (
+            "                current_input = _apply_input_path(state_def, current_input, ctx)\n"
+            "                current_input = _apply_output_path(state_def, current_input, ctx)\n",
+            "                current_input = _bridge_succeed(state_def, current_input, ctx)\n",
+        ),
+    )
     store = _Tokens()
     patching.replace(stepfunctions, "_task_tokens", lambda _: store)
     patching.edit(

@@ -1,0 +1,183 @@
+"""State machine definitions that AWS refuses; Parallel states; heartbeats."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from .case import case
+from .test_step_functions import ask, one_task, requests
+
+if TYPE_CHECKING:
+    from tests.conformance.conftest import Cloud
+
+CREATE = "Step Functions API Reference, CreateStateMachine, InvalidDefinition; Amazon States Language specification"
+PARALLEL = "Step Functions Developer Guide, Parallel workflow state; Passing data with variables"
+PASS = {"Type": "Pass", "End": True}
+RETRY = {"ErrorEquals": ["States.ALL"]}
+BROKEN: dict[str, dict[str, Any]] = {
+    "no StartAt": {"States": {"A": PASS}},
+    "StartAt is no state": {"StartAt": "B", "States": {"A": PASS}},
+    "no states": {"StartAt": "A", "States": {}},
+    "Next is no state": {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}},
+    "neither Next nor End": {"StartAt": "A", "States": {"A": {"Type": "Pass"}}},
+    "unknown type": {"StartAt": "A", "States": {"A": {"Type": "Sleep", "End": True}}},
+    "a task without resource": {"StartAt": "A", "States": {"A": {"Type": "Task", "End": True}}},
+    "a path in a JSONata state": {"StartAt": "A", "States": {"A": {**PASS, "ResultPath": "$.x"}}},
+    "States.ALL beside another": {
+        "StartAt": "A",
+        "States": {
+            "A": {
+                "Type": "Map",
+                "Items": [],
+                "End": True,
+                "ItemProcessor": {"StartAt": "A", "States": {"A": PASS}},
+                "Retry": [{"ErrorEquals": ["States.ALL", "Busy"]}],
+            }
+        },
+    },
+    "States.ALL before another": {
+        "StartAt": "A",
+        "States": {
+            "A": {
+                "Type": "Map",
+                "Items": [],
+                "End": True,
+                "ItemProcessor": {"StartAt": "A", "States": {"A": PASS}},
+                "Retry": [RETRY, {"ErrorEquals": ["Busy"]}],
+            }
+        },
+    },
+    "Catch goes nowhere": {
+        "StartAt": "A",
+        "States": {
+            "A": {
+                "Type": "Parallel",
+                "Branches": [{"StartAt": "A", "States": {"A": PASS}}],
+                "End": True,
+                "Catch": [{**RETRY, "Next": "B"}],
+            }
+        },
+    },
+    "a broken branch": {
+        "StartAt": "A",
+        "States": {
+            "A": {
+                "Type": "Parallel",
+                "End": True,
+                "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}],
+            }
+        },
+    },
+}
+
+
+@case("a definition with a fault is refused as InvalidDefinition", source=CREATE, bridge="step_functions_definition")
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_definition_is_refused(cloud: Cloud, fault: str) -> None:
+    with pytest.raises(ClientError, match="Invalid State Machine Definition") as refused:
+        cloud.machine(BROKEN[fault])
+    assert refused.value.response["Error"]["Code"] == "InvalidDefinition"
+
+
+@case("an update with a fault is refused and changes nothing", source=CREATE, bridge="step_functions_definition")
+def test_a_broken_update_is_refused(cloud: Cloud) -> None:
+    states = cloud.aws("stepfunctions")
+    machine = cloud.machine({"StartAt": "A", "States": {"A": PASS}})
+    before = states.describe_state_machine(stateMachineArn=machine)["definition"]
+    with pytest.raises(ClientError, match="MISSING_TRANSITION_TARGET"):
+        states.update_state_machine(stateMachineArn=machine, definition=json.dumps(BROKEN["StartAt is no state"]))
+    assert states.describe_state_machine(stateMachineArn=machine)["definition"] == before
+
+
+@case(
+    "a stack with a faulty definition fails",
+    source="CloudFormation User Guide, AWS::StepFunctions::StateMachine; " + CREATE,
+    bridge="step_functions_definition",
+)
+def test_a_stack_with_a_broken_definition_fails(cloud: Cloud) -> None:
+    role = cloud.role("states", {"Effect": "Allow", "Action": "*", "Resource": "*"})
+    properties = {"RoleArn": role, "DefinitionString": json.dumps(BROKEN["StartAt is no state"])}
+    template = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+    stacks, name = cloud.aws("cloudformation"), cloud.unique("stack")
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps(template), OnFailure="DO_NOTHING")
+
+    def settled() -> Any:
+        status = stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        return status if not status.endswith("IN_PROGRESS") else None
+
+    assert cloud.until(settled) == "CREATE_FAILED"
+    reasons = [
+        event.get("ResourceStatusReason", "") for event in stacks.describe_stack_events(StackName=name)["StackEvents"]
+    ]
+    assert any("MISSING_TRANSITION_TARGET" in reason for reason in reasons)
+    stacks.delete_stack(StackName=name)
+
+
+@case(
+    "branches get Arguments, keep their variables to themselves, and Output and Assign see their results",
+    source=PARALLEL,
+    bridge="step_functions_parallel",
+)
+def test_a_jsonata_parallel(cloud: Cloud) -> None:
+    def branch(name: str) -> dict[str, Any]:
+        assign = {"who": name}
+        last = {"Type": "Pass", "Output": "{% $states.input.n & $who & $states.context.State.Name %}", "End": True}
+        wait = {"Type": "Wait", "Seconds": 1, "Next": f"{name}2"}
+        states = {
+            f"{name}1": {"Type": "Pass", "Assign": assign, "Next": f"{name}w"},
+            f"{name}w": wait,
+            f"{name}2": last,
+        }
+        return {"StartAt": f"{name}1", "States": states}
+
+    both = {
+        "Type": "Parallel",
+        "Arguments": {"n": "{% $string($states.input.given) %}"},
+        "Branches": [branch("a"), branch("b")],
+        "Assign": {"found": "{% $states.result %}"},
+        "Output": {"results": "{% $states.result %}"},
+        "Next": "End",
+    }
+    end = {
+        "Type": "Pass",
+        "Output": {"out": "{% $states.input.results %}", "var": "{% $found %}", "leak": "{% $exists($who) %}"},
+        "End": True,
+    }
+    ended = cloud.run(cloud.machine({"StartAt": "Both", "States": {"Both": both, "End": end}}), {"given": 7})
+    expected = ["7aa2", "7bb2"]
+    assert json.loads(ended["output"]) == {"out": expected, "var": expected, "leak": False}
+
+
+@case(
+    "a Succeed state's Output is the execution's output",
+    source="Step Functions Developer Guide, Succeed workflow state",
+    bridge="step_functions",
+)
+def test_succeed_has_an_output(cloud: Cloud) -> None:
+    done = {"Type": "Succeed", "Output": {"answer": "{% $states.input.n + 1 %}"}}
+    ended = cloud.run(cloud.machine({"StartAt": "S", "States": {"S": done}}), {"n": 41})
+    assert json.loads(ended["output"]) == {"answer": 42}
+
+
+@case(
+    "a task whose worker is silent for HeartbeatSeconds fails with States.HeartbeatTimeout; a heartbeat counts anew",
+    source="Step Functions Developer Guide, Handling errors, States.HeartbeatTimeout; SendTaskHeartbeat",
+    bridge="step_functions_heartbeat",
+)
+def test_heartbeats(cloud: Cloud) -> None:
+    table, _ = cloud.table()
+    states = cloud.aws("stepfunctions")
+    machine = cloud.machine(one_task(ask(table, TimeoutSeconds=20, HeartbeatSeconds=2)))
+    arn = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    (request,) = cloud.until(lambda: requests(cloud, table))
+    for _ in range(3):
+        time.sleep(1)
+        states.send_task_heartbeat(taskToken=request["token"])
+    assert states.describe_execution(executionArn=arn)["status"] == "RUNNING"
+    ended = cloud.ended(arn)
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.HeartbeatTimeout")

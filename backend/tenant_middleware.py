@@ -86,14 +86,12 @@ class TenantMiddleware:
             return UNAVAILABLE
         if status == Status.ACTIVE:
             return Visit(tenant_id), False
-        if status == Status.SUSPENDED:
-            return SUSPENDED
-        if status == Status.PENDING and await self._is_probe(scope, tenant_id):
+        if status in (Status.PENDING, Status.SUSPENDED) and await self._is_probe(scope, tenant_id):
             return Visit(tenant_id), True
-        return NOT_FOUND
+        return SUSPENDED if status == Status.SUSPENDED else NOT_FOUND
 
     async def _is_probe(self, scope: Scope, tenant_id: str) -> bool:
-        """Whether VerifyTenant asks, who alone sees a site before it is live."""
+        """Whether VerifyTenant asks, who alone sees a site before it is live, or while it is suspended."""
         proofs = [value for name, value in scope["headers"] if name == _PROBE]
         if len(proofs) != 1:
             return False

@@ -181,6 +181,30 @@ def test_a_removed_item_is_held_and_its_site_stays(embedded_aws: EmbeddedAws) ->
     assert [e["status"] for e in embedded_aws.executions("retenida", "Offboard")] != []
 
 
+def test_a_suspended_tenant_answers_503_and_comes_back(embedded_aws: EmbeddedAws) -> None:
+    embedded_aws.onboard("suspendida")
+    host = embedded_aws.host("suspendida")
+    for attempt, (wanted, status, answer) in enumerate((("suspended", "SUSPENDED", 503), ("active", "ACTIVE", 404)), 2):
+        embedded_aws.insert("suspendida", desired_state=wanted)
+        assert embedded_aws.settled("suspendida", attempt)["status"] == status
+        # A path that no cache can know: what is kept of /api/tenant may be served a little longer.
+        eventually(lambda: embedded_aws.get(host, "/api/none").status_code == answer, f"{answer} after {wanted}", 10)
+
+    assert embedded_aws.outbox("suspendida")[-1] == "TenantResumed"
+
+
+def test_a_bad_item_that_comes_during_the_onboarding_fails_once_and_the_site_is_live(embedded_aws: EmbeddedAws) -> None:
+    embedded_aws.insert("a-destiempo")
+    eventually(lambda: "lease" in embedded_aws.record("a-destiempo"), "the lease")
+    embedded_aws.insert("a-destiempo", name="")
+
+    record = embedded_aws.settled("a-destiempo", attempt=2)
+
+    assert (record["status"], record["operation"]["state"]) == ("ACTIVE", "FAILED")
+    assert embedded_aws.outbox("a-destiempo")[-1] == "TenantUpdateFailed"
+    assert embedded_aws.get(embedded_aws.host("a-destiempo")).status_code == 200
+
+
 def test_every_log_line_of_a_stage_names_tenant_and_execution(embedded_aws: EmbeddedAws) -> None:
     record = embedded_aws.onboard("en-los-logs")
     logs = embedded_aws.client("logs")

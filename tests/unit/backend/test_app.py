@@ -98,7 +98,7 @@ def test_a_tenant_that_is_not_live_cannot_be_told_from_one_that_is_not_there(sit
 
 def test_a_suspended_tenant_is_503_and_never_cached(site, table, proof):
     table.put("granja", "SUSPENDED")
-    for headers in ({}, proof(GRANJA)):
+    for headers in ({}, proof(VECINO)):
         for path in ("/api/tenant", "/api/orders", "/"):
             response = site.ask(path, GRANJA, headers=headers)
             assert response.status_code == 503
@@ -107,8 +107,9 @@ def test_a_suspended_tenant_is_503_and_never_cached(site, table, proof):
             assert "Granja" not in response.text
 
 
-def test_the_probe_sees_a_pending_tenants_site_and_nothing_of_it_is_cached(site, table, proof):
-    table.put("granja", "PENDING")
+@pytest.mark.parametrize("status", ["PENDING", "SUSPENDED"])
+def test_the_probe_sees_a_site_that_is_not_live_and_nothing_of_it_is_cached(site, table, proof, status):
+    table.put("granja", status)
     for host in (GRANJA, GRANJA.upper(), f"{GRANJA}:8443"):
         response = site.ask("/api/tenant", host, headers=proof(GRANJA))
         assert response.status_code == 200

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tenancy import settings
+from tenancy.events import SOURCE, TYPES, Failure
 
 from .reading import FOLDERS, FOUNDATION, FUNCTIONS, MAIN, RESOURCES, ROOT, of_type
 
@@ -111,16 +112,8 @@ def test_only_new_events_are_published_and_none_is_given_up_while_the_stream_has
 def test_every_failure_event_reaches_the_queue_that_is_mailed_from() -> None:
     rule = RESOURCES["FailureEventsRule"]["Properties"]
 
-    assert rule["EventPattern"] == {
-        "source": ["fluxion.tenants"],
-        "detail-type": [
-            "TenantOnboardingFailed",
-            "TenantUpdateFailed",
-            "TenantStalled",
-            "TenantOffboardingFailed",
-            "DriftDetected",
-        ],
-    }
+    failures = [name for name, fact in TYPES.items() if issubclass(fact, Failure)]
+    assert rule["EventPattern"] == {"source": [SOURCE], "detail-type": failures}
     assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["FailureEventsQueue", "Arn"]}]
     assert events()["failure_notifier"]["Queue"] == {"Fn::GetAtt": ["FailureEventsQueue", "Arn"]}
 

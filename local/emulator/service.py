@@ -47,7 +47,7 @@ def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namesp
     )
     parser.add_argument("--record-ttl", type=int, default=5, help="TTL that the name server gives to alias records")
     parser.add_argument("--cache", type=Path, help="folder of unpacked code and layers that outlives this process")
-    parser.add_argument("--off", default="", help="comma list of bridges to leave out (tests of the bridges)")
+    parser.add_argument("--off", default="", help="comma list of bridges, or validation, to leave out (for tests)")
     parser.add_argument("--no-edge", action="store_true", help="start neither the edge nor the name server")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when the starting process is gone")
     options = parser.parse_args(arguments)
@@ -110,7 +110,8 @@ class Emulator:
         state.configure(settings)
         from local.emulator import bridges, trace
 
-        bridges.install_all(settings, off)
+        self.validates = "validation" not in off
+        bridges.install_all(settings, [name for name in off if name != "validation"])
         self.trace = trace.start(settings.state_dir / "trace.jsonl")
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -132,9 +133,8 @@ class Emulator:
         config.keep_alive_timeout = 75
         config.graceful_timeout = 0.2
         config.loglevel = "WARNING"
-        server = asyncio.create_task(
-            serve(Gateway(app, [traced, valid, faulty, slow]), config, shutdown_trigger=stop.wait)
-        )
+        middleware = [traced, *([valid] if self.validates else []), faulty, slow]
+        server = asyncio.create_task(serve(Gateway(app, middleware), config, shutdown_trigger=stop.wait))
         ready = asyncio.create_task(asyncio.to_thread(self._announce))
         await asyncio.wait({server, ready}, return_when=asyncio.FIRST_COMPLETED)
         if ready.done() and ready.exception():

@@ -45,15 +45,24 @@ class Stack:
     root: the repository. state_dir: its own folder; two stacks never share one.
     detached: it goes on when this process ends. edge_port, dns_port: 0 takes free ones.
     Not detached, it ends with the thread that called `up`.
+    without: bridges that the embedded AWS is to leave out, to see what they are worth.
     """
 
     def __init__(
-        self, root: Path, state_dir: Path, *, detached: bool = True, edge_port: int = 0, dns_port: int = 0
+        self,
+        root: Path,
+        state_dir: Path,
+        *,
+        detached: bool = True,
+        edge_port: int = 0,
+        dns_port: int = 0,
+        without: Sequence[str] = (),
     ) -> None:
         self.root, self.state_dir = root.resolve(), state_dir.resolve()
         self.was_running = False
         self.outputs: Mapping[str, str] = {}
         self._ports = {"edge": edge_port, "dns": dns_port}
+        self._without = tuple(without)
         self._children = Children(self.state_dir, detached=detached)
         self._lock = FileLock(self.state_dir / "lock")
 
@@ -175,6 +184,8 @@ class Stack:
             "--record-ttl": RECORD_TTL,
             "--cache": self.root / ".local" / "cache" / "code",
         }
+        if self._without:
+            options["--off"] = ",".join(self._without)
         arguments = [str(part) for pair in options.items() for part in pair]
         command = [python, "-m", "local.emulator", *arguments]
         return self._children.start("emulator", command, self._environment(), self.root)

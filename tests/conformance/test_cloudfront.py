@@ -246,3 +246,39 @@ def test_the_same_reference_and_items_return_the_earlier_invalidation(edge: Edge
     assert invalidate(edge, distribution, "#a", "#b", reference="once")["Id"] == first["Id"]
     with pytest.raises(ClientError):
         invalidate(edge, distribution, "#c", reference="once")
+
+
+@case(
+    "an invalidation is InProgress, then Completed",
+    source="CloudFront API Reference, Invalidation, Status",
+    bridge="cloudfront_invalidations",
+    still_different="The edge has it at once; 2 s until it is Completed here, up to minutes on AWS.",
+    on_aws=False,
+    why_not="waits half a second for what takes minutes",
+)
+def test_an_invalidation_takes_time(edge: Edge, distribution: str) -> None:
+    made = invalidate(edge, distribution, "/slow")
+    assert made["Status"] == "InProgress"
+    time.sleep(0.5)
+    assert edge.client.get_invalidation(DistributionId=distribution, Id=made["Id"])["Invalidation"]["Status"] == (
+        "Completed"
+    )
+
+
+@case(
+    "more than 15 wildcards or 3,000 files under way are TooManyInvalidationsInProgress; what is done counts no more",
+    source="CloudFront Developer Guide, Quotas on invalidations; CreateInvalidation, TooManyInvalidationsInProgress",
+    bridge="cloudfront_invalidations",
+    still_different="AWS is said to count by the second in newer accounts.",
+    on_aws=False,
+    why_not="waits half a second for what takes minutes",
+)
+def test_invalidations_under_way_are_limited(edge: Edge) -> None:
+    distribution = edge.deploy()
+    invalidate(edge, distribution, *(f"/a{number}/*" for number in range(15)))
+    too_many = "TooManyInvalidationsInProgress"
+    assert code_of(lambda: invalidate(edge, distribution, "/b/*")) == too_many
+    invalidate(edge, distribution, "/b")
+    assert code_of(lambda: invalidate(edge, distribution, *(f"/{number}" for number in range(3000)))) == too_many
+    time.sleep(0.5)
+    invalidate(edge, distribution, "/b/*")

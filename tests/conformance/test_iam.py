@@ -139,3 +139,96 @@ def test_a_policy_that_denies_plain_http_denies_no_client(cloud: Cloud) -> None:
     s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
     s3.put_object(Bucket=name, Key="index.html", Body=b"hello")
     assert s3.get_object(Bucket=name, Key="index.html")["Body"].read() == b"hello"
+
+
+@pytest.fixture
+def somebody(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., Any]:
+    """somebody(service, statement, …): a client of a user who may do just that."""
+
+    def client(service: str, *statements: dict[str, Any]) -> Any:
+        user = aws("iam").create_user(UserName=cloud.unique("user"))["User"]["UserName"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        aws("iam").put_user_policy(UserName=user, PolicyName="own", PolicyDocument=policy)
+        key = aws("iam").create_access_key(UserName=user)["AccessKey"]
+        return aws(service, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+
+    return client
+
+
+@case(
+    "a queue that denies aws:SecureTransport false denies no client of the AWS endpoint",
+    source="IAM User Guide, AWS global condition context keys, aws:SecureTransport",
+    bridge="secure_transport",
+)
+def test_a_policy_against_plain_http_denies_no_client(cloud: Cloud) -> None:
+    url, arn = cloud.queue()
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": arn,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    cloud.aws("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    cloud.aws("sqs").send_message(QueueUrl=url, MessageBody='"sent"')
+    assert cloud.messages(url) == ["sent"]
+
+
+@case(
+    "StartExecution is granted by state machine, DescribeExecution by execution",
+    source="Service Authorization Reference, AWS Step Functions, resource types",
+    bridge=None,
+)
+def test_executions_are_granted_by_machine(cloud: Cloud, somebody: Callable[..., Any]) -> None:
+    passes = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+    mine, other = cloud.machine(passes), cloud.machine(passes)
+    executions = mine.replace(":stateMachine:", ":execution:") + ":*"
+    states = somebody(
+        "stepfunctions",
+        {"Effect": "Allow", "Action": "states:StartExecution", "Resource": mine},
+        {"Effect": "Allow", "Action": "states:DescribeExecution", "Resource": executions},
+    )
+    arn = states.start_execution(stateMachineArn=mine, input="{}")["executionArn"]
+    assert states.describe_execution(executionArn=arn)["executionArn"] == arn
+    foreign = cloud.run(other)["executionArn"]
+    for call in (
+        lambda: states.start_execution(stateMachineArn=other, input="{}"),
+        lambda: states.describe_execution(executionArn=foreign),
+        lambda: states.stop_execution(executionArn=arn),
+    ):
+        with pytest.raises(ClientError, match="not authorized"):
+            call()
+
+
+@case(
+    "SendTaskSuccess and SendTaskFailure need their own permissions",
+    source="Service Authorization Reference, AWS Step Functions, SendTaskSuccess",
+    bridge=None,
+)
+def test_answers_to_tokens_need_a_permission(somebody: Callable[..., Any]) -> None:
+    states = somebody("stepfunctions", {"Effect": "Allow", "Action": "states:SendTaskFailure", "Resource": "*"})
+    with pytest.raises(ClientError, match="not authorized"):
+        states.send_task_success(taskToken="x", output="{}")
+    with pytest.raises(ClientError, match="InvalidToken"):
+        states.send_task_failure(taskToken="x", error="No", cause="no")
+
+
+@case(
+    "a machine that starts another needs states:StartExecution on it",
+    source="Step Functions Developer Guide, IAM policies for calling AWS Step Functions workflows",
+    bridge="machine_role",
+)
+def test_a_nested_execution_needs_the_roles_permission(cloud: Cloud) -> None:
+    inner = cloud.machine({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+    start = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution",
+        "Arguments": {"StateMachineArn": inner, "Input": {}},
+        "End": True,
+    }
+    role = cloud.role("states", {"Effect": "Allow", "Action": "logs:*", "Resource": "*"})
+    outer = cloud.machine({"StartAt": "S", "States": {"S": start}}, role)
+    assert cloud.run(outer)["error"] == "StepFunctions.AWSStepFunctionsException"
+    cloud.grant(role, {"Effect": "Allow", "Action": "states:StartExecution", "Resource": inner})
+    assert cloud.run(outer)["status"] == "SUCCEEDED"

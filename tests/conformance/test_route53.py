@@ -9,9 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from .case import case
+from .emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.conformance.conftest import Cloud
 
@@ -121,6 +123,93 @@ def test_values_must_be_addresses_and_a_batch_has_a_thousand_records_at_most(zon
     upserts = [record("UPSERT", f"n{number}.{zone.name}") for number in range(501)]
     assert zone.refused(*upserts) == "[Number of records limit of 1000 exceeded.]"
     zone.change(*many[:1000])
+
+
+@case(
+    "values of AAAA are IPv6 addresses, of TXT quoted strings, and none stands twice",
+    source="Route 53 Developer Guide, Supported DNS record types; Values specific for simple records",
+    bridge="route53",
+)
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        ("AAAA", ("192.0.2.1",), "Value is not a valid IPv6 address"),
+        ("A", ("2001:db8::1",), "Value is not a valid IPv4 address"),
+        ("TXT", ("bare",), "Value should be enclosed in quotation marks"),
+        ("A", ("192.0.2.1", "192.0.2.1"), "Duplicate Resource Record: '192.0.2.1'"),
+    ],
+)
+def test_values_have_the_form_of_their_type(zone: Zone, kind: str, values: tuple[str, ...], words: str) -> None:
+    assert words in zone.refused(record("CREATE", f"a.{zone.name}", kind, *values))
+
+
+@case(
+    "the values of a batch have 32,000 characters at most",
+    source="Route 53 Developer Guide, Quotas, ChangeResourceRecordSets, maximum characters",
+    bridge="route53",
+)
+def test_a_batch_has_32000_characters_at_most(zone: Zone) -> None:
+    text = '"' + "x" * 250 + '"'
+    many = [record("CREATE", f"n{number}.{zone.name}", "TXT", text) for number in range(128)]
+    assert zone.refused(*many) == "[Number of characters limit of 32000 exceeded.]"
+    zone.change(*many[:100])
+
+
+@case(
+    "a record set is either an alias or values with a TTL, else InvalidInput",
+    source="Route 53 API Reference, ResourceRecordSet",
+    bridge="route53",
+)
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"ResourceRecords": [{"Value": "192.0.2.1"}]}, "Missing field 'TTL'"),
+        ({}, "but found none"),
+        (
+            {
+                "TTL": 5,
+                "AliasTarget": {
+                    "HostedZoneId": CLOUDFRONT_ZONE,
+                    "DNSName": "d111111abcdef8.cloudfront.net",
+                    "EvaluateTargetHealth": False,
+                },
+            },
+            "but found more than one",
+        ),
+    ],
+)
+def test_a_record_set_has_one_form(zone: Zone, fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ClientError, match=words) as refused:
+        zone.change({"Action": "CREATE", "ResourceRecordSet": {"Name": f"a.{zone.name}", "Type": "A", **fields}})
+    assert refused.value.response["Error"]["Code"] == "InvalidInput"
+
+
+@case(
+    "a zone that still works on the last request answers PriorRequestNotComplete, as HTTP 400",
+    source="Route 53 API Reference, ChangeResourceRecordSets, PriorRequestNotComplete",
+    bridge="route53",
+    still_different="Only while FLUXION_ROUTE53_BUSY_SECONDS is set; AWS takes as long as it takes.",
+    on_aws=False,
+    why_not="AWS cannot be made to be busy",
+)
+def test_a_busy_zone_refuses_the_next_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bridges_off: str
+) -> None:
+    monkeypatch.setenv("FLUXION_ROUTE53_BUSY_SECONDS", "0.5")
+    emulator = Emulator(tmp_path / "state", "--off", bridges_off)
+    try:
+        zone = Zone(emulator.client("route53"), "busy.test")
+        other = Zone(emulator.client("route53"), "idle.test")
+        zone.change(record("CREATE", "a.busy.test"))
+        with pytest.raises(ClientError) as refused:
+            zone.change(record("CREATE", "b.busy.test"))
+        assert refused.value.response["Error"]["Code"] == "PriorRequestNotComplete"
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+        other.change(record("CREATE", "a.idle.test"))
+        time.sleep(0.5)
+        zone.change(record("CREATE", "b.busy.test"))
+    finally:
+        emulator.stop()
 
 
 @case(

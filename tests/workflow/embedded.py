@@ -203,6 +203,10 @@ class EmbeddedAws:
         sqs, events = self.client("sqs"), self.client("events")
         queue = sqs.create_queue(QueueName=f"test-{prefix}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        who = {"Service": "events.amazonaws.com"}
+        allow = {"Effect": "Allow", "Principal": who, "Action": "sqs:SendMessage", "Resource": arn}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
         bus = self.outputs["EventBusName"]
         pattern = {"source": ["fluxion.tenants"], "detail": {"metadata": {"tenant_id": [{"prefix": prefix}]}}}
         events.put_rule(Name=f"test-{prefix}", EventBusName=bus, EventPattern=json.dumps(pattern))

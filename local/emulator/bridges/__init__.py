@@ -26,6 +26,7 @@ BRIDGES = (
     "secure_transport",
     "machine_role",
     "cloudfront_config",
+    "cloudfront_invalidations",
     "cloudfront",
     "route53",
     "sns_email",

@@ -81,7 +81,8 @@ def _resource_of(service: str, request: Any) -> str:
         bus = buses[0] if buses else "default"
         return bus if bus.startswith("arn:") else _arn(service, f"event-bus/{bus}")
     if service == "states":
-        return str(request.get("StateMachineArn") or request.get("stateMachineArn") or "*")
+        names = ("StateMachineArn", "ExecutionArn", "stateMachineArn", "executionArn")
+        return next((str(request[name]) for name in names if request.get(name)), "*")
     return "*"
 
 
@@ -124,6 +125,15 @@ def install(settings: Settings) -> None:
         _sdk,
         "# parts after split: ['arn', 'aws', 'states', '', '', 'aws-sdk'",
     )
+    for name in ("_invoke_nested_start_execution", "_invoke_nested_start_execution_sync"):
+        patching.replace(
+            stepfunctions,
+            name,
+            lambda original: _optimised(
+                "states", "StartExecution", "StepFunctions.AWSStepFunctionsException", original
+            ),
+            "_nested_start_execution_request(input_data)",
+        )
     table = dict(stepfunctions._SERVICE_DISPATCH)
     for key, denied_as in (
         ("sqs:sendMessage", "SQS.AmazonSQSException"),

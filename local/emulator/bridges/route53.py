@@ -1,16 +1,20 @@
 r"""Route 53 changes: what AWS refuses, and when a change is in sync.
 
 AWS checks a batch as a whole and lists every fault in one InvalidChangeBatch; stores names in lower case and lists `*`
-as `\052`; GetChange stays PENDING until the change has propagated.
-Stock MiniStack: takes an apex CNAME, a CNAME beside other records, names outside the zone, bad addresses and any
-number of changes; reports the first fault in words of its own; a change is in sync at the second look.
+as `\052`; GetChange stays PENDING until the change has propagated; a zone that still works on the last request answers
+PriorRequestNotComplete.
+Stock MiniStack: takes an apex CNAME, a CNAME beside other records, names outside the zone, bad values, records without
+TTL and any number of changes; reports the first fault in words of its own; a change is in sync at the second look.
 
 Source: docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html, …/DNSLimitations.html.
+Different: a zone works on a request for FLUXION_ROUTE53_BUSY_SECONDS, 0 if that is not set; record sets of a template
+are not checked; the zone's limit of 10,000 records is not kept; values are checked of A, AAAA, CNAME and TXT only.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import time
 from collections.abc import Iterable
@@ -23,7 +27,9 @@ from local.emulator.state import Settings
 
 MAX_RECORDS, MAX_CHARACTERS = 1000, 32_000  # an UPSERT counts twice
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
+BUSY_SECONDS = float(os.environ.get("FLUXION_ROUTE53_BUSY_SECONDS", "0"))
 _ADDRESS = {"A": (ipaddress.IPv4Address, "4"), "AAAA": (ipaddress.IPv6Address, "6")}
+_QUOTED = re.compile(r'("(\\.|[^"\\]){0,255}"\s*)+')
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 Record = dict[str, Any]
@@ -86,22 +92,33 @@ def _value_faults(zone: str, rs: Record) -> Iterable[str]:
         yield f"RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {zone}"
     if any(len(label) > 63 for label in name.split(".")):
         yield f"FATAL problem: DomainLabelTooLong (Domain label is too long) encountered with '{name}'"
-    if kind in _ADDRESS:
-        parse, version = _ADDRESS[kind]
-        for value in rs.get("ResourceRecords", ()):
-            try:
-                parse(value)
-            except ValueError:
-                code = f"{kind}RRDATAIllegalIPv{version}Address"
-                problem = (
-                    f"FATAL problem: {code} (Value is not a valid IPv{version} address) encountered with '{value}'"
-                )
-                yield f"Invalid Resource Record: '{problem}'"
+    values = rs.get("ResourceRecords", ())
+    for value in values:
+        if kind in _ADDRESS and not _is_address(kind, value):
+            version = _ADDRESS[kind][1]
+            code = f"{kind}RRDATAIllegalIPv{version}Address"
+            problem = f"FATAL problem: {code} (Value is not a valid IPv{version} address) encountered with '{value}'"
+            yield f"Invalid Resource Record: '{problem}'"
+        elif kind == "TXT" and not _QUOTED.fullmatch(value):
+            reason = "InvalidCharacterString (Value should be enclosed in quotation marks)"
+            yield f"Invalid Resource Record: 'FATAL problem: {reason} encountered with {value}'"
+    for value in {value for value in values if list(values).count(value) > 1}:
+        yield f"Duplicate Resource Record: '{value}'"
+    if kind == "CNAME" and len(values) > 1:
+        yield f"Invalid Resource Record: 'FATAL problem: A CNAME of {name} has one value'"
     alias = rs.get("AliasTarget")
     if alias and alias["HostedZoneId"] == CLOUDFRONT_ZONE and not alias["DNSName"].lower().endswith(".cloudfront.net."):
         target = f"{alias['DNSName']}, type {kind} in zone {CLOUDFRONT_ZONE}"
         problem = "but the alias target name does not lie within the target zone"
         yield f"Tried to create an alias that targets {target}, {problem}"
+
+
+def _is_address(kind: str, value: str) -> bool:
+    try:
+        _ADDRESS[kind][0](value)
+    except ValueError:
+        return False
+    return True
 
 
 def _conflicts(zone: str, records: dict[Any, Record], written: list[Record]) -> Iterable[str]:
@@ -139,15 +156,36 @@ def _change_resource_record_sets(original: Any) -> Any:
     def change_resource_record_sets(zone_id: str, body: bytes) -> Any:
         zone, changes = route53._zones.get(zone_id), _parse(body)
         if zone and changes:
-            for _, rs in changes:
-                if ("AliasTarget" in rs) == bool(rs.get("ResourceRecords")):
-                    message = "Invalid XML ; exactly one of AliasTarget and ResourceRecords (with TTL) must be given"
-                    return route53._error_response("InvalidInput", message)
+            if time.monotonic() < _busy_until.get(zone_id, 0.0):
+                message = "The request was rejected because Route 53 was still processing a prior request."
+                return route53._error_response("PriorRequestNotComplete", message)
+            for action, rs in changes:
+                if problem := _form_fault(action, rs):
+                    return route53._error_response("InvalidInput", problem)
             if found := faults(zone["name"], route53._records[zone_id], changes):
                 return route53._error_response("InvalidChangeBatch", f"[{', '.join(found)}]")
-        return original(zone_id, body)
+        answer = original(zone_id, body)
+        if answer[0] == 200 and BUSY_SECONDS:
+            _busy_until[zone_id] = time.monotonic() + BUSY_SECONDS
+        return answer
 
     return change_resource_record_sets
+
+
+def _form_fault(action: str, rs: Record) -> str | None:
+    """Why a record set is neither an alias nor values with a TTL; None if it is one of them."""
+    where = f"Change with [Action={action}, Name={rs['Name']}, Type={rs['Type']}, SetIdentifier=null]"
+    expected = "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]"
+    plain = bool(rs.get("ResourceRecords")) or "TTL" in rs
+    if "AliasTarget" in rs:
+        return f"Invalid request: {expected}, but found more than one in {where}" if plain else None
+    if not plain:
+        return f"Invalid request: {expected}, but found none in {where}"
+    missing = [field for field in ("TTL", "ResourceRecords") if not rs.get(field)]
+    return f"Invalid request: Missing field '{missing[0]}' in {where}" if missing else None
+
+
+_busy_until: dict[str, float] = {}
 
 
 def _get_change(insync_seconds: float) -> Any:

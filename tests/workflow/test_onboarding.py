@@ -1,6 +1,7 @@
 """Someone puts an item into the tenants table, and a site answers."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import dns.message
@@ -188,9 +189,13 @@ def test_a_suspended_tenant_answers_503_and_comes_back(embedded_aws: EmbeddedAws
         embedded_aws.insert("suspendida", desired_state=wanted)
         assert embedded_aws.settled("suspendida", attempt)["status"] == status
         # A path that no cache can know: what is kept of /api/tenant may be served a little longer.
-        eventually(lambda: embedded_aws.get(host, "/api/none").status_code == answer, f"{answer} after {wanted}", 10)
+        eventually(partial(answers, embedded_aws, host, answer), f"{answer} after {wanted}", 10)
 
     assert embedded_aws.outbox("suspendida")[-1] == "TenantResumed"
+
+
+def answers(embedded_aws: EmbeddedAws, host: str, status: int) -> bool:
+    return embedded_aws.get(host, "/api/none").status_code == status
 
 
 def test_a_bad_item_that_comes_during_the_onboarding_fails_once_and_the_site_is_live(embedded_aws: EmbeddedAws) -> None:

@@ -64,6 +64,25 @@ def test_the_loser_of_a_lease_leaves_a_note_and_the_holder_goes_round_again(
     assert tables.events() == ["TenantClaimed", "TenantActivated", "TenantClaimed", "TenantUpdated"]
 
 
+def test_a_note_that_comes_while_the_lease_is_given_back_is_not_lost(
+    tables: Tables, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja", "one")
+    read = Provisioning.record
+
+    def read_and_be_noted(self: Provisioning, tenant_id: str) -> object:
+        found = read(self, tenant_id)
+        monkeypatch.setattr(Provisioning, "record", read)
+        with pytest.raises(LeaseHeldByOther):
+            lifecycle.claim("granja", "two")
+        return found
+
+    monkeypatch.setattr(Provisioning, "record", read_and_be_noted)
+
+    assert lifecycle.activate("granja", "one") == {"again": True}
+
+
 def test_a_lease_is_taken_from_an_execution_that_has_ended(tables: Tables, lifecycle: Lifecycle) -> None:
     tables.insert("granja")
     lifecycle.claim("granja", "one")

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from tenancy import aws, provisioning
 from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
+from tenancy.events import Event, TenantActivated
 from tenancy.provisioning import Provisioning
 
 from .conftest import Tables
@@ -42,6 +43,18 @@ class Rivals:
 
 def write(table: Provisioning) -> None:
     table.commit("granja", fields={"status": "PENDING"}, condition="attribute_not_exists(pk)", values={})
+
+
+def test_a_result_whose_answer_was_lost_is_on_record_once(tables: Tables, provisioning: Provisioning) -> None:
+    fact = TenantActivated(stage="ActivateTenant", attempt=1, host="granja.fluxionia.co")
+    event = Event.of(fact, tenant_id="granja", generation=1, execution_arn="one", occurred_at="now")
+
+    for _ in range(2):
+        provisioning.commit(
+            "granja", fields={"status": "ACTIVE"}, condition="attribute_not_exists(pk)", values={}, event=event
+        )
+
+    assert tables.events() == ["TenantActivated"]
 
 
 def test_a_rival_at_the_same_moment_is_waited_for(

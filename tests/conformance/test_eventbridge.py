@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.faults import Faults
+
 from .case import case
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Cloud
+    from tests.conformance.conftest import Cloud, Emulator
 
 PUT = "EventBridge API Reference, PutEvents"
 DLQ = "EventBridge User Guide, Using dead-letter queues to process undelivered events"
@@ -22,11 +24,13 @@ def put(cloud: Cloud, *entries: dict[str, Any]) -> Any:
     return cloud.aws("events").put_events(Entries=list(entries))
 
 
-def rule(cloud: Cloud, source: str, target: str, dead_letters: str) -> str:
+def rule(cloud: Cloud, source: str, target: str, dead_letters: str, **more: Any) -> str:
     """A rule that sends events of a source to a target. Returns the rule's ARN."""
     name, events = cloud.unique("rule"), cloud.aws("events")
     arn: str = events.put_rule(Name=name, EventPattern=json.dumps({"source": [source]}))["RuleArn"]
-    events.put_targets(Rule=name, Targets=[{"Id": "only", "Arn": target, "DeadLetterConfig": {"Arn": dead_letters}}])
+    events.put_targets(
+        Rule=name, Targets=[{"Id": "only", "Arn": target, "DeadLetterConfig": {"Arn": dead_letters}, **more}]
+    )
     return arn
 
 
@@ -127,3 +131,32 @@ def test_failed_invocations_are_counted(cloud: Cloud) -> None:
         Namespace="AWS/Events", Dimensions=[{"Name": "RuleName", "Value": name}]
     )
     assert {metric["MetricName"] for metric in listed["Metrics"]} == {"FailedInvocations", "InvocationsSentToDlq"}
+
+
+@case(
+    "a target that fails for a while gets the event later; one that fails for too long makes it a dead letter",
+    source="EventBridge User Guide, How EventBridge retries delivering events; " + DLQ,
+    bridge="eventbridge",
+    on_aws=False,
+    why_not="AWS's targets cannot be made to fail for a while",
+)
+def test_the_retry_policy_is_kept(cloud: Cloud, emulator: Emulator) -> None:
+    url, dead_letters = cloud.queue()
+    cloud.let_send(url, dead_letters)
+    target_url, target = cloud.queue()
+    cloud.let_send(target_url, target)
+    source = cloud.unique("source")
+    rule(cloud, source, target, dead_letters, RetryPolicy={"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 60})
+    faults = Faults(f"{emulator.facts['aws_url']}/_fluxion/faults")
+    error = {"code": "RequestThrottled", "message": "slower, please"}
+    with faults.rule("sqs", "SendMessage", principal="events", match=source, error=error, times=1) as struck:
+        put(cloud, {**GOOD, "Source": source})
+        (event,) = cloud.until(lambda: cloud.messages(target_url))
+        assert event["source"] == source
+        assert struck.hits == 1
+    with faults.rule("sqs", "SendMessage", principal="events", match=source, error=error):
+        put(cloud, {**GOOD, "Source": source})
+        (message,) = cloud.until(lambda: dead(cloud, url))
+    attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert attributes["ERROR_CODE"] == "RequestThrottled"
+    assert (attributes["EXHAUSTED_RETRY_CONDITION"], attributes["RETRY_ATTEMPTS"]) == ("MaximumRetryAttempts", "1")

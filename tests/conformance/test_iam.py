@@ -156,26 +156,6 @@ def somebody(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., Any]:
 
 
 @case(
-    "a queue that denies aws:SecureTransport false denies no client of the AWS endpoint",
-    source="IAM User Guide, AWS global condition context keys, aws:SecureTransport",
-    bridge="secure_transport",
-)
-def test_a_policy_against_plain_http_denies_no_client(cloud: Cloud) -> None:
-    url, arn = cloud.queue()
-    deny = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "sqs:*",
-        "Resource": arn,
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
-    cloud.aws("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    cloud.aws("sqs").send_message(QueueUrl=url, MessageBody='"sent"')
-    assert cloud.messages(url) == ["sent"]
-
-
-@case(
     "StartExecution is granted by state machine, DescribeExecution by execution",
     source="Service Authorization Reference, AWS Step Functions, resource types",
     bridge=None,

@@ -8,8 +8,9 @@ Stock MiniStack: takes any size and any entry, checks no queue policy, drops wha
 
 Source: docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html, …/userguide/eb-putevents.html,
 …/userguide/eb-rule-dlq.html, …/userguide/eb-rule-retry-policy.html. Checked for SQS, Lambda, SNS and Step Functions
-targets; only SQS policies are evaluated. A target of this emulator never fails for a while by itself: `outages` is
-where one is made to.
+targets; only SQS policies are evaluated. A target here never fails for a while by itself, but faults of the principal
+`events` (sqs SendMessage, sns Publish, lambda Invoke, states StartExecution) make it. The first retry comes after half
+a second; AWS does not say when.
 """
 
 from __future__ import annotations
@@ -26,15 +27,14 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import error_response_json, get_account_id, json_response
 from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, sqs, stepfunctions
 
-from local.emulator import patching
+from local.emulator import faults, patching
 from local.emulator.state import Settings
 
 logger = logging.getLogger("local.events")
 MAX_BYTES = 256 * 1024
 DEFAULT_ATTEMPTS, DEFAULT_AGE = 185, 86_400
 REQUIRED = ("Source", "DetailType", "Detail")
-outages: dict[str, str] = {}
-"""Target ARN → error code: while it is here, deliveries to the target fail and are retried."""
+OPERATIONS = {"sqs": "SendMessage", "sns": "Publish", "lambda": "Invoke", "states": "StartExecution"}
 
 Entry = dict[str, Any]
 
@@ -72,13 +72,13 @@ def _put_events(original: Any) -> Any:
         if sum(map(size, entries)) >= MAX_BYTES:
             message = "Total size of the entries in the request is over the limit."
             return error_response_json("ValidationException", message, 400)
-        faults = [entry_fault(entry) for entry in entries]
-        good = [entry for entry, fault in zip(entries, faults, strict=True) if fault is None]
+        problems = [entry_fault(entry) for entry in entries]
+        good = [entry for entry, problem in zip(entries, problems, strict=True) if problem is None]
         status, headers, body = original({**data, "Entries": good})
         if status != 200:
             return status, headers, body
         taken = iter(json.loads(body)["Entries"])
-        answers = [fault or next(taken) for fault in faults]
+        answers = [problem or next(taken) for problem in problems]
         failed = sum("ErrorCode" in answer for answer in answers)
         return json_response({"FailedEntryCount": failed, "Entries": answers})
 
@@ -112,27 +112,32 @@ class Delivery:
         self.arn: str = target.get("Arn", "")
         self.rule_arn: str = rule.get("Arn") or eventbridge._rule_arn(rule["Name"], rule.get("EventBusName", "default"))
 
-    def try_now(self) -> bool:
-        """Delivers or gives up; False if it has to be tried again."""
+    def try_now(self) -> faults.Struck | None:
+        """Delivers or gives up; what went wrong if it has to be tried again."""
         if problem := undeliverable(self.arn, self.rule_arn):
             self.give_up(*problem)
-        elif self.arn in outages:
-            return False
-        else:
-            self.send()
-        return True
+            return None
+        service = parse_arn(self.arn).service
+        request = {"target": self.arn, "rule": self.rule_arn, "event": self.event}
+        try:
+            faults.in_process("events", service, OPERATIONS.get(service, "*"), request, self.send)
+        except faults.Struck as struck:
+            return struck
+        return None
 
-    def retry(self) -> None:
+    def retry(self, failure: faults.Struck) -> None:
+        """Until it is delivered or the policy says that it is enough."""
         policy = self.target.get("RetryPolicy") or {}
         most = int(policy.get("MaximumRetryAttempts", DEFAULT_ATTEMPTS))
         until = time.monotonic() + float(policy.get("MaximumEventAgeInSeconds", DEFAULT_AGE))
         for attempt in range(most):
             time.sleep(random.uniform(0.5, 1.0) * min(2.0**attempt, 60.0))  # noqa: S311
             if time.monotonic() > until:
-                return self.give_up(outages.get(self.arn, ""), "", "MaximumEventAgeInSeconds", attempt)
-            if self.try_now():
+                return self.give_up(failure.code, str(failure), "MaximumEventAgeInSeconds", attempt)
+            if (again := self.try_now()) is None:
                 return None
-        return self.give_up(outages.get(self.arn, ""), "", "MaximumRetryAttempts", most)
+            failure = again
+        return self.give_up(failure.code, str(failure), "MaximumRetryAttempts", most)
 
     def give_up(self, code: str, message: str, exhausted: str = "", attempts: int = 0) -> None:
         """The original event to the dead-letter queue, if there is one that the rule may send to."""
@@ -162,8 +167,8 @@ class Delivery:
 def _invoke_target(original: Any) -> Any:
     def invoke_target(target: dict[str, Any], event: Entry, rule: dict[str, Any], view: Any = None) -> None:
         delivery = Delivery(target, event, rule, lambda: original(target, event, rule, view))
-        if not delivery.try_now():
-            threading.Thread(target=copy_context().run, args=(delivery.retry,), daemon=True).start()
+        if failure := delivery.try_now():
+            threading.Thread(target=copy_context().run, args=(delivery.retry, failure), daemon=True).start()
 
     return invoke_target
 

@@ -131,8 +131,11 @@ class Children:
                 _wait(lambda pid=entry.pid: self._gone(pid), _GRACE)
         gone = {entry.pid for entry in entries}
         self._record([entry for entry in self.recorded() if entry.pid not in gone])
-        for pid in [pid for pid, child in self._mine.items() if child.poll() is not None]:
-            del self._mine[pid]
+        for pid in gone & set(self._mine):
+            # A leader whose main thread has ended counts as gone, but can be collected only with its last thread.
+            with suppress(subprocess.TimeoutExpired):
+                self._mine[pid].wait(_GRACE)
+                del self._mine[pid]
 
     def _gone(self, group: int) -> bool:
         child = self._mine.get(group)

@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check lock clean
+.PHONY: help run up down test check bench lock clean
 
 setup := @sh scripts/setup
 
@@ -29,6 +29,10 @@ test: ## all tests (ARGS="-k name" for some)
 check: ## format, lint, types, imports, template and policy gates (ARGS="lint types" for some)
 	$(setup) project sam gates
 	@.venv/bin/python -m gates $(ARGS)
+
+bench: ## measure; prints tables and writes bench/report.json (ARGS="gateway single" for some)
+	$(setup) project emulator sam
+	@.venv/bin/python -m bench $(ARGS)
 
 lock: ## pin the requirements anew (UPGRADE=1: newest versions)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock

@@ -1,0 +1,7 @@
+"""Benchmarks: `make bench` runs them all, prints a table each, and writes `bench/report.json`.
+
+A benchmark is a module of this package with `TITLE`, a line for people, and `rows(say)`: an iterator of flat
+dictionaries, the rows of its table; `say(text)` tells what is going on. Its name goes into BENCHES.
+"""
+
+BENCHES = ("gateway", "up", "single")

@@ -156,6 +156,22 @@ def somebody(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., Any]:
 
 
 @case(
+    "PutEvents can be granted for one source",
+    source="EventBridge User Guide, Using IAM policy conditions, events:source",
+    bridge="iam_conditions",
+    still_different="Entries of several sources in one request match no source.",
+)
+def test_put_events_is_granted_by_source(somebody: Callable[..., Any]) -> None:
+    condition = {"StringEquals": {"events:source": "fluxion.tenants"}}
+    allow = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*", "Condition": condition}
+    events = somebody("events", allow)
+    entry = {"Source": "fluxion.tenants", "DetailType": "TenantOnboarded", "Detail": "{}"}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    with pytest.raises(ClientError, match="not authorized"):
+        events.put_events(Entries=[{**entry, "Source": "somebody.else"}])
+
+
+@case(
     "StartExecution is granted by state machine, DescribeExecution by execution",
     source="Service Authorization Reference, AWS Step Functions, resource types",
     bridge=None,

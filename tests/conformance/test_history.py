@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from .case import case
 from .test_step_functions import INVOKE, ask, one_task, requests
 
@@ -133,7 +136,7 @@ def test_parallel_and_map_in_the_history(cloud: Cloud) -> None:
     "with level ALL every event is in the machine's log group, and without includeExecutionData no input and no output",
     source=LOGS,
     bridge="step_functions_logs",
-    still_different="Events are in the log at once; the role's permission to deliver logs is not asked for.",
+    still_different="Events are in the log at once.",
 )
 def test_execution_logs(cloud: Cloud) -> None:
     lines = logged(cloud, "ALL")
@@ -154,6 +157,30 @@ def test_execution_logs(cloud: Cloud) -> None:
 @case("with level ERROR only what failed is logged", source=LOGS, bridge="step_functions_logs")
 def test_execution_logs_of_errors(cloud: Cloud) -> None:
     assert [line["type"] for line in logged(cloud, "ERROR")] == ["FailStateEntered", "ExecutionFailed"]
+
+
+@case(
+    "a machine that logs is refused while its role may not deliver logs",
+    source="Step Functions Developer Guide, IAM policies for logging to CloudWatch Logs",
+    bridge="step_functions_logs",
+)
+def test_logging_needs_the_roles_permissions(cloud: Cloud) -> None:
+    role = cloud.role("states", {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"})
+    machine = cloud.machine({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}, role)
+    name = f"/aws/vendedlogs/states/{cloud.unique('machine')}"
+    cloud.aws("logs").create_log_group(logGroupName=name)
+    arn = cloud.aws("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]["arn"]
+    destinations = [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}]
+    config = {"level": "ALL", "includeExecutionData": False, "destinations": destinations}
+
+    def log() -> None:
+        cloud.aws("stepfunctions").update_state_machine(stateMachineArn=machine, loggingConfiguration=config)
+
+    with pytest.raises(ClientError, match="not authorized to access the Log Destination"):
+        log()
+    cloud.grant(role, {"Effect": "Allow", "Action": "logs:*", "Resource": "*"})
+    log()
+    cloud.aws("logs").delete_log_group(logGroupName=name)
 
 
 def logged(cloud: Cloud, level: str) -> list[dict[str, Any]]:

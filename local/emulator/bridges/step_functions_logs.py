@@ -1,11 +1,12 @@
 """Execution logs.
 
 AWS: each event of the history goes to the log group of LoggingConfiguration as a JSON object, as far as the level
-(ALL, ERROR, FATAL, OFF) lets it; input, output and parameters only with includeExecutionData.
+(ALL, ERROR, FATAL, OFF) lets it; input, output and parameters only with includeExecutionData. A machine whose role may
+not deliver logs is refused, and so is a log group's ARN that does not end with `:*`.
 Stock MiniStack keeps the configuration and logs nothing.
 
 Source: docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html, …/dg/cloudwatch-log-level.html. Different: the events
-are in the log at once, in one stream per execution; the role's permission to deliver logs is not asked for.
+are in the log at once, in one stream per execution.
 """
 
 from __future__ import annotations
@@ -16,14 +17,23 @@ import time
 from datetime import datetime
 from typing import Any
 
+from ministack.core.responses import error_response_json
 from ministack.services import cloudwatch_logs, stepfunctions
 
-from local.emulator import patching
+from local.emulator import identity, patching
 from local.emulator.bridges import step_functions_history
 from local.emulator.state import Settings
 
 logger = logging.getLogger("local.states")
 FATAL = {"ExecutionAborted", "ExecutionFailed", "ExecutionTimedOut"}
+DELIVERY = (
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+)
 DATA = ("input", "output", "parameters", "inputDetails", "outputDetails")
 
 
@@ -78,6 +88,43 @@ def _lowered(value: Any) -> Any:
     return [_lowered(item) for item in value] if isinstance(value, list) else value
 
 
+def refusal(config: dict[str, Any], role_arn: str) -> tuple[str, str] | None:
+    """(error code, message) if a machine cannot have the logging configuration (either case); None if it can."""
+    config = _lowered(config or {})
+    if config.get("level", "OFF") == "OFF":
+        return None
+    for destination in config.get("destinations") or ():
+        if not destination.get("cloudWatchLogsLogGroup", {}).get("logGroupArn", "").endswith(":*"):
+            return "InvalidLoggingConfiguration", "Invalid Logging Configuration: Log Destination must end with ':*'."
+    if not all(identity.role_may(role_arn, action, "*") for action in DELIVERY):
+        message = "The state machine IAM Role is not authorized to access the Log Destination"
+        return "AccessDeniedException", message
+    return None
+
+
+def _api(original: Any) -> Any:
+    def create_or_update(data: dict[str, Any]) -> Any:
+        machine = stepfunctions._state_machines.get(data.get("stateMachineArn", "")) or {}
+        role = data.get("roleArn") or machine.get("roleArn", "")
+        if problem := refusal(data.get("loggingConfiguration") or {}, role):
+            return error_response_json(*problem, 400)
+        return original(data)
+
+    return create_or_update
+
+
+def _from_template(original: Any) -> Any:
+    def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        if problem := refusal(properties.get("LoggingConfiguration") or {}, properties.get("RoleArn", "")):
+            raise ValueError(f"{problem[1]} (Service: Sfn, Status Code: 400, {problem[0]})")
+        return original(logical_id, properties, stack_name)
+
+    return create
+
+
 def install(settings: Settings) -> None:
     step_functions_history.listeners.append(_log)
     patching.replace(cloudwatch_logs, "_create_log_stream", lambda original: original, '"events": []')
+    patching.replace(stepfunctions, "_create_state_machine", _api, 'data.get(\n            "loggingConfiguration"')
+    patching.replace(stepfunctions, "_update_state_machine", _api, 'sm["loggingConfiguration"] = data')
+    patching.resource("AWS::StepFunctions::StateMachine", "create", _from_template)

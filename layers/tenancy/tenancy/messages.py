@@ -1,7 +1,7 @@
 """What people read: the failure e-mail, in English and in Spanish. Values in, text out."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -12,28 +12,6 @@ from tenancy.errors import leaves
 LONGEST_SUBJECT = 99
 LONGEST_ID_IN_SUBJECT = 40
 
-_STATUS_EN = {
-    "PENDING": "The site is not live yet; visitors get 404.",
-    "ACTIVE": "The site is live, exactly as before this change.",
-    "SUSPENDED": "The site is suspended, exactly as before this change; visitors get 503.",
-    "FAILED": "The site is not live; visitors get 404.",
-}
-_STATUS_ES = {
-    "PENDING": "El sitio aún no está en línea; los visitantes reciben 404.",
-    "ACTIVE": "El sitio sigue en línea, exactamente como antes de este cambio.",
-    "SUSPENDED": "El sitio sigue suspendido, exactamente como antes de este cambio; los visitantes reciben 503.",
-    "FAILED": "El sitio no está en línea; los visitantes reciben 404.",
-}
-_WHAT_EN = {
-    "TenantOnboardingFailed": "The onboarding of {who} has failed in the state {stage}.",
-    "TenantUpdateFailed": "A change of the live tenant {who} has failed in the state {stage}.",
-    "TenantStalled": "The work on {who} has come to a halt in the state {stage}: all retries are used up.",
-}
-_WHAT_ES = {
-    "TenantOnboardingFailed": "El alta de {who} ha fallado en el estado {stage}.",
-    "TenantUpdateFailed": "Un cambio del inquilino activo {who} ha fallado en el estado {stage}.",
-    "TenantStalled": "El trabajo sobre {who} se ha detenido en el estado {stage}: se agotaron los reintentos.",
-}
 REMEDY_ES = {
     "InvalidTenantItem": "Corrija el elemento en la tabla tenants; una vez corregido, inicia otra ejecución por sí "
     "solo.",
@@ -51,11 +29,66 @@ REMEDY_ES = {
     "StaleWriteAheadLog": "Saque de la carpeta del inquilino el archivo .wal que nombra el mensaje, y después ejecute "
     "de nuevo.",
 }
-_REMEDY_ES_OTHERWISE = "Los reintentos se agotaron. Siga la guía, mire la ejecución en la consola y ejecute de nuevo."
-_COMMAND_EN = {"retry": "To run it again after that:", "show": "To see what is on record:"}
-_COMMAND_ES = {"retry": "Para ejecutarlo de nuevo después:", "show": "Para ver lo que consta:"}
-_KEPT_EN = "What was already set up is kept, and the next run continues from there."
-_KEPT_ES = "Lo que ya estaba preparado se conserva, y la próxima ejecución continúa desde ahí."
+
+
+@dataclass(frozen=True)
+class Language:
+    """The words of one language; in the templates stand ``who``, ``stage`` and ``status``."""
+
+    what: Mapping[str, str]
+    status: Mapping[str, str]
+    another_status: str
+    kept: str
+    remedy: Callable[[str, str], str]
+    """Error's name, its own (English) remedy → what a person should do."""
+    to_do: str
+    command: Mapping[str, str]
+    look: str
+    runbook: str
+
+
+ENGLISH = Language(
+    what={
+        "TenantOnboardingFailed": "The onboarding of {who} has failed in the state {stage}.",
+        "TenantUpdateFailed": "A change of the live tenant {who} has failed in the state {stage}.",
+        "TenantStalled": "The work on {who} has come to a halt in the state {stage}: all retries are used up.",
+    },
+    status={
+        "PENDING": "The site is not live yet; visitors get 404.",
+        "ACTIVE": "The site is live, exactly as before this change.",
+        "SUSPENDED": "The site is suspended, exactly as before this change; visitors get 503.",
+        "FAILED": "The site is not live; visitors get 404.",
+    },
+    another_status="The tenant's status is {status}.",
+    kept="What was already set up is kept, and the next run continues from there.",
+    remedy=lambda _, own: own,
+    to_do="What to do",
+    command={"retry": "To run it again after that:", "show": "To see what is on record:"},
+    look="Where to look",
+    runbook="Runbook",
+)
+SPANISH = Language(
+    what={
+        "TenantOnboardingFailed": "El alta de {who} ha fallado en el estado {stage}.",
+        "TenantUpdateFailed": "Un cambio del inquilino activo {who} ha fallado en el estado {stage}.",
+        "TenantStalled": "El trabajo sobre {who} se ha detenido en el estado {stage}: se agotaron los reintentos.",
+    },
+    status={
+        "PENDING": "El sitio aún no está en línea; los visitantes reciben 404.",
+        "ACTIVE": "El sitio sigue en línea, exactamente como antes de este cambio.",
+        "SUSPENDED": "El sitio sigue suspendido, exactamente como antes de este cambio; los visitantes reciben 503.",
+        "FAILED": "El sitio no está en línea; los visitantes reciben 404.",
+    },
+    another_status="El estado del inquilino es {status}.",
+    kept="Lo que ya estaba preparado se conserva, y la próxima ejecución continúa desde ahí.",
+    remedy=lambda code, _: REMEDY_ES.get(
+        code, "Los reintentos se agotaron. Siga la guía, mire la ejecución en la consola y ejecute de nuevo."
+    ),
+    to_do="Qué hacer",
+    command={"retry": "Para ejecutarlo de nuevo después:", "show": "Para ver lo que consta:"},
+    look="Dónde mirar",
+    runbook="Guía",
+)
 
 
 @dataclass(frozen=True)
@@ -71,33 +104,34 @@ def failure_mail(event_type: str, detail: Mapping[str, Any], *, region: str, run
 
     detail: ``{metadata, data}`` of TenantOnboardingFailed, TenantUpdateFailed or TenantStalled.
     """
-    metadata, data = detail["metadata"], detail["data"]
-    tenant_id = str(metadata["tenant_id"])
-    who = f"{data['name']} ({_escaped(tenant_id)})" if data.get("name") else _escaped(tenant_id)
-    console = console_link(metadata["execution_arn"], region)
-    page = data["code"].lower() if data["code"] in leaves() else "other"
-    runbook = f"{runbooks_url.rstrip('/')}/{page}.md" if runbooks_url else ""
-    # A corrected item starts a run by itself; for every other cause a person says when it is gone.
-    verb = "show" if data["code"] == "InvalidTenantItem" else "retry"
-    command = f"fluxion tenants {verb} {shlex.quote(_escaped(tenant_id))}"
-    remedy_es = REMEDY_ES.get(data["code"], _REMEDY_ES_OTHERWISE)
-    words = {"who": who, "stage": data["stage"]}
-    english = [
-        _WHAT_EN[event_type].format(**words) + f"\n{data['code']}: {data['message']}",
-        _STATUS_EN.get(data["status"], f"The tenant's status is {data['status']}.")
-        + (f" {_KEPT_EN}" if event_type == "TenantStalled" else ""),
-        f"What to do: {data['remedy']}\n{_COMMAND_EN[verb]}\n  {command}",
-        f"Where to look: {console}" + (f"\nRunbook: {runbook}" if runbook else ""),
-    ]
-    spanish = [
-        _WHAT_ES[event_type].format(**words) + f"\n{data['code']}: {data['message']}",
-        _STATUS_ES.get(data["status"], f"El estado del inquilino es {data['status']}.")
-        + (f" {_KEPT_ES}" if event_type == "TenantStalled" else ""),
-        f"Qué hacer: {remedy_es}\n{_COMMAND_ES[verb]}\n  {command}",
-        f"Dónde mirar: {console}" + (f"\nGuía: {runbook}" if runbook else ""),
-    ]
+    tenant_id = str(detail["metadata"]["tenant_id"])
+    console = console_link(detail["metadata"]["execution_arn"], region)
+    english = _paragraphs(ENGLISH, event_type, tenant_id, detail["data"], console, runbooks_url)
+    spanish = _paragraphs(SPANISH, event_type, tenant_id, detail["data"], console, runbooks_url)
     body = "\n\n".join([*english, "— Español —", *spanish]) + "\n"
-    return Mail(subject(tenant_id, data["stage"], event_type), body)
+    return Mail(subject(tenant_id, detail["data"]["stage"], event_type), body)
+
+
+def _paragraphs(
+    language: Language, event_type: str, tenant_id: str, data: Mapping[str, Any], console: str, runbooks_url: str
+) -> list[str]:
+    """What happened; what visitors get; what to do; where to look."""
+    code = data["code"]
+    name = _escaped(tenant_id)
+    who = f"{data['name']} ({name})" if data.get("name") else name
+    happened = language.what[event_type].format(who=who, stage=data["stage"])
+    status = language.status.get(data["status"]) or language.another_status.format(status=data["status"])
+    # A corrected item starts a run by itself; for every other cause a person says when it is gone.
+    verb = "show" if code == "InvalidTenantItem" else "retry"
+    page = code.lower() if code in leaves() else "other"
+    return [
+        f"{happened}\n{code}: {data['message']}",
+        f"{status} {language.kept}" if event_type == "TenantStalled" else status,
+        f"{language.to_do}: {language.remedy(code, data['remedy'])}\n"
+        f"{language.command[verb]}\n  fluxion tenants {verb} {shlex.quote(name)}",
+        f"{language.look}: {console}"
+        + (f"\n{language.runbook}: {runbooks_url.rstrip('/')}/{page}.md" if runbooks_url else ""),
+    ]
 
 
 def subject(tenant_id: str, stage: str, event_type: str) -> str:

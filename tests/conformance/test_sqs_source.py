@@ -91,6 +91,9 @@ def test_a_large_batch_needs_a_window(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="greater than 0 if maximum batch size is greater than 10") as refused:
         cloud.aws("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=arn, BatchSize=11)
     assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    made = cloud.aws("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=arn, BatchSize=10)
+    with pytest.raises(ClientError, match="greater than 0 if maximum batch size is greater than 10"):
+        cloud.aws("lambda").update_event_source_mapping(UUID=made["UUID"], BatchSize=11)
 
 
 @case(

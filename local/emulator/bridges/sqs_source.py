@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.arn import parse_arn
@@ -237,13 +238,27 @@ def _create_esm(original: Any) -> Any:
     return create_esm
 
 
-def _from_template(original: Any) -> Any:
-    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
-        if problem := fault(props):
-            raise ValueError(f"Invalid request provided: {problem}")
-        return original(logical_id, props, stack_name)
+def _update_esm(original: Any) -> Any:
+    def update_esm(mapping_id: str, data: dict[str, Any]) -> Any:
+        if problem := fault({**(lambda_svc._esms.get(mapping_id) or {}), **data}):
+            return lambda_svc._invalid_parameter_value(problem)
+        return original(mapping_id, data)
 
-    return create
+    return update_esm
+
+
+def _from_template(place: int) -> Callable[[Any], Any]:
+    """Create or update through CloudFormation; `place` of the properties among the arguments."""
+
+    def bridged(original: Any) -> Any:
+        def handle(*arguments: Any) -> Any:
+            if problem := fault(arguments[place]):
+                raise ValueError(f"Invalid request provided: {problem}")
+            return original(*arguments)
+
+        return handle
+
+    return bridged
 
 
 def install(settings: Settings) -> None:
@@ -256,4 +271,6 @@ def install(settings: Settings) -> None:
     )
     patching.replace(lambda_svc, "_poll_loop", lambda original: original, "_poll_sqs()")
     patching.replace(lambda_svc, "_create_esm", _create_esm, "_validate_scaling_config(data")
-    patching.resource("AWS::Lambda::EventSourceMapping", "create", _from_template)
+    patching.replace(lambda_svc, "_update_esm", _update_esm, "_validate_scaling_config(data")
+    patching.resource("AWS::Lambda::EventSourceMapping", "create", _from_template(1))
+    patching.resource("AWS::Lambda::EventSourceMapping", "update", _from_template(2))

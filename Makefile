@@ -3,12 +3,12 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check bench lock clean
+.PHONY: help run up down test check conformance mutants bench lock clean
 
 setup := @sh scripts/setup
 
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the local AWS, deploy, onboard granja and stay up (ONCE=1: exit when it is live; PORT=n: the edge's port)
 	$(setup) project emulator sam
@@ -33,6 +33,14 @@ check: ## format, lint, types, imports, template and policy gates (ARGS="lint ty
 bench: ## measure; prints tables and writes bench/report.json (ARGS="gateway single" for some)
 	$(setup) project emulator sam
 	@.venv/bin/python -m bench $(ARGS)
+
+conformance: ## the cases of tests/conformance in a real account, never run so far: PROFILE=name (ARGS="-k name" for some)
+	$(setup) project
+	@.venv/bin/python -m tests.conformance $(if $(PROFILE),$(PROFILE),$(error name a profile of your AWS configuration: make conformance PROFILE=name)) $(ARGS)
+
+mutants: ## twenty and more wrong products, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
+	$(setup) project emulator sam
+	@.venv/bin/python -m tests.mutants $(ARGS)
 
 lock: ## pin the requirements anew (UPGRADE=1: newest versions)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 TAG, TAG_VALUE = "Project", "fluxion-conformance"
-LEFT = Path(
-    os.environ.get("FLUXION_CONFORMANCE_LEFT") or Path(__file__).resolve().parents[2] / ".local/conformance-left.json"
-)
+ROOT = Path(__file__).resolve().parents[2]
+# Not in .local, which `make clean` empties: it names what costs money in somebody's account.
+LEFT = Path(os.environ.get("FLUXION_CONFORMANCE_LEFT") or ROOT / "conformance-left.json")
 
 # Operation that makes something → (kind, where its answer names it).
 MADE: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -33,13 +33,11 @@ def run(column: str, mutants: list[Mutant]) -> dict[str, Cell]:
 def table(cells: dict[str, dict[str, Cell]]) -> str:
     """The section in Markdown."""
     ours, stock = cells["ours"], cells["stock"]
-    noticed, missed, alike = (
-        sum(cell.outcome == each for cell in stock.values()) for each in (NOTICED, UNNOTICED, ALIKE)
-    )
+    missed, told, alike = (sum(cell.outcome == each for cell in stock.values()) for each in (UNNOTICED, NOTICED, ALIKE))
+    here = sum(cell.outcome == NOTICED for cell in ours.values())
     lines = [
-        f"{len(ours)} wrong products. Here {sum(cell.outcome == NOTICED for cell in ours.values())} are noticed. On stock",
-        f"MiniStack {missed} pass unnoticed and {noticed} are noticed; {alike} cannot be told from the right product, which",
-        "fails there too.",
+        f"{len(ours)} wrong products. Here {here} are noticed. On stock MiniStack {missed} pass unnoticed, {told} are",
+        f"noticed; {alike} cannot be told from the right product, which fails there too.",
         "",
         "| wrong product | this AWS | stock MiniStack |",
         "|---|---|---|",

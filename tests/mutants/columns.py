@@ -98,7 +98,7 @@ def product_of(environment: Any, outputs: Any) -> Product:
 @contextmanager
 def ours() -> Iterator[Column]:
     """With all bridges."""
-    with _stack("mutants-ours") as product:
+    with _stack(901) as product:
         yield Column(product, patience=12.0)
 
 
@@ -108,13 +108,14 @@ def stock() -> Iterator[Column]:
     without = [name for name in (*BRIDGES, "validation") if name not in NEEDED]
     # Without condition keys every conditional grant is refused: whoever uses it has to do without conditions.
     without_conditions = Unconditional(RECORDS)
-    with _stack("mutants-stock", without) as product, all_made(product, [without_conditions]):
+    with _stack(902, without) as product, all_made(product, [without_conditions]):
         yield Column(product, patience=35.0)
 
 
 @contextmanager
-def _stack(name: str, without: Sequence[str] = ()) -> Iterator[Product]:
-    stack = Stack(ROOT, ROOT / ".local" / name, detached=False, without=without)
+def _stack(number: int, without: Sequence[str] = ()) -> Iterator[Product]:
+    stack = Stack(ROOT, ROOT / ".local" / f"test-{number}", detached=False, without=without)
+    stack.down()  # what a run left over that was killed
     environment = stack.up()
     try:
         yield product_of(environment, stack.outputs)

@@ -1,0 +1,41 @@
+"""Generated sections of docs/local-aws.md are what their sources say: the conformance cases and the mutants."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from gates import report
+
+
+def findings(root: Path) -> list[str]:
+    """Sections that are outdated."""
+    table = subprocess.run(
+        [sys.executable, "-m", "tests.conformance.table", "--check"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    listed = subprocess.run(
+        [sys.executable, "-m", "tests.mutants", "--list"], cwd=root, capture_output=True, text=True, check=True
+    )
+    found = (table.stdout + table.stderr).splitlines() if table.returncode else []
+    return found + wrong_products((root / "docs" / "local-aws.md").read_text(), listed.stdout.splitlines())
+
+
+def wrong_products(document: str, names: Iterable[str]) -> list[str]:
+    """Mutants that the document's table lacks, or that are no more."""
+    section = re.search(r"<!-- wrong products: generated.*?<!-- wrong products: end -->", document, re.DOTALL)
+    shown = set(re.findall(r"^\| ([^|]+?) \|", section[0], re.MULTILINE)) - {"wrong product"} if section else set()
+    shown = {name for name in shown if not name.startswith("---")}
+    advice = "run `make mutants`"
+    return [
+        *(f"docs/local-aws.md lacks the wrong product {name!r}: {advice}" for name in sorted(set(names) - shown)),
+        *(f"docs/local-aws.md has {name!r}, which is no mutant: {advice}" for name in sorted(shown - set(names))),
+    ]
+
+
+if __name__ == "__main__":
+    report.main(findings)

@@ -11,9 +11,12 @@ from local.stack import Stack
 
 @contextmanager
 def own_folder() -> Iterator[Stack]:
-    """A stack that is not up yet, in a folder that no other process uses; it is taken down at the end."""
+    """A stack that is not up yet, in a folder that no other process uses; it is taken down at the end.
+
+    Folders are kept apart as `make run` does it, and begin far from its own.
+    """
     for number in range(901, 1000):
-        folder = ROOT / ".local" / f"test-{number}"
+        folder = ROOT / ".local" / f"run-{number}"
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "run.lock")
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,7 @@ from tests.mutants import columns
 from tests.mutants.columns import ALIKE, NOTICED, UNNOTICED, Cell
 from tests.mutants.mutants import MUTANTS, Mutant
 
+stopped = threading.Event()
 COLUMNS = {"ours": columns.ours, "stock": columns.stock}
 
 
@@ -25,6 +27,8 @@ def run(column: str, mutants: list[Mutant]) -> dict[str, Cell]:
     cells = {}
     with COLUMNS[column]() as there:
         for mutant in mutants:
+            if stopped.is_set():
+                break
             cell = cells[mutant.name] = there.tried(mutant)
             print(f"{column:5} {cell.seconds:5.1f} s  {mutant.name}: {cell.outcome}  {cell.reason[:160]}", flush=True)
     return cells
@@ -60,7 +64,13 @@ def main() -> int:
     asked = [options.column] if options.column else list(COLUMNS)
     began = time.monotonic()
     with ThreadPoolExecutor(len(asked)) as pool:
-        cells = dict(zip(asked, pool.map(lambda column: run(column, chosen), asked), strict=True))
+        running = {column: pool.submit(run, column, chosen) for column in asked}
+        try:
+            cells = {column: future.result() for column, future in running.items()}
+        except KeyboardInterrupt:
+            stopped.set()  # the stacks come down after the mutant at hand
+            print("stopping …", flush=True)
+            return 130
     print(f"{time.monotonic() - began:.0f} s")
     if len(asked) == len(COLUMNS):
         print(table(cells))

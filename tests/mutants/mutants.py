@@ -71,7 +71,6 @@ MUTANTS = (
         (_more_aliases('f"spare{n}." + batch[0].record.host.partition(".")[2] for n in range(100)'),),
     ),
     Mutant("an update without IfMatch", (InLayer(ALIASES, "cdn", "IfMatch=etag, ", ""),)),
-    Mutant("an update with a stale ETag", (InLayer(ALIASES, "cdn", "IfMatch=etag", 'IfMatch="E1STALE"'),)),
     Mutant("an invalidation of what is neither path nor tag", (InLayer(CACHE, "cache", 'f"#{tag_of(', 'f"{tag_of('),)),
     Mutant(
         "an invalidation of everybody (/*)",

@@ -59,6 +59,7 @@ ALL = (
     Gate("imports", "import-linter: one direction", (PROJECT / "lint-imports",)),
     Gate("functions", "a function parses, delegates and answers", own("functions")),
     Gate("schemas", "events/schemas/ is what the models say", own("schemas")),
+    Gate("documents", "docs/local-aws.md is what the conformance cases and the mutants say", own("documents")),
     Gate("tree", "no registry, no machine's path, no oversized file, locks whole", own("tree")),
     Gate("format", "ruff format", (PROJECT / "ruff", "format", "--check", ".")),
     Gate("lint", "ruff check", (PROJECT / "ruff", "check", ".")),

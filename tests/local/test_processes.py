@@ -100,7 +100,7 @@ def test_what_a_killed_leader_left_behind_is_found(children, tmp_path):
     assert lives(below)
     (tmp_path / "pids.json").unlink()  # not even the file is needed
     Children(tmp_path, detached=True).end_all()
-    assert not lives(below)
+    assert soon(lambda: not lives(below))  # whoever inherited it has to collect it
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prctl")

@@ -1,0 +1,115 @@
+"""Every permission that a function's role has is used. The other direction, nothing is used that is not granted, is
+what IAM enforces in all these tests.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from .embedded import EmbeddedAws, eventually
+
+pytestmark = pytest.mark.embedded_aws
+
+# What a transaction is authorised as (DynamoDB Developer Guide, IAM with transactions): its writes, here.
+_AUTHORISED_AS = {"TransactWriteItems": {"PutItem", "UpdateItem"}}
+
+# Used by Lambda itself on behalf of the role, in front of or around the function's code: event sources, their
+# dead-letter destination, the network interface, the file system, logs, traces, encrypted environments.
+_USED_BY_LAMBDA = {
+    "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+    "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+    "sqs:SendMessage",
+}  # fmt: skip
+_SERVICES_USED_BY_LAMBDA = {"ec2", "elasticfilesystem", "logs", "xray", "kms"}
+
+
+@pytest.fixture(scope="module")
+def exercised(embedded_aws: EmbeddedAws) -> EmbeddedAws:
+    """Everything that makes the functions use what they may: a success, a failure, rivals, a poison record."""
+    embedded_aws.onboard("permitida")
+    embedded_aws.client("route53").change_resource_record_sets(
+        HostedZoneId=embedded_aws.outputs["HostedZoneId"],
+        ChangeBatch={
+            "Changes": [
+                {
+                    "Action": "CREATE",
+                    "ResourceRecordSet": {
+                        "Name": embedded_aws.host("prohibida"),
+                        "Type": "A",
+                        "TTL": 60,
+                        "ResourceRecords": [{"Value": "192.0.2.7"}],
+                    },
+                }
+            ]
+        },
+    )
+    embedded_aws.insert("prohibida")
+    assert embedded_aws.settled("prohibida")["status"] == "FAILED"
+    embedded_aws.mail("prohibida")
+    embedded_aws.insert("rivales")
+    eventually(lambda: "lease" in embedded_aws.record("rivales"), "the lease")
+    embedded_aws.insert("rivales", name="Otro nombre")  # meets the lease, and asks whether its holder runs
+    embedded_aws.settled("rivales", attempt=2)
+    record = embedded_aws.last_stream_record("permitida")
+    embedded_aws.deliver(record | {"dynamodb": record["dynamodb"] | {"Keys": {}}})
+    return embedded_aws
+
+
+FUNCTIONS = [
+    "start-workflow", "tenant-record", "cdn-aliases", "dns-records", "tenant-database", "edge-cache", "tenant-probe",
+    "publish-events", "failure-notifier",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_has_no_permission_that_its_function_does_not_use(exercised: EmbeddedAws, function: str) -> None:
+    role = exercised.client("lambda").get_function_configuration(FunctionName=f"fluxion-{function}")["Role"]
+    name = role.rpartition("/")[2]
+
+    def unused() -> set[str]:
+        return granted(exercised, name) - used(exercised, name) - _USED_BY_LAMBDA
+
+    eventually(lambda: not unused() - ONLY_WHEN_THINGS_GO_WRONG.get(function, set()), f"a use of {unused()}", 10)
+
+
+# Needed where nothing here leads: an answer "failed" of a writer that never fails in these tests.
+ONLY_WHEN_THINGS_GO_WRONG = {
+    "cdn-aliases": {"states:SendTaskFailure", "dynamodb:DeleteItem"},
+    "edge-cache": {"states:SendTaskFailure", "dynamodb:DeleteItem"},
+}
+
+
+def granted(aws: EmbeddedAws, role: str) -> set[str]:
+    iam = aws.client("iam")
+    documents = [
+        iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        documents.append(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
+    actions = {action for document in documents for action in allowed(document)}
+    return {action for action in actions if action.partition(":")[0] not in _SERVICES_USED_BY_LAMBDA}
+
+
+def allowed(document: dict[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for statement in document["Statement"]:
+        if statement["Effect"] == "Allow":
+            actions = statement["Action"]
+            found |= {actions} if isinstance(actions, str) else set(actions)
+    return found
+
+
+def used(aws: EmbeddedAws, role: str) -> set[str]:
+    """What the role has called since the stack is up, as IAM names it."""
+    path = f"{aws.environment['FLUXION_STATE_DIR']}/trace.jsonl"
+    with open(path) as file:  # noqa: PTH123 - one line a call, read as it grows
+        calls = [json.loads(line) for line in file if role in line]
+    return {
+        f"{call['service']}:{operation}"
+        for call in calls
+        for operation in _AUTHORISED_AS.get(call["operation"], {call["operation"]})
+    }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.stacks import own_folder
+from bench.stacks import own_stack
 from cli.aws import ControlPlane, Where
 from cli.progress import follow
 from local.stack.stack import INSYNC_SECONDS, MAIN
@@ -17,7 +17,7 @@ _PATIENCE_SECONDS = 120.0
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """One row for the first tenant of a new stack, whose functions all start, and one for each that follows."""
-    with own_folder() as stack:
+    with own_stack() as stack:
         say("starting a stack")
         stack.up()
         control_plane = ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN)

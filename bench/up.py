@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bench.stacks import own_folder
+from bench.stacks import own_stack
 from local.stack import Step
 
 TITLE = "up: seconds of each step of a warm start (≤ 30 s)"
@@ -26,7 +26,7 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
 
 
 def _start() -> tuple[list[Step], float]:
-    with own_folder() as stack:
+    with own_stack() as stack:
         steps: list[Step] = []
         began = time.monotonic()
         stack.up(lambda step: steps.append(step) if step.seconds else None)

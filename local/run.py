@@ -14,12 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from cli.aws import ControlPlane, Where
 from cli.progress import follow
-from local.stack import Stack, StackFailed, Step
+from local.stack import Stack, StackFailed, Step, own_folder
 from local.stack.signals import Interrupted, interruptible
 from local.stack.stack import DEPLOY_SECONDS, INSYNC_SECONDS, MAIN, RECORD_TTL
 from local.visit import look_up, site, tenant_row
@@ -84,34 +83,24 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     terminal = Terminal()
-    state_dir, lock = _own_folder()
+    try:
+        with own_folder(ROOT, "run") as state_dir:
+            return _in_folder(state_dir, terminal, options)
+    except StackFailed as failure:
+        terminal.say(str(failure))
+        return 1
+
+
+def _in_folder(state_dir: Path, terminal: Terminal, options: argparse.Namespace) -> int:
     stack = Stack(ROOT, state_dir, detached=False, edge_port=options.port)
     try:
         with interruptible():
             return _run(stack, terminal, once=options.once)
     except Interrupted:
         return 130
-    except StackFailed as failure:
-        terminal.say(str(failure))
-        return 1
     finally:
         terminal.say("Stopping …")
         stack.down()
-        lock.release()
-
-
-def _own_folder() -> tuple[Path, FileLock]:
-    """The first `.local/run-<n>` that no other run uses, and the lock that keeps it."""
-    for number in range(1, 1000):
-        folder = ROOT / ".local" / f"run-{number}"
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "run.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        return folder, lock
-    raise StackFailed("There are a thousand runs already.")
 
 
 def _run(stack: Stack, terminal: Terminal, *, once: bool) -> int:

@@ -1,7 +1,8 @@
 """The supervisor of the local stack: starts it, deploys the templates into it, ends it without a trace."""
 
 from local.stack.errors import StackFailed
+from local.stack.folders import own_folder
 from local.stack.stack import Stack
 from local.stack.steps import Progress, Step
 
-__all__ = ["Progress", "Stack", "StackFailed", "Step"]
+__all__ = ["Progress", "Stack", "StackFailed", "Step", "own_folder"]

@@ -6,6 +6,7 @@ import pytest
 from filelock import FileLock
 
 from local import run
+from local.stack import own_folder
 
 STARTED = "2026-11-24T04:00:00.000Z"
 
@@ -70,16 +71,14 @@ def test_what_hangs_is_told(capsys, monkeypatch):
     assert "still RUNNING" in capsys.readouterr().out
 
 
-def test_every_run_has_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "ROOT", tmp_path)
-    first, lock = run._own_folder()
-    second, other = run._own_folder()
-    assert (first.name, second.name) == ("run-1", "run-2")
-    lock.release()
-    again, lock = run._own_folder()
-    assert again.name == "run-1"
-    for held in (lock, other):
-        held.release()
+def test_every_run_has_a_folder_of_its_own(tmp_path):
+    with own_folder(tmp_path, "run") as first:
+        with own_folder(tmp_path, "run") as second:
+            assert (first.name, second.name) == ("run-1", "run-2")
+        with own_folder(tmp_path, "test") as other:
+            assert other.name == "test-1"
+    with own_folder(tmp_path, "run") as again:
+        assert again == first
 
 
 def test_a_start_that_fails_ends_with_1_and_one_sentence(tmp_path, monkeypatch, capsys):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import Stack
+from local.stack import Stack, own_folder
 
 from .embedded import EmbeddedAws
 
@@ -15,13 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="session")
 def embedded_aws() -> Iterator[EmbeddedAws]:
     """The shipped templates on the embedded AWS, IAM enforced."""
-    for number in range(1, 100):
-        state = ROOT / ".local" / f"test-{number}"
-        if not (state / "env").exists():
-            break
-    stack = Stack(ROOT, state, detached=False)
-    environment = stack.up()
-    try:
-        yield EmbeddedAws(environment, stack.outputs)
-    finally:
-        stack.down()
+    with own_folder(ROOT, "test") as state:
+        stack = Stack(ROOT, state, detached=False)
+        environment = stack.up()
+        try:
+            yield EmbeddedAws(environment, stack.outputs)
+        finally:
+            stack.down()

@@ -20,11 +20,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import lambda_svc, sqs
 
 from local.emulator import identity, patching
+from local.emulator.mappings import starter
 from local.emulator.state import Settings
 
 logger = logging.getLogger("local.sqs")
@@ -194,22 +194,6 @@ def receive(url: str, most: int) -> list[Message]:
     return found
 
 
-_mappings: dict[tuple[str, str, str], Mapping] = {}
-
-
-def _start_new_mappings() -> bool:
-    """In place of `_poll_sqs`: MiniStack's poll loop only notices mappings that appeared."""
-    for account, region, esm in lambda_svc._iter_all_esms():
-        key = (account, region, esm["UUID"])
-        if key not in _mappings and parse_arn(esm["EventSourceArn"]).service == "sqs":
-            _mappings[key] = Mapping(account, region, esm)
-            _mappings[key].start()
-    for key, mapping in list(_mappings.items()):
-        if not mapping.alive:
-            del _mappings[key]
-    return False
-
-
 def fault(settings: dict[str, Any]) -> str | None:
     """Why AWS refuses a mapping of a queue with these settings; None if it does not (or it is of another source)."""
     source = settings.get("EventSourceArn", "")
@@ -265,7 +249,7 @@ def install(settings: Settings) -> None:
     patching.replace(
         lambda_svc,
         "_poll_sqs",
-        lambda _: _start_new_mappings,
+        lambda _: starter("sqs", Mapping),
         "_receive_messages_for_esm(queue_url, batch_size)",
         "_run_sqs_batch, esm, func_rec",
     )

@@ -28,6 +28,7 @@ from ministack.core.responses import new_uuid, request_scope
 from ministack.services import cloudwatch, dynamodb, lambda_svc, sqs
 
 from local.emulator import identity, patching
+from local.emulator.mappings import starter
 from local.emulator.state import Settings
 
 logger = logging.getLogger("local.streams")
@@ -294,27 +295,11 @@ def _iso(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"
 
 
-_mappings: dict[tuple[str, str, str], Mapping] = {}
-
-
-def _start_new_mappings() -> bool:
-    """In place of `_poll_dynamodb_streams`: MiniStack's poll loop only notices mappings that appeared."""
-    for account, region, esm in lambda_svc._iter_all_esms():
-        key = (account, region, esm["UUID"])
-        if key not in _mappings and parse_arn(esm["EventSourceArn"]).service == "dynamodb":
-            _mappings[key] = Mapping(account, region, esm)
-            _mappings[key].start()
-    for key, mapping in list(_mappings.items()):
-        if not mapping.alive:
-            del _mappings[key]
-    return False
-
-
 def install(settings: Settings) -> None:
     patching.replace(
         lambda_svc,
         "_poll_dynamodb_streams",
-        lambda _: _start_new_mappings,
+        lambda _: starter("dynamodb", Mapping),
         "_iter_all_esms()",
         "stream_records_since(table_name, pos, batch_size)",
         "_dynamodb_stream_positions[esm_id] = pos + raw_len",

@@ -18,6 +18,8 @@ _PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
 
 _THROTTLED = {
+    "ExecutionLimitExceeded",
+    "KMSThrottlingException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",

@@ -128,7 +128,10 @@ def list_(
     everything: Annotated[
         bool, typer.Option("--all", help="Also tenants whose item is gone. Reads the whole provisioning table.")
     ] = False,
-    status: Annotated[str | None, typer.Option(help="Only tenants with this status.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(help="Only tenants with this status, or whose operation is in this state (STALLED, HELD, …)."),
+    ] = None,
     stack: Stack = "fluxion",
     local: Local = None,
     as_json: Json = False,
@@ -140,7 +143,8 @@ def list_(
     names = {item["tenant_id"]: item.get("name") for item in control_plane.items()}
     records = control_plane.all_records() if everything else control_plane.records(names)
     rows = [_row(tenant_id, names.get(tenant_id), records.get(tenant_id)) for tenant_id in sorted(names | records)]
-    rows = [row for row in rows if status is None or row["status"] == status.upper()]
+    if status:
+        rows = [row for row in rows if status.upper() in (row["status"], row["operation"].rpartition(" ")[2])]
     if as_json:
         display.document(rows)
         return

@@ -141,6 +141,21 @@ def test_list_has_what_is_wanted_and_what_is(deployed: Deployed, fluxion: Fluxio
     assert [row["tenant_id"] for row in fluxion.json("tenants", "list", "--status", "active")] == ["granja"]
 
 
+def test_list_finds_what_has_come_to_a_halt(deployed: Deployed, fluxion: Fluxion):
+    for tenant, state in (("granja", "SUCCEEDED"), ("huerta", "STALLED")):
+        deployed.put(tenant_id=tenant, name=tenant)
+        operation = {
+            "kind": "update",
+            "state": state,
+            "stage": "VerifyTenant",
+            "execution_arn": "arn",
+            "started_at": "then",
+        }
+        deployed.record(tenant, operation=operation)
+
+    assert [row["tenant_id"] for row in fluxion.json("tenants", "list", "--status", "stalled")] == ["huerta"]
+
+
 def test_more_tenants_than_one_call_can_read_are_all_listed(deployed: Deployed, fluxion: Fluxion):
     for number in range(120):
         deployed.put(tenant_id=f"tenant-{number:03d}", name="x")

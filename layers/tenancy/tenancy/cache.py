@@ -37,8 +37,8 @@ class EdgeCache:
         """One invalidation for all. The same tenants with the same content are the same invalidation to CloudFront."""
         results: list[tuple[Work, Result]] = []
         for batch in batching.packs(work, _TAGS_A_CALL):
-            start(batch)
             try:
+                start(batch)
                 invalidation_id = self._invalidate(batch)
             except TenancyError as error:
                 results += [(item, error) for item in batch]

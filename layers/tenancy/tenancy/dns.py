@@ -41,10 +41,14 @@ class HostedZone:
 
     def commit(self, work: Sequence[Work], start: Start) -> list[tuple[Work, Result]]:
         """Create the records of all, in as few calls as the zone's limits allow."""
+
+        def write(batch: Sequence[Work]) -> None:
+            start(batch)
+            self._write(batch)
+
         results: list[tuple[Work, Result]] = []
         for batch in batching.packs(work, _TENANTS_A_CALL):
-            start(batch)
-            for item, error in batching.commit(batch, self._write, divisible=ZoneRefusedRecord):
+            for item, error in batching.commit(batch, write, divisible=ZoneRefusedRecord):
                 results.append((item, self._second_look(item, error) or self._fact(item)))
         return results
 

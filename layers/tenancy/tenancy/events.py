@@ -6,6 +6,7 @@ An event's id is derived from what it says, so that every repetition of a stage 
 subscriber that keeps ids sees each fact once.
 """
 
+import hashlib
 import json
 import sys
 import uuid
@@ -193,8 +194,14 @@ class Event(BaseModel):
 
     @property
     def sort_key(self) -> str:
-        """Key in the outbox, below the tenant: in the order in which things happened."""
-        return f"EVENT#{self.metadata.generation:06d}#{self.data.attempt:06d}#{self.data.order:02d}#{self.type}"
+        """Key in the outbox, below the tenant: in the order in which things happened.
+
+        It ends in a mark of the execution: that the key is taken means that this execution has recorded this very
+        event before, and never that another one, which read the same record at the same moment, was faster.
+        """
+        mark = hashlib.sha256(self.metadata.execution_arn.encode()).hexdigest()[:8]
+        run = f"{self.metadata.generation:06d}#{self.data.attempt:06d}"
+        return f"EVENT#{run}#{self.data.order:02d}#{self.type}#{mark}"
 
     @property
     def detail(self) -> str:

@@ -74,7 +74,8 @@ class Writer(Protocol):
         """What the effect is to make true. If it is on record as done, nothing is done."""
 
     def commit(self, work: Sequence[Work], start: Start) -> list[tuple[Work, Result]]:
-        """Make it true for all, in as few calls as possible, and say for each what happened.
+        """Make it true for all, in as few calls as possible, and say for each what happened. Raises no TenancyError:
+        what went well for one call is not forgotten because the next one failed.
 
         start: writes the intents down; to be called with what is about to be written, before it is.
         """
@@ -110,15 +111,10 @@ class GroupCommit:
             else:
                 work[key] = Work(record, effect, request.stage)
         with ThreadPoolExecutor(_THREADS) as pool:
-            for item, outcome in pool.map(self._record, self._commit(list(work.values()))):
+            results = self._writer.commit(list(work.values()), self._start) if work else []
+            for item, outcome in pool.map(self._record, results):
                 answers[item.record.tenant_id, item.record.generation] = outcome
         return self._answer_all(requests, answers)
-
-    def _commit(self, work: Sequence[Work]) -> Sequence[tuple[Work, Result]]:
-        try:
-            return self._writer.commit(work, self._start) if work else []
-        except TenancyError as error:  # the intents could not be written down, so nothing was done
-            return [(item, error) for item in work]
 
     def _answer_all(
         self, requests: Sequence[Request], answers: Mapping[tuple[str, int], Mapping[str, Any] | TenancyError]

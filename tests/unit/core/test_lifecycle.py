@@ -1,6 +1,7 @@
 """Who is responsible for a tenant, and what its record says."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -69,18 +70,50 @@ def test_a_note_that_comes_while_the_lease_is_given_back_is_not_lost(
 ) -> None:
     tables.insert("granja")
     lifecycle.claim("granja", "one")
-    read = Provisioning.record
 
-    def read_and_be_noted(self: Provisioning, tenant_id: str) -> object:
-        found = read(self, tenant_id)
-        monkeypatch.setattr(Provisioning, "record", read)
+    def note() -> None:
         with pytest.raises(LeaseHeldByOther):
             lifecycle.claim("granja", "two")
-        return found
 
-    monkeypatch.setattr(Provisioning, "record", read_and_be_noted)
+    overtake(monkeypatch, note)
 
     assert lifecycle.activate("granja", "one") == {"again": True}
+
+
+def test_of_two_that_read_the_same_record_at_the_same_moment_one_claims_and_the_other_leaves_a_note(
+    tables: Tables, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.insert("granja")
+    overtake(monkeypatch, lambda: lifecycle.claim("granja", "one"))
+
+    with pytest.raises(LeaseHeldByOther):
+        lifecycle.claim("granja", "two")
+
+    assert lifecycle.activate("granja", "one") == {"again": True}
+
+
+def test_of_two_failures_at_the_same_moment_none_is_lost(
+    tables: Tables, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.insert("www")
+    overtake(monkeypatch, lambda: lifecycle.fail("www", "InvalidTenantItem", execution="one"))
+
+    lifecycle.fail("www", "InvalidTenantItem", execution="two")
+
+    assert tables.events() == ["TenantOnboardingFailed"] * 2
+
+
+def overtake(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Between the next reading of a record and what follows from it, somebody else acts."""
+    read = Provisioning.record
+
+    def read_and_be_overtaken(self: Provisioning, tenant_id: str) -> object:
+        found = read(self, tenant_id)
+        monkeypatch.setattr(Provisioning, "record", read)
+        act()
+        return found
+
+    monkeypatch.setattr(Provisioning, "record", read_and_be_overtaken)
 
 
 def test_a_lease_is_taken_from_an_execution_that_has_ended(tables: Tables, lifecycle: Lifecycle) -> None:

@@ -324,6 +324,35 @@ def test_a_writer_that_may_not_use_its_own_table_says_so_to_every_state(
     assert operation in str(answer)
 
 
+@pytest.mark.parametrize("system", ["dns", "cache"])
+def test_what_one_call_has_done_is_not_forgotten_because_the_next_could_not_begin(
+    ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    monkeypatch.setattr("tenancy.dns._TENANTS_A_CALL", 1)
+    monkeypatch.setattr("tenancy.cache._TAGS_A_CALL", 1)
+    if system == "cache":
+        _instead_of("cloudfront", FakeCloudFront(BASE), monkeypatch)
+    begin = Provisioning.start_effects
+    begun: list[Any] = []
+
+    def once(self: Provisioning, effects: Any) -> None:
+        if begun:
+            raise AccessDenied("DynamoDB answered AccessDeniedException to BatchWriteItem: no")
+        begun.extend(effects)
+        begin(self, effects)
+
+    monkeypatch.setattr(Provisioning, "start_effects", once)
+    writer: Writer = HostedZone(DNS) if system == "dns" else EdgeCache(CACHE)
+
+    first, second = ask(writer, "granja", "mercado")
+
+    effect = provisioning.effect("granja", writer.system)
+    assert (first, type(second)) == ({"changed": True}, AccessDenied)
+    assert effect is not None
+    assert effect.state == "DONE"
+    assert provisioning.effect("mercado", writer.system) is None
+
+
 def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(
     tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioning: Provisioning, route53: FakeRoute53
 ) -> None:

@@ -213,7 +213,10 @@ def test_a_bad_item_that_comes_during_the_onboarding_fails_once_and_the_site_is_
 def test_every_log_line_of_a_stage_names_tenant_and_execution(embedded_aws: EmbeddedAws) -> None:
     record = embedded_aws.onboard("en-los-logs")
     logs = embedded_aws.client("logs")
-    for function in ("fluxion-tenant-record", "fluxion-tenant-database", "fluxion-tenant-probe"):
+    for function in (
+        *("fluxion-tenant-record", "fluxion-tenant-database", "fluxion-tenant-probe"),
+        *("fluxion-cdn-aliases", "fluxion-dns-records", "fluxion-edge-cache"),
+    ):
         events = logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
         lines = [line for event in events for line in event["message"].splitlines() if line.startswith("{")]
         ours = [json.loads(line) for line in lines if "en-los-logs" in line and '"message"' in line]

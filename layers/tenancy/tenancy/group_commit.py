@@ -26,6 +26,7 @@ class Request:
     tenant_id: str
     generation: int
     stage: str
+    execution_arn: str
     token: str
     sequence_number: str
 
@@ -37,6 +38,7 @@ class Request:
             tenant_id=image["tenant_id"]["S"],
             generation=int(image["generation"]["N"]),
             stage=image["stage"]["S"],
+            execution_arn=image["execution_arn"]["S"],
             token=image["token"]["S"],
             sequence_number=record["dynamodb"]["SequenceNumber"],
         )

@@ -54,7 +54,12 @@ def group_commit(writer: Writer) -> Handler:
         requests, unreadable = _requests(event["Records"])
         answers = commit.run(requests) if requests else {}
         for request, error in answers.items():
-            keys = {"tenant_id": request.tenant_id, "stage": request.stage, "generation": request.generation}
+            keys = {
+                "tenant_id": request.tenant_id,
+                "execution_arn": request.execution_arn,
+                "stage": request.stage,
+                "generation": request.generation,
+            }
             if error:
                 logger.error("the request could not be answered and comes again: %s", error, extra=keys)
             else:

@@ -68,7 +68,10 @@ def ask(tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioni
             for tenant in tenants:
                 tables.insert(tenant)
                 lifecycle.claim(tenant, f"execution-of-{tenant}")
-        requests = [Request(tenant, 1, stage, f"token-{tenant}", str(n)) for n, tenant in enumerate(tenants)]
+        requests = [
+            Request(tenant, 1, stage, f"execution-of-{tenant}", f"token-{tenant}", str(n))
+            for n, tenant in enumerate(tenants)
+        ]
         executions.answers.clear()
         assert set(GroupCommit(writer, provisioning).run(requests).values()) == {None}
         answered = dict(executions.answers)
@@ -358,7 +361,7 @@ def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(
 ) -> None:
     tables.insert("granja")
     lifecycle.claim("granja")
-    requests = [Request("granja", 1, "CreateDnsRecords", token, token) for token in ("one", "two")]
+    requests = [Request("granja", 1, "CreateDnsRecords", "one", token, token) for token in ("one", "two")]
 
     GroupCommit(HostedZone(DNS), provisioning).run(requests)
 

@@ -207,6 +207,7 @@ class Stack:
             "TenantsDirectory": str(self.state_dir / "data"),
             "ScratchDirectory": str(self.state_dir / "scratch"),
             "AlertEmail": ALERT_EMAIL,
+            "DistributionUpdatesPerSecond": "100",  # nobody counts here
         }
 
     def _start_backend(self, port: int, environment: Mapping[str, str]) -> None:

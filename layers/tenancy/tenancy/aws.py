@@ -13,8 +13,14 @@ from botocore.exceptions import ConnectionError as NoConnection
 from tenancy.errors import AccessDenied, RequestRefused, ServiceThrottled, ServiceUnavailable, TenancyError
 
 # Retrying has one layer: for reads and for the control plane's own tables it is botocore, quickly; for the contended
-# systems (Route 53, CloudFront) it is the state's Retry, because a hidden retry would spend the shared quota twice.
-_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
+# systems (Route 53, CloudFront) it is ``batching`` while they are busy, and the state's Retry for everything else,
+# because a hidden retry would spend the shared quota twice.
+_PATIENT = Config(
+    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=5,
+    read_timeout=20,
+    max_pool_connections=20,  # more than any function has threads
+)
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
 
 _THROTTLED = {

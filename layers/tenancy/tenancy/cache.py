@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from tenancy import aws, batching
-from tenancy.errors import ServiceThrottled, TenancyError
+from tenancy import aws
+from tenancy.batching import Pace, Rate, Rules
+from tenancy.errors import ServiceThrottled
 from tenancy.events import CacheInvalidated
 from tenancy.group_commit import Result, Start, Work
 from tenancy.model import TenantRecord, digest_of
@@ -11,7 +12,6 @@ from tenancy.settings import CacheSettings
 
 WHO = "CloudFront"
 
-_TAGS_A_CALL = 1000
 _KNOWN = {"TooManyInvalidationsInProgress": ServiceThrottled}
 
 
@@ -28,23 +28,23 @@ class EdgeCache:
     def __init__(self, settings: CacheSettings) -> None:
         self.settings = settings
         self._id = settings.distribution_id
+        tags = settings.invalidations_per_second
+        self.rules = Rules[Work](
+            limits={"tenants": settings.tenants_a_call, "tags": tags},
+            measure=lambda _: {"tenants": 1, "tags": 1},
+            cost=lambda batch: {"tags": len(batch)},
+        )
+        self.pace = Pace({"tags": Rate(tags, tags)})
 
     def target(self, record: TenantRecord) -> str:
         """What the tenant serves now: the cache is right if it was last cleared for the same content."""
         return digest_of([record.content_digest, record.spec.get("desired_state")])
 
-    def commit(self, work: Sequence[Work], start: Start) -> list[tuple[Work, Result]]:
+    def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
         """One invalidation for all. The same tenants with the same content are the same invalidation to CloudFront."""
-        results: list[tuple[Work, Result]] = []
-        for batch in batching.packs(work, _TAGS_A_CALL):
-            try:
-                start(batch)
-                invalidation_id = self._invalidate(batch)
-            except TenancyError as error:
-                results += [(item, error) for item in batch]
-            else:
-                results += [(item, _fact(item, invalidation_id)) for item in batch]
-        return results
+        start(batch)
+        invalidation_id = self._invalidate(batch)
+        return [_fact(item, invalidation_id) for item in batch]
 
     def _invalidate(self, batch: Sequence[Work]) -> str:
         tags = sorted(f"#{tag_of(item.record.tenant_id)}" for item in batch)

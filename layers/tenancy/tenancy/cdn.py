@@ -5,7 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tenancy import aws, batching
+from tenancy import aws
+from tenancy.batching import Pace, Rate, Rules
 from tenancy.errors import (
     AliasBelongsToOthers,
     AliasQuotaExceeded,
@@ -17,7 +18,7 @@ from tenancy.errors import (
 from tenancy.events import CnameAttached
 from tenancy.group_commit import Result, Start, Work
 from tenancy.model import TenantRecord
-from tenancy.plan import plan_aliases
+from tenancy.plan import AliasPlan, plan_aliases
 from tenancy.settings import AliasSettings
 
 WHO = "CloudFront"
@@ -44,30 +45,29 @@ class Distribution:
     def __init__(self, settings: AliasSettings) -> None:
         self.settings = settings
         self._id = settings.distribution_id
+        self.rules = Rules[Work](
+            limits={"tenants": settings.tenants_a_call},
+            measure=lambda _: {"tenants": 1},
+            cost=lambda _: {"updates": 1},
+            divisible=_DIVISIBLE,
+        )
+        self.pace = Pace({"updates": Rate(1, settings.distribution_updates_per_second)})
 
     def target(self, record: TenantRecord) -> str:
         """The distribution that should answer for the tenant's host."""
         return self._id
 
-    def commit(self, work: Sequence[Work], start: Start) -> list[tuple[Work, Result]]:
-        """Add the hosts of all in one update, if CloudFront has nothing against any of them."""
-
-        def write(batch: Sequence[Work]) -> None:
-            self._write(batch, start)
-
-        return [(item, error or self._fact(item)) for item, error in batching.commit(work, write, divisible=_DIVISIBLE)]
-
-    def _write(self, batch: Sequence[Work], start: Start) -> None:
+    def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
+        """Add the hosts of all in one update. Whoever was faster with another update is read, and planned with."""
         for tries_left in reversed(range(_READ_AGAIN)):
             try:
-                self._read_plan_write(batch, start)
+                return self._read_plan_write(batch, start)
             except ConcurrentUpdate:
                 if not tries_left:
                     raise
-            else:
-                return
+        raise AssertionError("the last try returns or raises")
 
-    def _read_plan_write(self, batch: Sequence[Work], start: Start) -> None:
+    def _read_plan_write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
         with aws.calls(WHO, _KNOWN):
             found = _cloudfront().get_distribution_config(Id=self._id)
         config, etag = found["DistributionConfig"], found["ETag"]
@@ -75,31 +75,33 @@ class Distribution:
         hosts = [item.record.host for item in batch]
         owned = {item.record.host for item in batch if item.is_owned}
         plan = plan_aliases(current, hosts, owned, self.settings.alias_quota)
-        self._refuse(plan.conflicts, plan.over_quota)
-        if not plan.changed:
-            return
-        if len(plan.aliases) >= _WARN_AT * self.settings.alias_quota:
+        refused = self._refused(plan)
+        if plan.changed:
+            self._warn(len(plan.aliases))
+            start([item for item in batch if item.record.host not in refused])
+            config["Aliases"] = {"Quantity": len(plan.aliases), "Items": list(plan.aliases)}
+            with aws.calls(WHO, _KNOWN):
+                _cloudfront().update_distribution(Id=self._id, IfMatch=etag, DistributionConfig=config)
+        return [refused.get(item.record.host) or self._fact(item) for item in batch]
+
+    def _refused(self, plan: AliasPlan) -> dict[str, PermanentError]:
+        taken: dict[str, PermanentError] = {
+            host: AliasBelongsToOthers(f"distribution {self._id} already has the alias {host}, and not from us")
+            for host in plan.conflicts
+        }
+        quota = self.settings.alias_quota
+        no_room: dict[str, PermanentError] = {
+            host: AliasQuotaExceeded(f"distribution {self._id} may have {quota} aliases: no room for {host}")
+            for host in plan.over_quota
+        }
+        return taken | no_room
+
+    def _warn(self, aliases: int) -> None:
+        if aliases >= _WARN_AT * self.settings.alias_quota:
             logger.warning(
                 "the distribution's aliases near their quota",
-                extra={"aliases": len(plan.aliases), "quota": self.settings.alias_quota},
+                extra={"aliases": aliases, "quota": self.settings.alias_quota},
             )
-        start(batch)
-        config["Aliases"] = {"Quantity": len(plan.aliases), "Items": list(plan.aliases)}
-        with aws.calls(WHO, _KNOWN):
-            _cloudfront().update_distribution(Id=self._id, IfMatch=etag, DistributionConfig=config)
-
-    def _refuse(self, conflicts: frozenset[str], over_quota: Sequence[str]) -> None:
-        error: PermanentError | None = None
-        if conflicts:
-            hosts = ", ".join(sorted(conflicts))
-            error = AliasBelongsToOthers(f"distribution {self._id} already has the alias {hosts}, and not from us")
-        elif over_quota:
-            error = AliasQuotaExceeded(
-                f"distribution {self._id} may have {self.settings.alias_quota} aliases: no room for "
-                f"{', '.join(over_quota[:5])}"
-            )
-        if error:
-            raise error
 
     def _fact(self, item: Work) -> CnameAttached:
         return CnameAttached(

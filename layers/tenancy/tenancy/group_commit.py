@@ -5,18 +5,24 @@ last call was under way. Requests say only who asks. What is to be done is read 
 or repeated request can never undo a newer decision.
 """
 
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tenancy import clock, workflow
+from tenancy import batching, clock, workflow
+from tenancy.batching import Pace, Rules, Steps
 from tenancy.errors import GenerationSuperseded, PermanentError, TenancyError
 from tenancy.events import Event, Fact
 from tenancy.model import TenantRecord, shown
 from tenancy.provisioning import ConditionFailed, Effect, EffectState, Provisioning
 
 _THREADS = 16
+
+type Key = tuple[str, int]
+"""A tenant, and which of its desired states."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,10 @@ class Request:
     execution_arn: str
     token: str
     sequence_number: str
+
+    @property
+    def key(self) -> Key:
+        return self.tenant_id, self.generation
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "Request":
@@ -57,13 +67,22 @@ class Work:
     stage: str
 
     @property
+    def key(self) -> Key:
+        return self.record.tenant_id, self.record.generation
+
+    @property
     def is_owned(self) -> bool:
         """Whether what is found for the tenant may be ours."""
         return self.effect is not None
 
 
 type Result = Fact | TenancyError
+type Outcome = Mapping[str, Any] | TenancyError
 type Start = Callable[[Sequence[Work]], None]
+
+
+class Left(Exception):
+    """The time was over before the request's turn came. It is to be delivered again."""
 
 
 class Writer(Protocol):
@@ -72,14 +91,21 @@ class Writer(Protocol):
     system: str
     """The function's name: owner of the effect."""
 
+    rules: Rules[Work]
+    """What fits into one call, and what it costs."""
+
+    pace: Pace
+    """How fast calls may follow each other. It outlives an invocation, as the quota does."""
+
     def target(self, record: TenantRecord) -> str:
         """What the effect is to make true. If it is on record as done, nothing is done."""
 
-    def commit(self, work: Sequence[Work], start: Start) -> list[tuple[Work, Result]]:
-        """Make it true for all, in as few calls as possible, and say for each what happened. Raises no TenancyError:
-        what went well for one call is not forgotten because the next one failed.
+    def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
+        """Make it true for all of the batch by one call. Returns what happened for each, in their order.
 
         start: writes the intents down; to be called with what is about to be written, before it is.
+        Raises a TenancyError if the system refuses the whole call: then nothing has happened, or, after
+               ServiceUnavailable, nobody knows.
         """
 
 
@@ -90,54 +116,76 @@ class GroupCommit:
         self._writer = writer
         self._provisioning = provisioning
 
-    def run(self, requests: Sequence[Request]) -> dict[Request, Exception | None]:
-        """Do what is to be done for these requests, and answer them.
+    def run(self, requests: Sequence[Request], until: float) -> dict[Request, Exception | None]:
+        """Do what is to be done for these requests, and answer each as soon as it is known.
 
+        until: when no further call may begin, by ``time.monotonic()``.
         Returns each request with None, or with what kept it from being answered: such a request is to be delivered
         again, and is then answered from the record.
         """
-        answers: dict[tuple[str, int], Mapping[str, Any] | TenancyError] = {}
-        work: dict[tuple[str, int], Work] = {}
-        try:
-            tenants = (request.tenant_id for request in requests)
-            found = self._provisioning.records_and_effects(tenants, self._writer.system)
-        except TenancyError as error:
-            return self._answer_all(requests, {(each.tenant_id, each.generation): error for each in requests})
+        waiting: dict[Key, list[Request]] = {}
         for request in requests:
-            key = (request.tenant_id, request.generation)
-            record, effect = found[request.tenant_id]
-            if record is None or record.lease is None or record.generation != request.generation:
-                answers[key] = GenerationSuperseded(f"no execution works on generation {key[1]} of {shown(key[0])}")
-            elif effect and effect.state == EffectState.DONE and effect.target == self._writer.target(record):
-                answers[key] = {"changed": False}
-            else:
-                work[key] = Work(record, effect, request.stage)
+            waiting.setdefault(request.key, []).append(request)
+        told: list[Future[dict[Request, Exception | None]]] = []
         with ThreadPoolExecutor(_THREADS) as pool:
-            results = self._writer.commit(list(work.values()), self._start) if work else []
-            for item, outcome in pool.map(self._record, results):
-                answers[item.record.tenant_id, item.record.generation] = outcome
-        return self._answer_all(requests, answers)
 
-    def _answer_all(
-        self, requests: Sequence[Request], answers: Mapping[tuple[str, int], Mapping[str, Any] | TenancyError]
-    ) -> dict[Request, Exception | None]:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return dict(zip(requests, pool.map(lambda request: _answer(request, answers), requests), strict=True))
+            def settled(results: Sequence[tuple[Work, Result]]) -> None:
+                for item, result in results:
+                    told.append(pool.submit(self._tell, waiting[item.key], item, result))
+
+            try:
+                work, known = self._look_up({key: some[0].stage for key, some in waiting.items()})
+            except TenancyError as error:
+                work, known = [], dict.fromkeys(waiting, error)
+            told += [pool.submit(_answer_all, waiting[key], outcome) for key, outcome in known.items()]
+            rules, pace = self._writer.rules, self._writer.pace
+            what: Steps[Work, Fact] = batching.steps(
+                work, rules, pace, until=until, now=time.monotonic, chance=random.random
+            )
+            batching.carry_out(
+                what,
+                pause=time.sleep,
+                call=lambda batch: self._writer.write(batch, self._start),
+                settled=settled,
+            )
+        answered: dict[Request, Exception | None] = dict.fromkeys(requests, Left())
+        for each in told:
+            answered |= each.result()
+        return answered
+
+    def _look_up(self, stages: Mapping[Key, str]) -> tuple[list[Work], dict[Key, Outcome]]:
+        """(what is to be done, what is known already): the record decides, not the request."""
+        found = self._provisioning.records_and_effects((tenant_id for tenant_id, _ in stages), self._writer.system)
+        work: list[Work] = []
+        known: dict[Key, Outcome] = {}
+        for key, stage in stages.items():
+            tenant_id, generation = key
+            record, effect = found[tenant_id]
+            if record is None or record.lease is None or record.generation != generation:
+                known[key] = GenerationSuperseded(
+                    f"no execution works on generation {generation} of {shown(tenant_id)}"
+                )
+            elif effect and effect.state == EffectState.DONE and effect.target == self._writer.target(record):
+                known[key] = {"changed": False}
+            else:
+                work.append(Work(record, effect, stage))
+        return work, known
 
     def _start(self, work: Sequence[Work]) -> None:
         self._provisioning.start_effects([self._effect(item, EffectState.STARTED) for item in work])
 
-    def _record(self, result: tuple[Work, Result]) -> tuple[Work, Mapping[str, Any] | TenancyError]:
+    def _tell(self, requests: Sequence[Request], item: Work, result: Result) -> dict[Request, Exception | None]:
         """Write the outcome down, with its event, before anybody hears of it."""
-        item, outcome = result
+        outcome: Outcome = {"changed": True}
         try:
-            if isinstance(outcome, TenancyError):
-                self._withdraw(item, outcome)
-                return item, outcome
-            self._finish(item, outcome)
+            if isinstance(result, TenancyError):
+                outcome = result
+                self._withdraw(item, result)
+            else:
+                self._finish(item, result)
         except TenancyError as error:
-            return item, error
-        return item, {"changed": True}
+            outcome = error
+        return _answer_all(requests, outcome)
 
     def _withdraw(self, item: Work, error: TenancyError) -> None:
         if isinstance(error, PermanentError) and not item.is_owned:
@@ -177,9 +225,13 @@ class GroupCommit:
         )
 
 
-def _answer(request: Request, answers: Mapping[tuple[str, int], Mapping[str, Any] | TenancyError]) -> Exception | None:
+def _answer_all(requests: Sequence[Request], outcome: Outcome) -> dict[Request, Exception | None]:
+    return {request: _answer(request, outcome) for request in requests}
+
+
+def _answer(request: Request, outcome: Outcome) -> Exception | None:
     try:
-        workflow.answer(request.token, answers[request.tenant_id, request.generation])
+        workflow.answer(request.token, outcome)
     except TenancyError as error:
         return error
     return None

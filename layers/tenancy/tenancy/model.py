@@ -261,6 +261,7 @@ class StageCall(BaseModel):
     entered_at:  when the state was entered; the same for every retry within one visit of the state.
     error, cause, failed_stage: for RecordFailure, what Step Functions caught, and in which state.
     changed:     for ActivateTenant, whether any stage of this run had something to do.
+    retry:       for VerifyTenant, how often the state has tried before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -274,3 +275,4 @@ class StageCall(BaseModel):
     cause: str = ""
     failed_stage: str = ""
     changed: bool = False
+    retry: int = 0

@@ -8,6 +8,7 @@ Items, all below ``TENANT#<id>`` but for the claims:
     CLAIM#<skeleton> / CLAIM         who holds a name and all that look like it
 """
 
+import itertools
 import json
 import random
 import time
@@ -20,7 +21,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from tenancy import aws, batching, clock
+from tenancy import aws, clock
 from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
 from tenancy.events import KEPT_DAYS, Event
 from tenancy.model import TenantRecord
@@ -91,7 +92,7 @@ class Provisioning:
         keys = [key for tenant_id in wanted for key in (_tenant_key(tenant_id), _effect_key(tenant_id, system))]
         records: dict[str, TenantRecord] = {}
         effects: dict[str, Effect] = {}
-        for some in batching.packs(keys, _READ_AT_ONCE):
+        for some in itertools.batched(keys, _READ_AT_ONCE, strict=False):
             for item in self._get_all(some):
                 if item["sk"] == "TENANT":
                     records[item["tenant_id"]] = TenantRecord.model_validate(item)
@@ -116,7 +117,7 @@ class Provisioning:
     def start_effects(self, effects: Sequence[Effect]) -> None:
         """Write intents down, before the effects: 25 a call. Repeating it changes nothing."""
         puts = [{"PutRequest": {"Item": _item(_effect_item(effect))}} for effect in effects]
-        for some in batching.packs(puts, _WRITTEN_AT_ONCE):
+        for some in itertools.batched(puts, _WRITTEN_AT_ONCE, strict=False):
             left = {self._table: list(some)}
             while left:
                 with aws.calls(WHO):

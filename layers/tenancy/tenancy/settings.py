@@ -42,29 +42,42 @@ class RecordSettings(Settings):
     base_domain: str
 
 
-class AliasSettings(Settings):
-    """For functions/cdn_aliases."""
+type _Positive = Annotated[float, Field(gt=0)]
+
+
+class WriterSettings(Settings):
+    """For every function that owns a contended system. Rates are those that the account has from AWS."""
 
     provisioning_table: str
+    tenants_a_call: Annotated[int, Field(gt=0)]
+
+
+class AliasSettings(WriterSettings):
+    """For functions/cdn_aliases."""
+
     base_domain: str
     distribution_id: str
     alias_quota: Annotated[int, Field(gt=0)]
+    distribution_updates_per_second: _Positive
 
 
-class DnsSettings(Settings):
+class DnsSettings(WriterSettings):
     """For functions/dns_records."""
 
-    provisioning_table: str
     base_domain: str
     hosted_zone_id: str
     distribution_domain_name: str
+    zone_change_burst: _Positive
+    zone_changes_per_second: _Positive
+    zone_request_burst: _Positive
+    zone_requests_per_second: _Positive
 
 
-class CacheSettings(Settings):
+class CacheSettings(WriterSettings):
     """For functions/edge_cache."""
 
-    provisioning_table: str
     distribution_id: str
+    invalidations_per_second: _Positive
 
 
 class DatabaseSettings(Settings):

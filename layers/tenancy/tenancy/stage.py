@@ -3,6 +3,7 @@
 Each log line carries the tenant and the execution. Nothing here decides anything.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,11 +14,15 @@ from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenancy.errors import SupersededError, TenancyError
-from tenancy.group_commit import GroupCommit, Request, Writer
+from tenancy.group_commit import GroupCommit, Left, Request, Writer
 from tenancy.model import StageCall
 from tenancy.provisioning import Provisioning
 
 type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+# Of an invocation's time, for the call that is under way when the time is over (the client waits for 60 s at most) and
+# for writing down and answering what it brought.
+_RESERVE_SECONDS = 90.0
 
 logger = Logger()
 tracer = Tracer()
@@ -52,7 +57,8 @@ def group_commit(writer: Writer) -> Handler:
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         requests, unreadable = _requests(event["Records"])
-        answers = commit.run(requests) if requests else {}
+        until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
+        answers = commit.run(requests, until) if requests else {}
         for request, error in answers.items():
             keys = {
                 "tenant_id": request.tenant_id,
@@ -60,7 +66,9 @@ def group_commit(writer: Writer) -> Handler:
                 "stage": request.stage,
                 "generation": request.generation,
             }
-            if error:
+            if isinstance(error, Left):
+                logger.info("left for the next time", extra=keys)
+            elif error:
                 logger.error("the request could not be answered and comes again: %s", error, extra=keys)
             else:
                 logger.info("answered", extra=keys)

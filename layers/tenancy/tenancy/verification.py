@@ -3,15 +3,17 @@
 import time
 from typing import Any
 
+from tenancy.errors import SiteNotReady
 from tenancy.events import TenantVerified
-from tenancy.model import StageCall
-from tenancy.probe import SiteProbe
+from tenancy.model import StageCall, TenantRecord
+from tenancy.probe import Answer, SiteProbe
 from tenancy.provisioning import Provisioning
 from tenancy.run import Run
 from tenancy.settings import ProbeSettings
 
 _IN_A_ROW = 2
 _PAUSE_SECONDS = 0.2
+_PATIENCE_SECONDS = 2.0  # of the first try; a later one looks once, so that waiting tenants occupy no functions
 
 
 class Verification:
@@ -24,11 +26,25 @@ class Verification:
     def verify(self, call: StageCall) -> dict[str, Any]:
         """Visit the tenant's site. Raises SiteNotReady, which the state tries again with growing pauses."""
         run = Run.of(call, self._provisioning)
-        answer = self._probe.visit(call.tenant_id, run.record.host)
-        for _ in range(_IN_A_ROW - 1):
-            time.sleep(_PAUSE_SECONDS)
-            answer = self._probe.visit(call.tenant_id, run.record.host)
+        until = time.monotonic() + (0 if call.retry else _PATIENCE_SECONDS)
+        answer = self._visit(run.record, until)
         run.finish(
             TenantVerified(stage=call.stage, attempt=run.record.attempt, host=run.record.host, address=answer.address)
         )
         return {"changed": False}
+
+    def _visit(self, record: TenantRecord, until: float) -> Answer:
+        """The answer of the last of enough visits in a row."""
+        good = 0
+        while True:
+            try:
+                answer = self._probe.visit(record.tenant_id, record.host)
+            except SiteNotReady:
+                good = 0
+                if time.monotonic() > until:
+                    raise
+            else:
+                good += 1
+                if good == _IN_A_ROW:
+                    return answer
+            time.sleep(_PAUSE_SECONDS)

@@ -2,7 +2,8 @@
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import boto3
@@ -63,9 +64,46 @@ class Executions:
         self.answers.append((token, outcome))
 
 
+class Inline(Executor):
+    """A pool that does its work at once, in the caller's thread: moto copies its tables without a lock."""
+
+    def __init__(self, _: int) -> None:
+        pass
+
+    def submit[**Given, Found](
+        self, work: Callable[Given, Found], /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Found]:
+        done: Future[Found] = Future()
+        done.set_result(work(*args, **kwargs))
+        return done
+
+
+class VirtualTime:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.waited: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.now += seconds
+
+
 @pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
-    monkeypatch.setattr(group_commit, "_THREADS", 1)  # moto copies its tables without a lock
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    """What the writers' clock is, in every test that has tables."""
+    virtual = VirtualTime()
+    monkeypatch.setattr(group_commit, "time", virtual)
+    return virtual
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch, virtual_time: VirtualTime) -> Iterator[Tables]:
+    monkeypatch.setattr(group_commit, "ThreadPoolExecutor", Inline)
     with mock_aws():
         aws.client.cache_clear()
         yield Tables()

@@ -37,6 +37,9 @@ class Context:
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:x"
     aws_request_id: str = "52fdfc07-2182-154f-163f-5f0f9a621d72"
 
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
 
 @dataclass
 class World:
@@ -74,6 +77,13 @@ def world(
         "BASE_DOMAIN": BASE,
         "DISTRIBUTION_ID": "E1ABCDEFGHIJKL",
         "ALIAS_QUOTA": "100",
+        "TENANTS_A_CALL": "1000",
+        "DISTRIBUTION_UPDATES_PER_SECOND": "0.2",
+        "INVALIDATIONS_PER_SECOND": "150",
+        "ZONE_CHANGE_BURST": "1500",
+        "ZONE_CHANGES_PER_SECOND": "100",
+        "ZONE_REQUEST_BURST": "50",
+        "ZONE_REQUESTS_PER_SECOND": "10",
         "HOSTED_ZONE_ID": "Z0123456789ABCDEFGHIJ",
         "DISTRIBUTION_DOMAIN_NAME": "d111111abcdef8.cloudfront.net",
         "TENANTS_DIRECTORY": str(tmp_path / "tenants"),

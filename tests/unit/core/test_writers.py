@@ -13,27 +13,41 @@ from tenancy.errors import (
     AccessDenied,
     AliasBelongsToOthers,
     AliasQuotaExceeded,
-    ConcurrentUpdate,
     GenerationSuperseded,
     RecordBelongsToOthers,
-    ServiceThrottled,
     ServiceUnavailable,
-    ZoneBusy,
     ZoneRefusedRecord,
 )
-from tenancy.group_commit import GroupCommit, Request, Writer
+from tenancy.group_commit import GroupCommit, Left, Request, Writer
 from tenancy.provisioning import Provisioning
 from tenancy.settings import AliasSettings, CacheSettings, DnsSettings
 
-from .conftest import BASE, Executions, Lifecycle, Tables
+from .conftest import BASE, Executions, Lifecycle, Tables, VirtualTime
 from .fakes import FakeCloudFront, FakeRoute53, refused
 
 TARGET = "d111.cloudfront.net"
 DNS = DnsSettings(
-    provisioning_table="provisioning", base_domain=BASE, hosted_zone_id="Z1", distribution_domain_name=TARGET
+    provisioning_table="provisioning",
+    base_domain=BASE,
+    hosted_zone_id="Z1",
+    distribution_domain_name=TARGET,
+    tenants_a_call=1000,
+    zone_change_burst=1500,
+    zone_changes_per_second=100,
+    zone_request_burst=50,
+    zone_requests_per_second=10,
 )
-CDN = AliasSettings(provisioning_table="provisioning", base_domain=BASE, distribution_id="E1", alias_quota=100)
-CACHE = CacheSettings(provisioning_table="provisioning", distribution_id="E1")
+CDN = AliasSettings(
+    provisioning_table="provisioning",
+    base_domain=BASE,
+    distribution_id="E1",
+    alias_quota=100,
+    tenants_a_call=1000,
+    distribution_updates_per_second=0.04,
+)
+CACHE = CacheSettings(
+    provisioning_table="provisioning", distribution_id="E1", tenants_a_call=1000, invalidations_per_second=150
+)
 
 type Ask = Callable[..., list[Any]]
 
@@ -60,10 +74,19 @@ def _instead_of[Fake](service: str, fake: Fake, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def ask(tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioning: Provisioning) -> Ask:
-    """Claim the tenants, let all of them ask the writer at once, and give what their states were answered."""
+def ask(
+    tables: Tables,
+    lifecycle: Lifecycle,
+    executions: Executions,
+    provisioning: Provisioning,
+    virtual_time: VirtualTime,
+) -> Ask:
+    """Claim the tenants, let all of them ask the writer at once, and give what their states were answered: None for
+    a request that is left to the next invocation."""
 
-    def ask(writer: Writer, *tenants: str, stage: str = "TheStage", claim: bool = True) -> list[Any]:
+    def ask(
+        writer: Writer, *tenants: str, stage: str = "TheStage", claim: bool = True, seconds: float = 210
+    ) -> list[Any]:
         if claim:
             for tenant in tenants:
                 tables.insert(tenant)
@@ -73,9 +96,12 @@ def ask(tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioni
             for n, tenant in enumerate(tenants)
         ]
         executions.answers.clear()
-        assert set(GroupCommit(writer, provisioning).run(requests).values()) == {None}
+        ends = GroupCommit(writer, provisioning).run(requests, virtual_time.now + seconds)
         answered = dict(executions.answers)
-        return [answered[f"token-{tenant}"] for tenant in tenants]
+        assert len(answered) == len(executions.answers), "a token was answered twice"
+        for request, end in ends.items():
+            assert isinstance(end, Left) if request.token not in answered else end is None
+        return [answered.get(f"token-{tenant}") for tenant in tenants]
 
     return ask
 
@@ -136,17 +162,62 @@ def test_an_answer_that_was_lost_is_found_out_and_nothing_is_written_twice(ask: 
     assert route53.changes == 1
 
 
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [("Throttling", ServiceThrottled), ("PriorRequestNotComplete", ZoneBusy), ("AccessDenied", AccessDenied)],
-)
-def test_a_refusal_of_the_whole_call_is_not_divided(ask: Ask, route53: FakeRoute53, code: str, error: type) -> None:
-    route53.before = [refused("ChangeResourceRecordSets", code)]
+@pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete"])
+def test_a_busy_zone_is_waited_for_by_all_together(
+    ask: Ask, route53: FakeRoute53, virtual_time: VirtualTime, code: str
+) -> None:
+    route53.before = [refused("ChangeResourceRecordSets", code)] * 4
 
     answers = ask(HostedZone(DNS), "granja", "mercado")
 
-    assert [type(answer) for answer in answers] == [error, error]
+    assert answers == [{"changed": True}] * 2
+    assert route53.changes == 1
+    assert virtual_time.waited == sorted(virtual_time.waited)
+    assert 7.5 <= sum(virtual_time.waited) <= 15 + 4 * 0.1, "1 + 2 + 4 + 8 s, half of each by chance"
+
+
+def test_a_zone_that_stays_busy_leaves_all_to_the_next_invocation(
+    ask: Ask, route53: FakeRoute53, virtual_time: VirtualTime
+) -> None:
+    route53.before = [refused("ChangeResourceRecordSets", "Throttling")] * 1000
+
+    assert ask(HostedZone(DNS), "granja", "mercado", seconds=210) == [None, None]
+    assert 180 <= virtual_time.now <= 210
+
+    route53.before = []
+    assert ask(HostedZone(DNS), "granja", "mercado", claim=False) == [{"changed": True}] * 2
+
+
+def test_what_is_denied_is_denied_to_all_and_not_tried_again(ask: Ask, route53: FakeRoute53) -> None:
+    route53.before = [refused("ChangeResourceRecordSets", "AccessDenied")]
+
+    answers = ask(HostedZone(DNS), "granja", "mercado")
+
+    assert [type(answer) for answer in answers] == [AccessDenied] * 2
     assert route53.changes == 0
+
+
+def test_a_burst_is_paced_and_what_does_not_fit_the_time_is_left(
+    ask: Ask, route53: FakeRoute53, virtual_time: VirtualTime
+) -> None:
+    slow = DNS.model_copy(update={"tenants_a_call": 1, "zone_change_burst": 2, "zone_changes_per_second": 0.1})
+    writer = HostedZone(slow)
+
+    answers = ask(writer, "granja", "mercado", "tienda", "bodega", seconds=45)
+
+    assert answers == [{"changed": True}] * 3 + [None]
+    assert virtual_time.waited == [20, 20], "two records a call, one change in ten seconds"
+
+
+def test_the_quota_outlives_the_invocation(ask: Ask, cloudfront: FakeCloudFront, virtual_time: VirtualTime) -> None:
+    writer = Distribution(CDN)
+    ask(writer, "granja")
+    assert virtual_time.waited == [], "one tenant alone does not wait"
+
+    ask(writer, "mercado", "tienda")
+
+    assert virtual_time.waited == [25], "0.04 updates a second"
+    assert cloudfront.updates == 2
 
 
 def test_a_record_that_the_zone_refuses_for_itself_is_reported_with_its_words(ask: Ask, route53: FakeRoute53) -> None:
@@ -176,12 +247,11 @@ def test_a_writer_that_was_faster_is_read_and_respected(ask: Ask, cloudfront: Fa
     assert {"other.example", f"granja.{BASE}"} <= set(cloudfront.aliases)
 
 
-def test_a_writer_that_is_always_faster_ends_in_another_try_later(ask: Ask, cloudfront: FakeCloudFront) -> None:
-    cloudfront.disturb = [f"other-{number}.example" for number in range(20)]
+def test_a_writer_that_is_always_faster_is_left_to_the_next_invocation(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    cloudfront.disturb = [f"other-{number}.example" for number in range(1000)]
 
-    (answer,) = ask(Distribution(CDN), "granja")
-
-    assert isinstance(answer, ConcurrentUpdate)
+    assert ask(Distribution(CDN), "granja") == [None]
+    assert cloudfront.updates == 0
 
 
 def test_an_alias_of_another_distribution_is_never_moved(ask: Ask, cloudfront: FakeCloudFront) -> None:
@@ -240,12 +310,19 @@ def test_the_same_content_is_invalidated_once(ask: Ask, cloudfront: FakeCloudFro
     assert len(cloudfront.invalidations) == 1
 
 
-def test_too_many_invalidations_are_tried_again_later(ask: Ask, cloudfront: FakeCloudFront) -> None:
+def test_too_many_invalidations_are_waited_for(ask: Ask, cloudfront: FakeCloudFront, virtual_time: VirtualTime) -> None:
     cloudfront.before = [refused("CreateInvalidation", "TooManyInvalidationsInProgress")]
 
-    (answer,) = ask(EdgeCache(CACHE), "granja")
+    assert ask(EdgeCache(CACHE), "granja") == [{"changed": True}]
+    assert len(virtual_time.waited) == 1
 
-    assert isinstance(answer, ServiceThrottled)
+
+def test_no_more_tags_a_call_than_cloudfront_takes_in_a_second(ask: Ask, cloudfront: FakeCloudFront) -> None:
+    few = CACHE.model_copy(update={"invalidations_per_second": 2})
+
+    ask(EdgeCache(few), "granja", "mercado", "tienda")
+
+    assert [len(each["Paths"]["Items"]) for each in cloudfront.invalidations.values()] == [2, 1]
 
 
 # --- what all share ---------------------------------------------------------------------------------------------------
@@ -331,8 +408,6 @@ def test_a_writer_that_may_not_use_its_own_table_says_so_to_every_state(
 def test_what_one_call_has_done_is_not_forgotten_because_the_next_could_not_begin(
     ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
-    monkeypatch.setattr("tenancy.dns._TENANTS_A_CALL", 1)
-    monkeypatch.setattr("tenancy.cache._TAGS_A_CALL", 1)
     if system == "cache":
         _instead_of("cloudfront", FakeCloudFront(BASE), monkeypatch)
     begin = Provisioning.start_effects
@@ -345,7 +420,10 @@ def test_what_one_call_has_done_is_not_forgotten_because_the_next_could_not_begi
         begin(self, effects)
 
     monkeypatch.setattr(Provisioning, "start_effects", once)
-    writer: Writer = HostedZone(DNS) if system == "dns" else EdgeCache(CACHE)
+    one = {"tenants_a_call": 1}
+    writer: Writer = (
+        HostedZone(DNS.model_copy(update=one)) if system == "dns" else EdgeCache(CACHE.model_copy(update=one))
+    )
 
     first, second = ask(writer, "granja", "mercado")
 
@@ -363,7 +441,7 @@ def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(
     lifecycle.claim("granja")
     requests = [Request("granja", 1, "CreateDnsRecords", "one", token, token) for token in ("one", "two")]
 
-    GroupCommit(HostedZone(DNS), provisioning).run(requests)
+    GroupCommit(HostedZone(DNS), provisioning).run(requests, until=60)
 
     assert dict(executions.answers) == {"one": {"changed": True}, "two": {"changed": True}}
     assert route53.changes == 1

@@ -81,11 +81,11 @@ def test_writers_get_everything_that_waits_and_one_batch_at_a_time() -> None:
         assert event.pop("DestinationConfig")["OnFailure"]["Destination"]["Fn::GetAtt"][0] == "StreamFailuresQueue"
         assert event == {
             "StartingPosition": "TRIM_HORIZON",
-            "BatchSize": 1000,
+            "BatchSize": 10000,
             "MaximumBatchingWindowInSeconds": 0,
             "ParallelizationFactor": 1,
             "BisectBatchOnFunctionError": True,
-            "MaximumRetryAttempts": 5,
+            "MaximumRetryAttempts": 20,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
         }
 

@@ -70,13 +70,22 @@ class Bucket:
 
     def take(self, tokens: float = 1.0) -> bool:
         """Whether there were that many; if not, none is taken."""
-        now = self._clock()
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
-        self._at = now
+        self._fill()
         if self._tokens < tokens:
             return False
         self._tokens -= tokens
         return True
+
+    def owe(self, tokens: float = 1.0) -> float:
+        """Take that many in any case; seconds until they are really there."""
+        self._fill()
+        self._tokens -= tokens
+        return max(0.0, -self._tokens / self.rate)
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
+        self._at = now
 
 
 @dataclass

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from local.emulator import state
+from local.emulator.quotas import Quotas
 from local.emulator.state import Settings
 
 TRACING_MARK = Path("/tmp/.aws-xray/initialized")  # noqa: S108
@@ -41,9 +42,16 @@ def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namesp
         "--backend", default="http://127.0.0.1:8000", help="base URL of the backend, the origin of /api/*"
     )
     parser.add_argument("--base-domain", default="fluxionia.localhost")
-    parser.add_argument("--insync-seconds", type=float, default=1.0, help="until a DNS change is answered")
     parser.add_argument(
-        "--deploy-seconds", type=float, default=2.0, help="until a distribution's change is at the edge"
+        "--insync-seconds", type=float, help="until a DNS change is answered (1; with quotas: as they say)"
+    )
+    parser.add_argument(
+        "--deploy-seconds",
+        type=float,
+        help="until a distribution's change is at the edge (2; with quotas: as they say)",
+    )
+    parser.add_argument(
+        "--quotas", type=_quotas, metavar="JSON", help="keep to AWS's quotas; the values that differ ({}: none)"
     )
     parser.add_argument("--record-ttl", type=int, default=5, help="TTL that the name server gives to alias records")
     parser.add_argument("--cache", type=Path, help="folder of unpacked code and layers that outlives this process")
@@ -51,19 +59,36 @@ def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namesp
     parser.add_argument("--no-edge", action="store_true", help="start neither the edge nor the name server")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when the starting process is gone")
     options = parser.parse_args(arguments)
+    quotas: Quotas | None = None if "quotas" in options.off.split(",") else options.quotas
     settings = Settings(
         state_dir=options.state.resolve(),
         backend=options.backend,
         port=options.port,
         edge_port=options.edge_port,
         dns_port=options.dns_port,
-        insync_seconds=options.insync_seconds,
-        deploy_seconds=options.deploy_seconds,
+        insync_seconds=_first(
+            options.insync_seconds, quotas.insync_seconds if quotas else None, Settings.insync_seconds
+        ),
+        deploy_seconds=_first(
+            options.deploy_seconds, quotas.deploy_seconds if quotas else None, Settings.deploy_seconds
+        ),
+        quotas=quotas,
         record_ttl=options.record_ttl,
         base_domain=options.base_domain,
         cache_dir=options.cache.resolve() if options.cache else None,
     )
     return settings, options
+
+
+def _quotas(text: str) -> Quotas:
+    try:
+        return Quotas.parse(text).scaled()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _first(*seconds: float | None) -> float:
+    return next(given for given in seconds if given is not None)
 
 
 def prepare(settings: Settings) -> socket.socket:
@@ -125,7 +150,7 @@ class Emulator:
         from local.emulator import connections
         from local.emulator.faults import faulty
         from local.emulator.gateway import Gateway, traced
-        from local.emulator.latency import slow
+        from local.emulator.quotas import limited, slow
         from local.emulator.validation import valid
 
         connections.install()
@@ -135,7 +160,14 @@ class Emulator:
         config.keep_alive_timeout = 75
         config.graceful_timeout = 0.2
         config.loglevel = "WARNING"
-        middleware = [traced, *([valid] if self.validates else []), faulty, slow]
+        quotas = self.settings.quotas
+        middleware = [
+            traced,
+            *([limited(quotas)] if quotas else []),
+            *([valid] if self.validates else []),
+            faulty,
+            slow(quotas or Quotas()),
+        ]
         server = asyncio.create_task(serve(Gateway(app, middleware), config, shutdown_trigger=stop.wait))
         ready = asyncio.create_task(asyncio.to_thread(self._announce))
         await asyncio.wait({server, ready}, return_when=asyncio.FIRST_COMPLETED)

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from local.emulator.quotas import Quotas
+
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
@@ -43,6 +45,8 @@ class Settings:
     host: str = "127.0.0.1"
     cache_dir: Path | None = None
     """Where unpacked code and layers are kept; None: below the state folder, gone with it."""
+    quotas: Quotas | None = None
+    """AWS's quotas in this emulator's own time (`Quotas.scaled`); None: none but numbers that AWS never exceeds."""
 
 
 class Server(Protocol):

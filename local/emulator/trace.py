@@ -1,10 +1,10 @@
 """One JSON line per AWS call: who called what, and how it ended.
 
-{at, principal, service, operation, status, ms, path?, error?, fault?, invalid?, via?}: at is ISO-8601 UTC with
+{at, principal, service, operation, status, ms, path?, error?, fault?, invalid?, quota?, via?}: at is ISO-8601 UTC with
 milliseconds; principal is the caller's role or user name; service the signing name; operation botocore's; status the
 HTTP status (0: a fault kept the call from having any effect, and it got no answer); error AWS's code; fault the rule
-that struck, and how; invalid what the service's model refuses; via `states` for a call that a state machine makes.
-Written by a thread of its own, at most 50 ms late.
+that struck, and how; invalid what the service's model refuses; quota the one that was
+exceeded; via `states` for a call that a state machine makes. Written by a thread of its own, at most 50 ms late.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from botocore.config import Config
 from filelock import FileLock, Timeout
 
 from local import loopback
+from local.emulator.quotas import Quotas
 from local.stack.errors import StackFailed
 from local.stack.processes import Children
 from local.stack.sam import Sam
@@ -30,6 +31,22 @@ REGION = "us-east-1"
 ALERT_EMAIL = "ops@fluxionia.localhost"
 INSYNC_SECONDS, DEPLOY_SECONDS, RECORD_TTL = 1, 2, 5
 FOUNDATION, MAIN = "fluxion-foundation", "fluxion"
+
+PACED = {
+    "AliasQuota": "aliases",
+    "DistributionUpdatesPerSecond": "distribution_updates_per_second",
+    "InvalidationsPerSecond": "invalidations_per_second",
+    "ZoneChangeBurst": "zone_change_burst",
+    "ZoneChangesPerSecond": "zone_changes_per_second",
+    "ZoneRequestBurst": "zone_request_burst",
+    "ZoneRequestsPerSecond": "zone_requests_per_second",
+}
+"""Parameters of the template that tell the product of a quota, so that it keeps to it; and that quota."""
+
+_GENEROUS = Quotas(
+    distribution_updates_per_second=100, zone_changes_per_second=100_000, zone_requests_per_second=10_000
+)
+"""What the product is told where nothing is limited, so that it never waits."""
 
 _READY_SECONDS = 60.0
 _KEPT = re.compile(r"logs|build|cache|(run\.)?lock|(run|test)-\d+")
@@ -46,6 +63,8 @@ class Stack:
     detached: it goes on when this process ends. edge_port, dns_port: 0 takes free ones.
     Not detached, it ends with the thread that called `up`.
     without: bridges that the embedded AWS is to leave out, to see what they are worth.
+    quotas: what the embedded AWS refuses and delays, and what the product is told of it; None: everything is quick.
+    parameters: of the template, beside and before those that the stack gives itself.
     """
 
     def __init__(
@@ -57,12 +76,15 @@ class Stack:
         edge_port: int = 0,
         dns_port: int = 0,
         without: Sequence[str] = (),
+        quotas: Quotas | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         self.root, self.state_dir = root.resolve(), state_dir.resolve()
         self.was_running = False
         self.outputs: Mapping[str, str] = {}
         self._ports = {"edge": edge_port, "dns": dns_port}
         self._without = tuple(without)
+        self._quotas, self._given = quotas, dict(parameters or {})
         self._children = Children(self.state_dir, detached=detached)
         self._lock = FileLock(self.state_dir / "lock")
 
@@ -142,7 +164,9 @@ class Stack:
             self._upload_shell(places)
             self._await_answer(f"{backend_url}/healthz", "backend", "The backend did not start")
         with told(on_progress, "waiting until the distribution is deployed"):
-            self._await_answer(places["edge_url"], "emulator", "The edge does not serve the distribution", places["ca"])
+            deploy = self._quotas.scaled().deploy_seconds if self._quotas else DEPLOY_SECONDS
+            problem = "The edge does not serve the distribution"
+            self._await_answer(places["edge_url"], "emulator", problem, places["ca"], _READY_SECONDS + deploy)
         self._write_env(places)
         return self.env
 
@@ -179,11 +203,13 @@ class Stack:
             "--edge-port": self._ports["edge"],
             "--dns-port": self._ports["dns"],
             "--backend": backend_url,
-            "--insync-seconds": INSYNC_SECONDS,
-            "--deploy-seconds": DEPLOY_SECONDS,
             "--record-ttl": RECORD_TTL,
             "--cache": self.root / ".local" / "cache" / "code",
         }
+        if self._quotas:
+            options["--quotas"] = self._quotas.to_json()
+        else:
+            options |= {"--insync-seconds": INSYNC_SECONDS, "--deploy-seconds": DEPLOY_SECONDS}
         if self._without:
             options["--off"] = ",".join(self._without)
         arguments = [str(part) for pair in options.items() for part in pair]
@@ -197,7 +223,9 @@ class Stack:
         return places
 
     def _parameters(self, places: Mapping[str, str]) -> dict[str, str]:
+        told = (self._quotas or _GENEROUS).scaled()
         return {
+            **{parameter: f"{getattr(told, quota):.10g}" for parameter, quota in PACED.items()},
             "Environment": "local",
             "BaseDomain": BASE_DOMAIN,
             "FoundationStack": FOUNDATION,
@@ -207,7 +235,7 @@ class Stack:
             "TenantsDirectory": str(self.state_dir / "data"),
             "ScratchDirectory": str(self.state_dir / "scratch"),
             "AlertEmail": ALERT_EMAIL,
-            "DistributionUpdatesPerSecond": "100",  # nobody counts here
+            **self._given,
         }
 
     def _start_backend(self, port: int, environment: Mapping[str, str]) -> None:
@@ -222,7 +250,9 @@ class Stack:
         command += ["--host", loopback.V4, "--port", str(port), "--no-access-log"]
         self._children.start("backend", command, {**environment, **settings}, self.root)
 
-    def _await_answer(self, url: str, child: str, failure: str, authority: str | None = None) -> None:
+    def _await_answer(
+        self, url: str, child: str, failure: str, authority: str | None = None, patience: float = _READY_SECONDS
+    ) -> None:
         request = urllib.request.Request(url, headers={"Host": BASE_DOMAIN})  # noqa: S310 - our own address
         context = ssl.create_default_context(cafile=authority) if authority else None
         last: list[str] = []
@@ -235,10 +265,18 @@ class Stack:
                 last[:] = [str(error)]
                 return False
 
-        self._await(answers, self._children.named(child) or 0, child, failure, last)
+        self._await(answers, self._children.named(child) or 0, child, failure, last, patience)
 
-    def _await(self, condition: Any, pid: int, name: str, failure: str, reasons: Sequence[str] = ()) -> None:
-        until = time.monotonic() + _READY_SECONDS
+    def _await(
+        self,
+        condition: Any,
+        pid: int,
+        name: str,
+        failure: str,
+        reasons: Sequence[str] = (),
+        patience: float = _READY_SECONDS,
+    ) -> None:
+        until = time.monotonic() + patience
         while not condition():
             if not self._children.alive(pid) or time.monotonic() > until:
                 log = self.state_dir / "logs" / f"{name}.log"

@@ -9,11 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from .case import case
-from .emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.conformance.conftest import Cloud
 
@@ -182,34 +180,6 @@ def test_a_record_set_has_one_form(zone: Zone, fields: dict[str, Any], words: st
     with pytest.raises(ClientError, match=words) as refused:
         zone.change({"Action": "CREATE", "ResourceRecordSet": {"Name": f"a.{zone.name}", "Type": "A", **fields}})
     assert refused.value.response["Error"]["Code"] == "InvalidInput"
-
-
-@case(
-    "a zone that still works on the last request answers PriorRequestNotComplete, as HTTP 400",
-    source="Route 53 API Reference, ChangeResourceRecordSets, PriorRequestNotComplete",
-    bridge="route53",
-    still_different="Only while FLUXION_ROUTE53_BUSY_SECONDS is set; AWS takes as long as it takes.",
-    on_aws=False,
-    why_not="AWS cannot be made to be busy",
-)
-def test_a_busy_zone_refuses_the_next_request(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bridges_off: str
-) -> None:
-    monkeypatch.setenv("FLUXION_ROUTE53_BUSY_SECONDS", "0.5")
-    emulator = Emulator(tmp_path / "state", "--off", bridges_off)
-    try:
-        zone = Zone(emulator.client("route53"), "busy.test")
-        other = Zone(emulator.client("route53"), "idle.test")
-        zone.change(record("CREATE", "a.busy.test"))
-        with pytest.raises(ClientError) as refused:
-            zone.change(record("CREATE", "b.busy.test"))
-        assert refused.value.response["Error"]["Code"] == "PriorRequestNotComplete"
-        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-        other.change(record("CREATE", "a.idle.test"))
-        time.sleep(0.5)
-        zone.change(record("CREATE", "b.busy.test"))
-    finally:
-        emulator.stop()
 
 
 @case(

@@ -33,6 +33,7 @@ BRIDGES = (
     "eventbridge",
     "cloudwatch_metrics",
     "cloudwatch_alarms",
+    "quotas",
 )
 
 

@@ -1,8 +1,8 @@
 """Distributions and invalidations: what CloudFront refuses, deploys and remembers.
 
 AWS: an alias lives on one distribution only (CNAMEAlreadyExists), is covered by the certificate
-(InvalidViewerCertificate), and there are at most 100 (TooManyDistributionCNAMEs); a change is InProgress until it has
-reached the edge; CreateInvalidation takes paths that begin with `/` and tags that begin with `#`.
+(InvalidViewerCertificate), and there are at most 100 (TooManyDistributionCNAMEs; quotas raise it); a change is
+InProgress until it has reached the edge; CreateInvalidation takes paths that begin with `/` and tags with `#`.
 Stock MiniStack: none of these, neither through the API nor through CloudFormation; any text is a path.
 
 Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_UpdateDistribution.html, …/API_CreateInvalidation.html,
@@ -11,7 +11,6 @@ Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_UpdateDistributio
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -19,11 +18,12 @@ from ministack.services import cloudfront
 from ministack.services.cloudformation import provisioners
 
 from local.emulator import patching, state
+from local.emulator.quotas import Quotas
 from local.emulator.state import Settings
 
-MAX_ALIASES = int(os.environ.get("FLUXION_MAX_ALIASES", "100"))
 MAX_TAG = 256
 UPDATE, CREATE, DELETE = "_update_distribution", "_create_distribution", "_delete_distribution"
+_quotas = Quotas()
 
 
 class Refused(ValueError):
@@ -39,7 +39,7 @@ def check(config: Any, distribution_id: str | None) -> None:
     aliases = [
         alias.lower() for alias in cloudfront._get_distribution_aliases({"config_xml": cloudfront.tostring(config)})
     ]
-    if len(aliases) > MAX_ALIASES:
+    if len(aliases) > _quotas.aliases:
         message = "Your request contains more CNAMEs than are allowed per distribution."
         raise Refused("TooManyDistributionCNAMEs", message, 400)
     for alias in aliases:
@@ -175,6 +175,8 @@ def _handle_request(original: Any) -> Any:
 
 
 def install(settings: Settings) -> None:
+    global _quotas  # noqa: PLW0603 - one process, one account
+    _quotas = settings.quotas or _quotas
     patching.replace(cloudfront, CREATE, _api(CREATE), "_distributions[dist_id] = dist")
     patching.replace(cloudfront, UPDATE, _api(UPDATE))
     patching.replace(cloudfront, DELETE, _api(DELETE), "del _distributions[dist_id]")

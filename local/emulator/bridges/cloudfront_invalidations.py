@@ -4,23 +4,20 @@ AWS: an invalidation is InProgress until every edge location has done it; a dist
 paths with a wildcard under way (TooManyInvalidationsInProgress). Stock MiniStack: Completed at once, no limit.
 
 Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html, …/DeveloperGuide/
-cloudfront-limits.html. Different: the edge has it at once, `--deploy-seconds` before it is Completed; newer accounts
-are said to have limits by the second (150 files or tags, one wildcard), which are the fault interface's business.
+cloudfront-limits.html. Different: the edge has it at once, `--deploy-seconds` before it is Completed. The rates (150
+files or tags and one wildcard a second) are the quota model's.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
 from ministack.services import cloudfront
 
 from local.emulator import patching
+from local.emulator.quotas import Quotas
 from local.emulator.state import Settings
-
-MAX_FILES = int(os.environ.get("FLUXION_MAX_INVALIDATIONS", "3000"))
-MAX_WILDCARDS = 15
 
 
 def _settle(distribution_id: str, seconds: float) -> list[dict[str, Any]]:
@@ -32,20 +29,21 @@ def _settle(distribution_id: str, seconds: float) -> list[dict[str, Any]]:
     return [invalidation for invalidation in known if invalidation["Status"] == "InProgress"]
 
 
-def exceeded(items: list[str], under_way: list[str]) -> str | None:
+def exceeded(items: list[str], under_way: list[str], quotas: Quotas) -> str | None:
     """The message of the refusal of more items beside those under way; None if they may be."""
     wild = sum(item.endswith("*") for item in (*items, *under_way))
-    if wild > MAX_WILDCARDS and any(item.endswith("*") for item in items):
+    if wild > quotas.wildcard_invalidations_in_progress and any(item.endswith("*") for item in items):
         return (
             "Processing your request will cause you to exceed the maximum number of in-progress wildcard invalidations."
         )
-    if len(items) + len(under_way) - wild > MAX_FILES:
+    if len(items) + len(under_way) - wild > quotas.invalidations_in_progress:
         return "Processing your request will cause you to exceed the maximum number of in-progress invalidations."
     return None
 
 
 def install(settings: Settings) -> None:
-    seconds = settings.deploy_seconds
+    quotas = settings.quotas or Quotas()
+    seconds = settings.quotas.invalidation_seconds if settings.quotas else settings.deploy_seconds
 
     def create(original: Any) -> Any:
         def create_invalidation(distribution_id: str, body: bytes) -> Any:
@@ -57,7 +55,7 @@ def install(settings: Settings) -> None:
                 known = [one["InvalidationBatch"] for one in cloudfront._invalidations.get(distribution_id) or ()]
                 waiting = [item for one in under_way for item in one["InvalidationBatch"]["Paths"]["Items"]]
                 repeated = any(one["CallerReference"] == reference for one in known)
-                if not repeated and (message := exceeded(items, waiting)):
+                if not repeated and (message := exceeded(items, waiting, quotas)):
                     return cloudfront._error("TooManyInvalidationsInProgress", message, 400)
             answer = original(distribution_id, body)
             _settle(distribution_id, seconds)

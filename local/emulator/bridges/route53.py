@@ -1,20 +1,19 @@
 r"""Route 53 changes: what AWS refuses, and when a change is in sync.
 
 AWS checks a batch as a whole and lists every fault in one InvalidChangeBatch; stores names in lower case and lists `*`
-as `\052`; GetChange stays PENDING until the change has propagated; a zone that still works on the last request answers
-PriorRequestNotComplete.
+as `\052`; GetChange stays PENDING until the change has propagated; a zone has at most so many record sets.
 Stock MiniStack: takes an apex CNAME, a CNAME beside other records, names outside the zone, bad values, records without
 TTL and any number of changes; reports the first fault in words of its own; a change is in sync at the second look.
 
 Source: docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html, …/DNSLimitations.html.
-Different: a zone works on a request for FLUXION_ROUTE53_BUSY_SECONDS, 0 if that is not set; record sets of a template
-are not checked; the zone's limit of 10,000 records is not kept; values are checked of A, AAAA, CNAME and TXT only.
+Different: record sets of a template are not checked; values are checked of A, AAAA, CNAME and TXT only; a zone's limit
+of record sets is kept only with `--quotas`, and its words are a guess (AWS publishes none).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import os
+import math
 import re
 import time
 from collections.abc import Iterable
@@ -27,7 +26,6 @@ from local.emulator.state import Settings
 
 MAX_RECORDS, MAX_CHARACTERS = 1000, 32_000  # an UPSERT counts twice
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
-BUSY_SECONDS = float(os.environ.get("FLUXION_ROUTE53_BUSY_SECONDS", "0"))
 _ADDRESS = {"A": (ipaddress.IPv4Address, "4"), "AAAA": (ipaddress.IPv6Address, "6")}
 _QUOTED = re.compile(r'("(\\.|[^"\\]){0,255}"\s*)+')
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -45,10 +43,11 @@ def normalise_name(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else f"\\{ord(c) & 0xFF:03o}" for c in plain)
 
 
-def faults(zone: str, current: Iterable[Record], changes: Iterable[Change]) -> list[str]:
+def faults(zone: str, current: Iterable[Record], changes: Iterable[Change], most: float = math.inf) -> list[str]:
     """Everything that AWS refuses in a batch, in its words; empty if the batch can be applied.
 
-    zone: the zone's name. current: its record sets. changes: (action, record set), applied in order.
+    zone: the zone's name. current: its record sets. changes: (action, record set), applied in order. most: record sets
+    that the zone may have.
     """
     changes = list(changes)
     weight = sum(
@@ -61,6 +60,7 @@ def faults(zone: str, current: Iterable[Record], changes: Iterable[Change]) -> l
         return [f"Number of characters limit of {MAX_CHARACTERS} exceeded."]
     found: list[str] = []
     records = {route53._rs_key(rs): rs for rs in current}
+    before = len(records)
     for action, rs in changes:
         key = route53._rs_key(rs)
         label = f"[name='{rs['Name']}', type='{rs['Type']}']"
@@ -81,6 +81,8 @@ def faults(zone: str, current: Iterable[Record], changes: Iterable[Change]) -> l
             found += _value_faults(zone, rs)
             records[key] = rs
     found += _conflicts(zone, records, [rs for action, rs in changes if action != "DELETE"])
+    if before < len(records) > most:
+        found.append(f"Number of record sets limit of {most:g} exceeded in zone {zone}")
     return list(dict.fromkeys(found))
 
 
@@ -152,22 +154,16 @@ def _parse(body: bytes) -> list[Change] | None:
     return changes
 
 
-def _change_resource_record_sets(original: Any) -> Any:
+def _change_resource_record_sets(original: Any, most: float) -> Any:
     def change_resource_record_sets(zone_id: str, body: bytes) -> Any:
         zone, changes = route53._zones.get(zone_id), _parse(body)
         if zone and changes:
-            if time.monotonic() < _busy_until.get(zone_id, 0.0):
-                message = "The request was rejected because Route 53 was still processing a prior request."
-                return route53._error_response("PriorRequestNotComplete", message)
             for action, rs in changes:
                 if problem := _form_fault(action, rs):
                     return route53._error_response("InvalidInput", problem)
-            if found := faults(zone["name"], route53._records[zone_id], changes):
+            if found := faults(zone["name"], route53._records[zone_id], changes, most):
                 return route53._error_response("InvalidChangeBatch", f"[{', '.join(found)}]")
-        answer = original(zone_id, body)
-        if answer[0] == 200 and BUSY_SECONDS:
-            _busy_until[zone_id] = time.monotonic() + BUSY_SECONDS
-        return answer
+        return original(zone_id, body)
 
     return change_resource_record_sets
 
@@ -183,9 +179,6 @@ def _form_fault(action: str, rs: Record) -> str | None:
         return f"Invalid request: {expected}, but found none in {where}"
     missing = [field for field in ("TTL", "ResourceRecords") if not rs.get(field)]
     return f"Invalid request: Missing field '{missing[0]}' in {where}" if missing else None
-
-
-_busy_until: dict[str, float] = {}
 
 
 def _get_change(insync_seconds: float) -> Any:
@@ -230,8 +223,12 @@ def install(settings: Settings) -> None:
     store = _Records()
     patching.replace(route53, "_records", lambda _: store)
     patching.replace(route53, "_normalise_name", lambda _: normalise_name, 'name if name.endswith(".") else name + "."')
+    most = settings.quotas.zone_records if settings.quotas else math.inf
     patching.replace(
-        route53, "_change_resource_record_sets", _change_resource_record_sets, "_records[zone_id] = current"
+        route53,
+        "_change_resource_record_sets",
+        lambda original: _change_resource_record_sets(original, most),
+        "_records[zone_id] = current",
     )
     patching.replace(route53, "_new_change", _new_change, '"status": "PENDING"')
     patching.replace(

@@ -31,7 +31,7 @@ UNPUBLISHED = "not published: a parameter"
 _ROUTE53 = "Route 53 Developer Guide, Throttling for Amazon Route 53 API requests"
 _ZONE = "Route 53 Developer Guide, Quotas"
 _CLOUDFRONT = "CloudFront Developer Guide, Quotas"
-_STATES = "Step Functions Developer Guide, Quotas, API action throttling, US East (N. Virginia)"
+_STATES = "Step Functions Developer Guide, Quotas, US East (N. Virginia)"
 _THROTTLING, _THROTTLED = "Throttling", "ThrottlingException"
 _PER_SECOND, _SECONDS = "a second", "seconds"
 
@@ -219,22 +219,34 @@ LATENCY = {
 races between a read and the write that follows."""
 
 
-def limited(quotas: Quotas, clock: Callable[[], float] = time.monotonic) -> Middleware:
+class Buckets:
+    """The account's token buckets. quotas: in this emulator's own time (`scaled`). clock: seconds."""
+
+    def __init__(self, quotas: Quotas, clock: Callable[[], float] = time.monotonic) -> None:
+        self._of: dict[str, list[tuple[Metered, Bucket]]] = {}
+        for metered in METERED:
+            bucket = Bucket(getattr(quotas, metered.burst), getattr(quotas, metered.rate), clock)
+            self._of.setdefault(metered.service, []).append((metered, bucket))
+
+    def exceeded(self, call: Call) -> Metered | None:
+        """Which bucket lacks the tokens for a call; None if the call has its tokens now."""
+        for metered, bucket in self._of.get(call.service, ()):
+            if metered.operation in (None, call.operation) and not bucket.take(metered.cost(call)):
+                return metered
+        return None
+
+
+def limited(quotas: Quotas) -> Middleware:
     """The middleware that refuses what is beyond a quota. quotas: in this emulator's own time (`scaled`)."""
-    buckets: dict[str, list[tuple[Metered, Bucket]]] = {}
-    for metered in METERED:
-        bucket = Bucket(getattr(quotas, metered.burst), getattr(quotas, metered.rate), clock)
-        buckets.setdefault(metered.service, []).append((metered, bucket))
-    busy_until: dict[str, float] = {}
+    buckets, busy_until = Buckets(quotas), dict[str, float]()
 
     def refuse(call: Call, quota: str, code: str, message: str) -> Answer:
         call.notes["quota"] = quota
         return answers.error(call, code, message, 400)
 
     async def limit(call: Call, proceed: Proceed) -> Answer:
-        for metered, bucket in buckets.get(call.service, ()):
-            if metered.operation in (None, call.operation) and not bucket.take(metered.cost(call)):
-                return refuse(call, metered.rate, metered.code, "Rate exceeded")
+        if exceeded := buckets.exceeded(call):
+            return refuse(call, exceeded.rate, exceeded.code, "Rate exceeded")
         if (call.service, call.operation) == ("route53", "ChangeResourceRecordSets"):
             return await in_turn(call, proceed)
         return await proceed()
@@ -242,7 +254,7 @@ def limited(quotas: Quotas, clock: Callable[[], float] = time.monotonic) -> Midd
     async def in_turn(call: Call, proceed: Proceed) -> Answer:
         """A zone takes one change at a time, and is busy for a moment after it."""
         zone = str(_given(call).get("HostedZoneId"))
-        if clock() < busy_until.get(zone, 0.0):
+        if time.monotonic() < busy_until.get(zone, 0.0):
             message = "The request was rejected because Route 53 was still processing a prior request."
             return refuse(call, "zone_busy_seconds", "PriorRequestNotComplete", message)
         busy_until[zone] = float("inf")
@@ -252,7 +264,7 @@ def limited(quotas: Quotas, clock: Callable[[], float] = time.monotonic) -> Midd
             changed = answer.status == 200
             return answer
         finally:
-            busy_until[zone] = clock() + quotas.zone_busy_seconds if changed else 0.0
+            busy_until[zone] = time.monotonic() + quotas.zone_busy_seconds if changed else 0.0
 
     return limit
 

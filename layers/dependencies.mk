@@ -31,14 +31,15 @@ help:
 # not keep the time stamps that Python would compare, and the same sources give the same bytes.
 compile = $(FLUXION_PYTHON) -m compileall -q -f -j 0 --invalidation-mode unchecked-hash -s "$(1)" -p /opt/python/$(2) "$(1)"
 
-# $(call install-dependencies,TRIM): requirements.txt into PACKAGES, less what no function imports.
-# TRIM is a command run inside the installed folder, `true` for none. METADATA and licences stay for vulnerability
-# scanners and lawyers; what pip notes about the installation differs from run to run, so it goes.
+# $(call install-dependencies,TRIM,FILES): requirements.txt into PACKAGES, less what no function needs.
+# TRIM is a command run inside the installed folder, `true` for none; FILES are those that it consists of.
+# METADATA and licences stay for vulnerability scanners and lawyers; what pip notes about the installation differs from
+# run to run, so it goes.
 define install-dependencies
 @$(FLUXION_PYTHON) -c 'import pip, sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
 	echo "Building this layer needs Python 3.13 with pip: put python3.13 on PATH or set FLUXION_PYTHON." >&2; exit 1; }
 @set -eu; \
-key=`cat requirements.txt "$(firstword $(MAKEFILE_LIST))" "$(SHARED)" | $(FLUXION_PYTHON) -c \
+key=`cat requirements.txt "$(firstword $(MAKEFILE_LIST))" "$(SHARED)" $(2) | $(FLUXION_PYTHON) -c \
 	'import hashlib, platform, sys; print(hashlib.sha256(sys.stdin.buffer.read() + repr((sys.argv[1], platform.platform() if sys.argv[1] == "host" else "")).encode()).hexdigest()[:24])' \
 	$(FLUXION_LAYER_PLATFORM)`; \
 kept="$${FLUXION_LAYER_CACHE:+$$FLUXION_LAYER_CACHE/$$key}"; \

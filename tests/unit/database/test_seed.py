@@ -134,7 +134,7 @@ def test_a_change_that_fails_half_way_leaves_the_old_configuration(seeder, spec,
     def fail(*arguments, **options):
         raise duckdb.IOException("Could not write file: No space left on device")
 
-    monkeypatch.setattr(seed._Seeding, "_log", fail)
+    monkeypatch.setattr(seed.Seeding, "_log", fail)
     with pytest.raises(StorageFull):
         seeder.seed(spec(name="Otro", settings={}), 2)
     monkeypatch.undo()

@@ -15,7 +15,6 @@ import duckdb
 
 from tenancy.database import gates
 from tenancy.database.failures import named_failures, of_engine
-from tenancy.database.locks import create_lock_files
 from tenancy.database.paths import TenantFolder, sync_directory
 from tenancy.errors import StorageUnavailable
 
@@ -77,7 +76,7 @@ class TenantDatabases:
         folder = self._folder(tenant_id)
         if create:
             self._make(folder)
-        with self._entered(folder, "hold"):
+        with self._entered(folder, "make" if create else "hold"):
             yield folder
 
     def close(self) -> None:
@@ -103,16 +102,14 @@ class TenantDatabases:
 
     def _make(self, folder: TenantFolder) -> None:
         with named_failures(f"make the folder of '{folder.tenant_id}'"):
-            if not self.directory.is_dir():
-                # Never made here: a mount that is missing would be replaced by a local folder that nobody else sees.
-                raise StorageUnavailable(f"The tenants' folder {self.directory} is not there.")
             try:
                 folder.path.mkdir(mode=0o750)
             except FileExistsError:
-                pass
-            else:
-                sync_directory(folder.directory)
-            create_lock_files(folder)
+                return
+            except FileNotFoundError:
+                # Never made here: a mount that is missing would be replaced by a local folder that nobody else sees.
+                raise StorageUnavailable(f"The tenants' folder {self.directory} is not there.") from None
+            sync_directory(folder.directory)
 
 
 def open_database(directory: Path, tenant_id: str, mode: Mode) -> AbstractContextManager[duckdb.DuckDBPyConnection]:

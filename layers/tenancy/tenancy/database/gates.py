@@ -20,7 +20,8 @@ from tenancy.errors import TenantDatabaseBusy, TenantDatabaseMissing
 logger = logging.getLogger(__name__)
 
 # What a gate is open for. "hold" keeps everybody out without a handle: to publish, and later to migrate or archive.
-Purpose = Literal["read", "write", "hold"]
+# "make" is the same where there may be no lock yet.
+Purpose = Literal["read", "write", "hold", "make"]
 
 _LOOK_ROUND_SECONDS = 0.25
 _LONGEST_END_SECONDS = 2.0
@@ -155,8 +156,8 @@ class Gate:
         return not self._users
 
     def _open_up(self, purpose: Purpose, deadline: float) -> None:
-        self._lock.acquire(exclusive=purpose != "read", deadline=deadline)
-        if purpose == "hold":
+        self._lock.acquire(exclusive=purpose != "read", deadline=deadline, create=purpose == "make")
+        if purpose in ("hold", "make"):
             return
         try:
             self._handle = self._connected(deadline, read_only=purpose == "read")

@@ -31,16 +31,17 @@ class FileLock:
         self._lock: int | None = None
         self._turn: int | None = None
 
-    def acquire(self, *, exclusive: bool, deadline: float) -> None:
+    def acquire(self, *, exclusive: bool, deadline: float, create: bool = False) -> None:
         """Takes the lock, shared or exclusive.
 
-        deadline: on the monotonic clock, in seconds. Raises TenantDatabaseBusy when it has passed, and
-        TenantDatabaseMissing if the tenant has no lock file: then nothing was ever published.
+        deadline: on the monotonic clock, in seconds. create: makes the lock's files where they are missing.
+        Raises TenantDatabaseBusy when the deadline has passed, and TenantDatabaseMissing if the tenant has no lock
+        file, or no folder for one: then nothing was ever published.
         """
         how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
         while True:
-            self._turn = self._open(self._folder.turn)
-            self._lock = self._open(self._folder.lock)
+            self._turn = self._open(self._folder.turn, create=create)
+            self._lock = self._open(self._folder.lock, create=create)
             try:
                 self._wait_for(self._turn, how, deadline)
                 self._wait_for(self._lock, how, deadline)
@@ -69,10 +70,10 @@ class FileLock:
         fcntl.flock(self._turn, fcntl.LOCK_UN)
         return False
 
-    def _open(self, path: Path) -> int:
+    def _open(self, path: Path, *, create: bool) -> int:
         try:
             # To write, although nothing is written: an exclusive lock on NFS needs it.
-            return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            return os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o640)
         except (FileNotFoundError, NotADirectoryError):
             self.release()
             raise TenantDatabaseMissing(f"'{self._folder.tenant_id}' has no database.") from None
@@ -92,12 +93,6 @@ class FileLock:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return os.path.samestat(on_disk, os.fstat(descriptor))
-
-
-def create_lock_files(folder: TenantFolder) -> None:
-    """Makes the tenant's lock files where they are missing. Existing ones stay as they are."""
-    for path in (folder.lock, folder.turn):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
 
 
 def _try(descriptor: int, how: int) -> bool:

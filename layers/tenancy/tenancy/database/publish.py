@@ -98,23 +98,35 @@ def publish(folder: TenantFolder, database: Path) -> Path:
     Raises StaleWriteAheadLog, and OSError as the file system raises it.
     """
     published = folder.file(never_used_name())
-    _refuse_stale_log(published)
     temporary = partial(published)
     _copy(database, temporary)
     _link(temporary, published)
     sync_directory(folder.path)
     _refuse_stale_log(published)
-    _point(folder, published)
+    point(folder, published)
     temporary.unlink()
     return published
 
 
-def clean(folder: TenantFolder) -> None:
+def point(folder: TenantFolder, database: Path) -> None:
+    """Makes a whole database in the tenant's folder the current one, in one step. Call it while the tenant is held."""
+    temporary = partial(folder.pointer)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    try:
+        _write(descriptor, memoryview(f"{database.name}\n".encode("ascii")))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(folder.pointer)
+    sync_directory(folder.path)
+
+
+def clean(folder: TenantFolder) -> Path | None:
     """Removes what a crash while publishing has left. Call it while the tenant is held, so nobody is at it now.
 
     Removes temporary files, and published names that the pointer never reached: those share their inode with a
-    temporary file. Any other file might be somebody's only copy and stays. Raises TenantDatabaseMissing if such a
-    database lies there and no pointer says which one counts.
+    temporary file. Any other file might be somebody's only copy and stays. Returns the current database, if there is
+    one. Raises TenantDatabaseMissing if a database lies there and no pointer says which one counts.
     """
     current = folder.current()
     for temporary, name in folder.partials():
@@ -127,6 +139,7 @@ def clean(folder: TenantFolder) -> None:
             f"The folder of '{folder.tenant_id}' has no pointer, but a database that may hold rows: {unnamed[0]}. "
             "Write its name into the file 'current', or move it away."
         )
+    return current
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -146,18 +159,6 @@ def _link(temporary: Path, published: Path) -> None:
         # On NFS the link may have been made and its reply lost; the client's second try then finds our own file.
         if not published.samefile(temporary):
             raise
-
-
-def _point(folder: TenantFolder, database: Path) -> None:
-    temporary = partial(folder.pointer)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    try:
-        _write(descriptor, memoryview(f"{database.name}\n".encode("ascii")))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(folder.pointer)
-    sync_directory(folder.path)
 
 
 def _write(descriptor: int, content: memoryview) -> None:

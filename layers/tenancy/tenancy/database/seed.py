@@ -111,10 +111,15 @@ class TenantSeeder:
         """
         tenant_id = spec["tenant_id"]
         wanted = Configuration.of(spec)
-        seeding = _Seeding(tenant_id, wanted, generation, self._now().astimezone(UTC).replace(tzinfo=None))
+        seeding = Seeding(tenant_id, wanted, generation, self._now().astimezone(UTC).replace(tzinfo=None))
         with named_failures(f"seed the database of '{tenant_id}'"):
-            result = self._unchanged(seeding) or self._create(seeding) or self._update(seeding)
-            self._tidy(tenant_id)
+            try:
+                result = self._unchanged(seeding)
+            except TenantDatabaseMissing:
+                result = self._create(seeding)
+            result = result or self._update(seeding)
+            if not result.created:
+                self._tidy(tenant_id)
             return result
 
     def _tidy(self, tenant_id: str) -> None:
@@ -125,26 +130,20 @@ class TenantSeeder:
             with self._databases.hold(tenant_id) as folder:
                 publish.clean(folder)
 
-    def _unchanged(self, seeding: "_Seeding") -> SeedResult | None:
+    def _unchanged(self, seeding: "Seeding") -> SeedResult | None:
         """A look through the door in read mode: most seeds end here."""
-        try:
-            with self._databases.open(seeding.tenant_id, "read") as connection:
-                if Configuration.stored(connection, seeding.tenant_id) == seeding.wanted:
-                    return seeding.result(connection, changed=False)
-        except TenantDatabaseMissing:
-            pass
+        with self._databases.open(seeding.tenant_id, "read") as connection:
+            if Configuration.stored(connection, seeding.tenant_id) == seeding.wanted:
+                return seeding.result(connection, changed=False)
         return None
 
-    def _create(self, seeding: "_Seeding") -> SeedResult | None:
-        """Publishes the tenant's first database. None if there is one, or another process was faster."""
-        if TenantFolder.of(self._databases.directory, seeding.tenant_id).pointer.exists():
-            return None
+    def _create(self, seeding: "Seeding") -> SeedResult | None:
+        """Publishes the tenant's first database. None if another process was faster."""
         with (
             publish.built(self._scratch, seeding.fill) as database,
             self._databases.hold(seeding.tenant_id, create=True) as folder,
         ):
-            publish.clean(folder)
-            if folder.current() is not None:
+            if publish.clean(folder) is not None:
                 return None
             published = publish.publish(folder, database)
         return SeedResult(
@@ -155,14 +154,14 @@ class TenantSeeder:
             created=True,
         )
 
-    def _update(self, seeding: "_Seeding") -> SeedResult:
+    def _update(self, seeding: "Seeding") -> SeedResult:
         with self._databases.open(seeding.tenant_id, "write") as connection:
             changed = seeding.update(connection)
             return seeding.result(connection, changed=changed)
 
 
 @dataclass(frozen=True)
-class _Seeding:
+class Seeding:
     """The rows of one seed. ``now`` has no time zone and means UTC, like every time in the database."""
 
     tenant_id: str
@@ -173,6 +172,10 @@ class _Seeding:
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Schema, configuration and sample catalogue, in an empty database."""
         migrations.apply(connection, self.tenant_id, self.now)
+        self.insert(connection)
+
+    def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Configuration and sample catalogue, into tables that have no row of the tenant."""
         self._write_configuration(connection)
         catalogue = files("tenancy.database").joinpath("sample_catalogue.sql").read_text("utf-8")
         connection.execute(catalogue, {"tenant_id": self.tenant_id, "now": self.now})

@@ -70,7 +70,7 @@ class Pace:
         return max(0.0, *waits) if waits else 0.0
 
     def spend(self, cost: Measures, now: float) -> None:
-        """Take the cost of a call that goes now. A bucket may fall below zero, and makes the next call wait longer."""
+        """Take the cost of a call. A bucket may fall below zero, and makes the next call wait longer."""
         for name, amount in cost.items():
             if name in self._rates:
                 self._levels[name] = self._tokens(name, now) - amount, now
@@ -194,6 +194,10 @@ def steps[Item, Result](
     A call that is refused for something in it is halved, and halved again, until the poison item stands alone with its
     own error: at most 2·log2(n) more calls. Busy answers are waited out here, and nowhere else.
 
+    A call counts against the buckets from its answer on, since nobody knows when it reached AWS: two calls are never
+    closer there than the rate allows. What the next one has to wait for is waited for at the end, not before it: who
+    comes meanwhile shares that call, and would have come too late for a batch that was taken before the wait.
+
     until, now: on one clock, in seconds. What could not begin before ``until`` is not settled: it is left to whoever
                 comes next.
     chance:     random numbers from 0 to 1.
@@ -207,8 +211,8 @@ def steps[Item, Result](
             return
         if wait > 0:
             yield Pause(wait)
-        pace.spend(cost, now())
         answer = yield Call(group.items)
+        pace.spend(cost, now())
         if isinstance(answer, BUSY):
             if isinstance(answer, ServiceThrottled):
                 pace.exhaust(now())
@@ -221,6 +225,9 @@ def steps[Item, Result](
             waiting.add(*group.halves())
         else:
             yield Settled(_results(group, answer))
+    rest = min(pace.wait(rules.cost(items[:1]), now()), until - now()) if items else 0.0
+    if rest > 0:
+        yield Pause(rest)
 
 
 def _results[Item, Result](

@@ -1,4 +1,4 @@
-"""Generated sections of docs/local-aws.md are what their sources say: the conformance cases and the mutants."""
+"""Generated sections of docs/local-aws.md and docs/quotas.md are what their sources say: cases, quotas, mutants."""
 
 import re
 import subprocess

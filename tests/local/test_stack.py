@@ -1,12 +1,14 @@
 """The supervisor around its processes: nothing left over, errors in one sentence, builds kept by digest."""
 
 import os
+import re
 import sys
 import zipfile
 
 import pytest
 from filelock import FileLock
 
+from local.emulator.quotas import Quotas
 from local.stack import Stack, StackFailed, sam
 from local.stack.processes import Children
 
@@ -160,6 +162,26 @@ def test_an_emulator_that_dies_is_reported_with_its_last_words(root, fake_sam, m
     monkeypatch.setenv("FLUXION_EMULATOR_PYTHON", str(program))
     with pytest.raises(StackFailed, match="did not start: the port is taken"):
         Stack(root, root / ".local/test-1").up()
+
+
+def test_the_emulator_and_the_product_are_told_the_same_quotas_and_without_any_the_product_never_waits(
+    root, fake_sam, monkeypatch
+):
+    program = root / "emulator"
+    program.write_text('#!/bin/sh\necho "$@"\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("FLUXION_EMULATOR_PYTHON", str(program))
+    quotas = Quotas(scale=10, aliases=500, distribution_updates_per_second=0.04)
+    stack = Stack(root, root / ".local/test-1", quotas=quotas, parameters={"TenantsACall": "1"})
+    with pytest.raises(StackFailed, match=rf"--quotas {re.escape(quotas.to_json())} \("):
+        stack.up()
+    places = {"dns": "127.0.0.1:53", "edge_url": "https://127.0.0.1:443", "ca": "/ca.pem"}
+    told = stack._parameters(places)
+    assert (told["AliasQuota"], told["TenantsACall"]) == ("500", "1")
+    assert (told["DistributionUpdatesPerSecond"], told["ZoneChangesPerSecond"]) == ("0.4", "1000")
+    assert (told["ZoneChangeBurst"], told["InvalidationsPerSecond"]) == ("1500", "1500")
+    plain = Stack(root, root / ".local/test-2")._parameters(places)
+    assert (plain["DistributionUpdatesPerSecond"], plain["ZoneChangesPerSecond"]) == ("100", "100000")
 
 
 def test_what_a_killed_stack_left_is_cleaned_before_the_next_start(root, fake_sam, monkeypatch):

@@ -9,8 +9,8 @@ state is ignored.
 
 Source: docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html, …/API_SendTaskSuccess.html,
 …/dg/concepts-error-handling.html. Different: RedriveExecution is unknown, and so are ItemBatcher and a distributed Map
-in JSONata; TimeoutSeconds of a state is a number, never an expression; quotas of starts and transitions are the fault
-interface's business.
+in JSONata; TimeoutSeconds of a state is a number, never an expression; quotas of starts and transitions are the
+quota model's.
 """
 
 from __future__ import annotations

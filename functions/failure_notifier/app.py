@@ -1,7 +1,7 @@
-"""Every failure becomes an e-mail."""
+"""Every failure is e-mailed: a few one by one, many as digests."""
 
 from tenancy.notifying import FailureNotifier
 from tenancy.settings import NotifierSettings
-from tenancy.stage import queue
+from tenancy.stage import whole_queue
 
-handler = queue(FailureNotifier(NotifierSettings.from_environment()).notify)
+handler = whole_queue(FailureNotifier(NotifierSettings.from_environment()).notify)

@@ -55,11 +55,10 @@ def named(page: Path) -> str:
 
 @pytest.mark.parametrize("name", sorted(MAILED))
 def test_an_error_that_is_mailed_has_the_page_that_the_mail_names(name: str) -> None:
-    detail = {
-        "metadata": {"tenant_id": "granja", "execution_arn": "arn:aws:states:us-east-1:1:execution:a:b"},
-        "data": {"stage": "S", "status": "FAILED", "code": name, "message": "m", "remedy": "r"},
-    }
-    body = messages.failure_mail("TenantStalled", detail, region="us-east-1", runbooks_url="docs/runbooks").body
+    metadata = {"id": "1", "tenant_id": "granja", "execution_arn": "arn:aws:states:us-east-1:1:execution:a:b"}
+    data = {"stage": "S", "status": "FAILED", "code": name, "message": "m", "remedy": "r"}
+    report = messages.Report.parse("TenantStalled", {"metadata": metadata, "data": data})
+    body = messages.single(report, messages.Links("us-east-1", "docs/runbooks")).body
     page = ROOT / f"docs/runbooks/{name.lower()}.md"
 
     assert f"docs/runbooks/{page.name}\n" in body

@@ -22,6 +22,8 @@ _PATIENT = Config(
     max_pool_connections=20,  # more than any function has threads
 )
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
+# For work that a queue brings back in seconds: a call ends within 7 s, well before the invocation does.
+_IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
 
 _THROTTLED = {
     "ExecutionLimitExceeded",
@@ -39,9 +41,13 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "Unaut
 
 
 @cache
-def client(service: str, *, contended: bool = False) -> Any:
-    """The one client of a service in this process. ``contended``: without retries of botocore's own."""
-    return boto3.client(service, config=_ONCE if contended else _PATIENT)  # type: ignore[call-overload]
+def client(service: str, *, contended: bool = False, impatient: bool = False) -> Any:
+    """The one client of a service in this process.
+
+    contended: without retries of botocore's own. impatient: that too, and without waiting for long.
+    """
+    config = _IMPATIENT if impatient else _ONCE if contended else _PATIENT
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 @contextmanager

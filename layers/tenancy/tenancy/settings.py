@@ -112,6 +112,7 @@ class OutboxSettings(Settings):
 class NotifierSettings(Settings):
     """For functions/failure_notifier."""
 
+    failure_queue_url: str
     failure_topic_arn: str
     runbooks_url: str = ""
     aws_region: str

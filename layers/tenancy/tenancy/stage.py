@@ -4,6 +4,7 @@ Each log line carries the tenant and the execution. Nothing here decides anythin
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 # Of an invocation's time, for the call that is under way when the time is over (the client waits for 60 s at most) and
 # for writing down and answering what it brought.
 _RESERVE_SECONDS = 90.0
+# The same for a batch of a queue: a call waits for 7 s at most, and then the messages that come again are postponed.
+_QUEUE_RESERVE_SECONDS = 10.0
 
 logger = Logger()
 tracer = Tracer()
@@ -97,6 +100,24 @@ def queue(work: Callable[[str], None]) -> Handler:
         work(record.body)
 
     return _batch(processor, each)
+
+
+def whole_queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Exception]]) -> Handler:
+    """The handler of a function that takes the messages of a queue together.
+
+    work: the batch, and when nothing further may begin by ``time.monotonic()`` → ids of those that must come again,
+          and why.
+    """
+
+    def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _QUEUE_RESERVE_SECONDS
+        again = work(event["Records"], until)
+        for why, count in Counter(f"{type(error).__name__}: {error}" for error in again.values()).items():
+            logger.error("%d messages come again: %s", count, why)
+        _count_records(len(event["Records"]), len(again))
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
+
+    return _observed(run)
 
 
 def ordered_stream(work: Callable[[Sequence[Mapping[str, Any]]], list[str]]) -> Handler:

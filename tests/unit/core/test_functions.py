@@ -70,6 +70,7 @@ def world(
     region = "us-east-1"
     topic = boto3.client("sns", region_name=region).create_topic(Name="failures")["TopicArn"]
     poison = boto3.client("sqs", region_name=region).create_queue(QueueName="poison")["QueueUrl"]
+    failures = boto3.client("sqs", region_name=region).create_queue(QueueName="failures")["QueueUrl"]
     boto3.client("events", region_name=region).create_event_bus(Name="fluxion")
     environment = {
         "TENANTS_TABLE": "tenants",
@@ -92,6 +93,7 @@ def world(
         "PROBE_PORT": "443",
         "PROBE_SECRET_ARN": "arn:secret",
         "EVENT_BUS_NAME": "fluxion",
+        "FAILURE_QUEUE_URL": failures,
         "FAILURE_TOPIC_ARN": topic,
         "RUNBOOKS_URL": "https://docs.example/runbooks",
         "ONBOARD_STATE_MACHINE_ARN": "onboard",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tenancy import settings
+from tenancy import notifying, settings
 from tenancy.events import SOURCE, TYPES, Failure
 
 from .reading import FOLDERS, FOUNDATION, FUNCTIONS, MAIN, RESOURCES, ROOT, of_type
@@ -116,6 +116,23 @@ def test_every_failure_event_reaches_the_queue_that_is_mailed_from() -> None:
     assert rule["EventPattern"] == {"source": [SOURCE], "detail-type": failures}
     assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["FailureEventsQueue", "Arn"]}]
     assert events()["failure_notifier"]["Queue"] == {"Fn::GetAtt": ["FailureEventsQueue", "Arn"]}
+
+
+def test_failures_are_mailed_together_and_never_faster_than_sns_allows() -> None:
+    event, queue = events()["failure_notifier"], RESOURCES["FailureEventsQueue"]["Properties"]
+
+    at_once = event["ScalingConfig"]["MaximumConcurrency"]
+    assert at_once / notifying.PAUSE_SECONDS < 10
+    assert event["BatchSize"] == 1000
+    assert 1 <= event["MaximumBatchingWindowInSeconds"] <= 10, "AWS wants one above a size of 10; a person waits for it"
+    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queue["VisibilityTimeout"] == 6 * FUNCTIONS["FailureNotifier"]["Timeout"]
+
+
+def test_an_outage_of_sns_for_a_day_sends_no_failure_to_the_dead_letter_queue() -> None:
+    tries = RESOURCES["FailureEventsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+
+    assert sum(notifying.postponed(count) for count in range(1, tries)) > 24 * 3600
 
 
 # --- what stays, and what is protected --------------------------------------------------------------------------------

@@ -269,6 +269,16 @@ def limited(quotas: Quotas) -> Middleware:
     return limit
 
 
+def is_transition(event_type: str) -> bool:
+    """Whether an event of an execution's history counts as a state transition: each state, and each attempt of a task.
+
+    Source: AWS Step Functions pricing, which counts retries.
+    """
+    if event_type == "TaskStateEntered":  # its first attempt follows
+        return False
+    return event_type.endswith("StateEntered") or event_type in ("TaskScheduled", "LambdaFunctionScheduled")
+
+
 def slow(quotas: Quotas) -> Middleware:
     """The middleware that makes calls take their time; FLUXION_LATENCY scales it (0: none)."""
     scale = float(os.environ.get("FLUXION_LATENCY", "1"))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.emulator.fault_rules import Bucket
-from local.emulator.quotas import METERED, UNPUBLISHED, Buckets, Quotas
+from local.emulator.quotas import METERED, UNPUBLISHED, Buckets, Quotas, is_transition
 from local.stack.stack import PACED
 from tests.unit.template.reading import MAIN
 
@@ -145,6 +145,13 @@ def test_a_request_that_cannot_be_read_costs_no_changes(clock: Clock) -> None:
     broken = change("CREATE")
     broken.body = b"<no xml"
     assert passed(buckets, 10, lambda: broken) == 10
+
+
+def test_each_state_and_each_attempt_of_a_task_is_a_transition() -> None:
+    attempt = ["TaskScheduled", "TaskStarted", "TaskFailed"]
+    history = ["ExecutionStarted", "PassStateEntered", "PassStateExited", "TaskStateEntered", *attempt, *attempt]
+    history += ["LambdaFunctionScheduled", "LambdaFunctionStarted", "TaskStateExited", "SucceedStateEntered"]
+    assert sum(map(is_transition, history)) == 1 + 3 + 1
 
 
 # ---- the table ----

@@ -22,7 +22,7 @@ from ministack.services import lambda_svc, sns, stepfunctions
 
 from local.emulator import patching
 from local.emulator.fault_rules import Bucket
-from local.emulator.quotas import Quotas
+from local.emulator.quotas import Quotas, is_transition
 from local.emulator.state import Settings
 
 
@@ -41,12 +41,12 @@ class Turns:
 
 
 def _paced(quotas: Quotas) -> Any:
-    """A state is entered when the account's transitions allow it; that is the moment in its history."""
+    """A state is entered, and a task tried, when the account's transitions allow it; so says its history."""
     transitions = Turns(quotas.transition_burst, quotas.transitions_per_second)
 
     def bridged(original: Any) -> Any:
         def add_event(execution: dict[str, Any], event_type: str, details: Any = None) -> Any:
-            if event_type.endswith("StateEntered"):
+            if is_transition(event_type):
                 transitions.wait()
             return original(execution, event_type, details)
 

@@ -5,7 +5,7 @@ the name and input of a running execution is a success; a state machine's Timeou
 execution that ended does nothing more; a throttled Lambda is Lambda.TooManyRequestsException.
 Stock MiniStack: one token for all attempts; a second answer is accepted; ExecutionAlreadyExists; no machine time limit;
 tasks of a stopped execution go on retrying and write history; a throttle is Lambda.Unknown; Output of a JSONata Succeed
-state is ignored.
+state is ignored; every execution first sleeps for 0.15 s, before its first state is entered.
 
 Source: docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html, …/API_SendTaskSuccess.html,
 …/dg/concepts-error-handling.html. Different: RedriveExecution is unknown, and so are ItemBatcher and a distributed Map
@@ -174,6 +174,7 @@ def install(settings: Settings) -> None:
     patching.edit(
         stepfunctions,
         "_run_execution",
+        ("    time.sleep(0.15)\n\n", ""),
         (
             "                current_input = _apply_input_path(state_def, current_input, ctx)\n"
             "                current_input = _apply_output_path(state_def, current_input, ctx)\n",

@@ -80,7 +80,13 @@ def _spaced(quotas: Quotas) -> Any:
             return waiting
 
         queues: defaultdict[str, SimpleQueue[Any]] = defaultdict(start)
-        return lambda topic_arn, address, subject, text: queues[address].put((topic_arn, address, subject, text))
+        lock = threading.Lock()
+
+        def enqueue(topic_arn: str, address: str, subject: str, text: str) -> None:
+            with lock:
+                queues[address].put((topic_arn, address, subject, text))
+
+        return enqueue
 
     return bridged
 

@@ -172,8 +172,17 @@ def test_a_busy_zone_is_waited_for_by_all_together(
 
     assert answers == [{"changed": True}] * 2
     assert route53.changes == 1
-    assert virtual_time.waited == sorted(virtual_time.waited)
-    assert 7.5 <= sum(virtual_time.waited) <= 15 + 4 * 0.1, "1 + 2 + 4 + 8 s, half of each by chance"
+    *waits, rest = virtual_time.waited
+    assert waits == sorted(waits)
+    assert 7.5 <= sum(waits) <= 15 + 4 * 0.1, "1 + 2 + 4 + 8 s, half of each by chance"
+    assert rest == 0.2, "a zone has a rest after a change"
+
+
+def test_a_zone_has_a_rest_between_two_changes(ask: Ask, route53: FakeRoute53, virtual_time: VirtualTime) -> None:
+    ask(HostedZone(DNS.model_copy(update={"tenants_a_call": 1})), "granja", "mercado")
+
+    assert route53.changes == 2
+    assert virtual_time.waited == [0.2, 0.2]
 
 
 def test_a_zone_that_stays_busy_leaves_all_to_the_next_invocation(

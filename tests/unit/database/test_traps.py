@@ -3,15 +3,18 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from datetime import datetime
 
 import duckdb
 import pytest
 
-from tenancy.database import TenantDatabases, publish
+from tenancy.database import TenantDatabases, migrations, publish
 from tenancy.errors import StaleWriteAheadLog
 
+NOW = datetime(2026, 1, 1)  # noqa: DTZ001
 OPEN_TO_WRITE = "import duckdb, sys; duckdb.connect(sys.argv[1]).close()"
 INSERT = (
     "INSERT INTO audit_log (tenant_id, entry_id, occurred_at, actor, action)"
@@ -42,11 +45,29 @@ def test_trap_a_is_real_closing_any_descriptor_of_the_file_drops_the_engines_loc
     connection.close()
 
 
+def test_trap_a_is_real_a_committed_row_is_lost_without_a_word(tmp_path):
+    database = tmp_path / "granja.duckdb"
+    first = duckdb.connect(database)
+    first.execute("CREATE TABLE t (who VARCHAR)")
+    first.execute("CHECKPOINT")
+    open_and_close(database)
+    commit_row = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); c.execute(\"INSERT INTO t VALUES ('second')\")"
+    subprocess.run([sys.executable, "-c", commit_row, database], check=True)
+
+    first.execute("INSERT INTO t VALUES ('first')")
+    first.close()
+
+    connection = duckdb.connect(database)
+    assert connection.execute("SELECT who FROM t").fetchall() == [("first",)], "the second writer was told: committed"
+    connection.close()
+
+
 def test_trap_a_the_door_keeps_others_out_all_the_same(directory, seeded, child):
     database = directory / seeded.database_path
     with TenantDatabases(directory).open("granja", "write") as connection:
         connection.execute(INSERT, ["granja", "before"])
-        open_and_close(database)
+        for file in database.parent.iterdir():  # a backup takes the whole folder, with the door's own lock
+            open_and_close(file)
         assert may_open_to_write(database), "the trap no longer works: the test proves nothing"
 
         assert child("look", directory, "granja", "write", 0.2).says_json()[0] == "TenantDatabaseBusy"
@@ -97,6 +118,24 @@ def test_trap_b_is_real_a_stale_log_is_replayed_into_a_file_renamed_over_its_pat
         "the old tenant's row, in the new one's database"
     )
     connection.close()
+
+
+def test_trap_b_a_new_database_does_not_meet_the_log_of_a_writer_that_died(directory, scratch, seeded, child):
+    dying = child("die_writing", directory, "granja")
+    assert dying.ends() == -signal.SIGKILL
+    log = publish.write_ahead_log(directory / seeded.database_path)
+    assert log.exists(), "there is nothing to be replayed: the test proves nothing"
+    databases = TenantDatabases(directory, idle_after=0)
+
+    with (
+        publish.built(scratch, lambda connection: migrations.apply(connection, "granja", NOW)) as new,
+        databases.hold("granja") as folder,
+    ):
+        publish.publish(folder, new)
+
+    with databases.open("granja", "read") as connection:
+        assert connection.execute("SELECT count(*) FROM audit_log").fetchone() == (0,)
+    assert log.exists()
 
 
 @pytest.mark.parametrize("when", ["before", "between link and pointer"])

@@ -31,7 +31,7 @@ check: ## format, lint, types, imports, template and policy gates (ARGS="lint ty
 	@.venv/bin/python -m gates $(ARGS)
 
 bench: ## measure; prints tables and writes bench/report.json (ARGS="gateway single" for some)
-	$(setup) project emulator sam
+	$(setup) project emulator sam $$(command -v cc >/dev/null || echo compiler)
 	@.venv/bin/python -m bench $(ARGS)
 
 conformance: ## the cases of tests/conformance in a real account, never run so far: PROFILE=name (ARGS="-k name" for some)

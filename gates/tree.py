@@ -35,6 +35,7 @@ LOCKS = {
     "requirements/emulator.txt": "requirements/emulator.in",
     "requirements/sam.txt": "requirements/sam.in",
     "requirements/gates.txt": "requirements/gates.in",
+    "requirements/compiler.txt": "requirements/compiler.in",
     "layers/tenancy/requirements.txt": "layers/tenancy/requirements.in",
     "layers/duckdb/requirements.txt": "layers/duckdb/requirements.in",
 }

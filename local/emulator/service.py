@@ -133,10 +133,11 @@ class Emulator:
         self.settings, self.listener, self.with_edge = settings, listener, with_edge
         self.servers: list[Any] = []
         state.configure(settings)
-        from local.emulator import bridges, trace, unchecked
+        from local.emulator import bridges, shortcuts, trace, unchecked
 
         self.validates = "validation" not in off
         bridges.install_all(settings, [name for name in off if name != "validation"])
+        shortcuts.install()
         if with_edge:
             unchecked.install(settings, off)
         self.trace = trace.start(settings.state_dir / "trace.jsonl")

@@ -151,9 +151,10 @@ def zones() -> list[ZoneView]:
     return [ZoneView(zone["id"], zone["name"].lower(), bool(zone.get("private"))) for zone in _all(route53._zones)]
 
 
-def records(zone_id: str) -> list[RecordView]:
-    """What the zone's name servers know now; empty for a zone that does not exist (yet)."""
-    return [_record_view(record) for record in _current("zone", zone_id) or ()]
+def records(zone_id: str) -> tuple[RecordView, ...]:
+    """What the zone's name servers know now, the same object until that changes; empty for a zone that is not (yet)."""
+    found: tuple[RecordView, ...] | None = _current("zone", zone_id)
+    return found or ()
 
 
 def distributions() -> list[DistributionView]:
@@ -190,7 +191,7 @@ def pending_until(kind: Literal["zone", "distribution"], id_: str) -> float:
 
 def zone_changed(zone_id: str, records: list[dict[str, Any]] | None) -> None:
     """Bridges: the zone's record sets were replaced by `records`; None: the zone was deleted."""
-    _publish("zone", zone_id, tuple(records) if records is not None else None)
+    _publish("zone", zone_id, list(records) if records is not None else None)
 
 
 def distribution_changed(distribution_id: str, record: dict[str, Any] | None) -> None:
@@ -220,7 +221,7 @@ def _tell(change: Change) -> None:
 
 
 def _current(kind: str, id_: str) -> Any:
-    """The newest snapshot that is in effect; older ones are dropped. A distribution's is turned into a view once."""
+    """The newest snapshot that is in effect, as a view, into which it is turned once; older ones are dropped."""
     now = time.time()
     with _lock:
         entries = _history.get((kind, id_))
@@ -231,9 +232,11 @@ def _current(kind: str, id_: str) -> Any:
         effective_at, snapshot = entries[0]
         if effective_at > now:
             return None
-        if kind == "distribution" and isinstance(snapshot, dict):
+        if isinstance(snapshot, list):
+            snapshot = tuple(_record_view(record) for record in snapshot)
+        elif isinstance(snapshot, dict):
             snapshot = _distribution_view(snapshot, effective_at)
-            entries[0] = (effective_at, snapshot)
+        entries[0] = (effective_at, snapshot)
         if snapshot is None and len(entries) == 1:
             del _history[(kind, id_)]
         return snapshot

@@ -42,13 +42,24 @@ def check(config: Any, distribution_id: str | None) -> None:
     if len(aliases) > _quotas.aliases:
         message = "Your request contains more CNAMEs than are allowed per distribution."
         raise Refused("TooManyDistributionCNAMEs", message, 400)
+    taken = _names_of_others(distribution_id)
     for alias in aliases:
-        if any(owner != distribution_id for _, owner in cloudfront._domain_owners(alias)):
+        if alias in taken:
             message = (
                 f"One or more of the CNAMEs you provided are already associated with a different resource: {alias}."
             )
             raise Refused("CNAMEAlreadyExists", message, 409)
     _check_certificate(config, aliases)
+
+
+def _names_of_others(distribution_id: str | None) -> set[str]:
+    """Domain names of the account, lower case, that another distribution or distribution tenant has."""
+    tenants = [(tenant["Id"], tenant["Domains"]) for tenant in cloudfront._distribution_tenants.values()]
+    distributions = [
+        (known["Id"], cloudfront._get_distribution_aliases(known)) for known in cloudfront._distributions.values()
+    ]
+    others = [names for owner, names in (*tenants, *distributions) if owner != distribution_id]
+    return {name.lower() for names in others for name in names}
 
 
 def _check_certificate(config: Any, aliases: list[str]) -> None:

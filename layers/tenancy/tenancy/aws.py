@@ -44,6 +44,9 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "Unaut
 def client(service: str, *, contended: bool = False, impatient: bool = False) -> Any:
     """The one client of a service in this process.
 
+    Making it costs some ten milliseconds of processor time, and is not safe in several threads at once. So objects ask
+    for theirs in their constructors, which run before a function's first invocation.
+
     contended: without retries of botocore's own. impatient: that too, and without waiting for long.
     """
     config = _IMPATIENT if impatient else _ONCE if contended else _PATIENT

@@ -38,6 +38,7 @@ class TenantLifecycle:
 
     def __init__(self, settings: RecordSettings) -> None:
         self._settings = settings
+        self._dynamodb = aws.client("dynamodb")
         self._provisioning = Provisioning(settings.provisioning_table)
 
     # --- ClaimTenant --------------------------------------------------------------------------------------------------
@@ -230,9 +231,7 @@ class TenantLifecycle:
     def _read_item(self, tenant_id: str) -> dict[str, Any] | None:
         with aws.calls("DynamoDB"):
             key = {"tenant_id": {"S": tenant_id}}
-            found = aws.client("dynamodb").get_item(
-                TableName=self._settings.tenants_table, Key=key, ConsistentRead=True
-            )
+            found = self._dynamodb.get_item(TableName=self._settings.tenants_table, Key=key, ConsistentRead=True)
         if "Item" not in found:
             return None
         deserialise = TypeDeserializer().deserialize

@@ -28,6 +28,7 @@ class FailureNotifier:
 
     def __init__(self, settings: NotifierSettings) -> None:
         self._settings = settings
+        self._sns = aws.client("sns", impatient=True)
         self._links = Links(settings.aws_region, settings.runbooks_url)
 
     def notify(self, batch: Sequence[Message], until: float) -> dict[str, Exception]:
@@ -73,9 +74,7 @@ class FailureNotifier:
 
     def _publish(self, mail: Mail) -> None:
         with aws.calls("SNS"):
-            aws.client("sns", impatient=True).publish(
-                TopicArn=self._settings.failure_topic_arn, Subject=mail.subject, Message=mail.body
-            )
+            self._sns.publish(TopicArn=self._settings.failure_topic_arn, Subject=mail.subject, Message=mail.body)
 
     def _postpone(self, batch: Sequence[Message]) -> None:
         """Let messages come again soon, where the queue by itself waits for as long as a lost invocation may take."""

@@ -16,6 +16,7 @@ class Outbox:
 
     def __init__(self, settings: OutboxSettings) -> None:
         self._bus = settings.event_bus_name
+        self._events = aws.client("events")
 
     def publish(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
         """Publish the outbox items of these stream records (NEW_IMAGE).
@@ -25,7 +26,7 @@ class Outbox:
         for some in batching.packs(records, _A_CALL, _measure):
             try:
                 with aws.calls("EventBridge"):
-                    answer = aws.client("events").put_events(Entries=[self._entry(record) for record in some])
+                    answer = self._events.put_events(Entries=[self._entry(record) for record in some])
             except ServiceUnavailable:
                 return [some[0]["dynamodb"]["SequenceNumber"]]
             for record, result in zip(some, answer["Entries"], strict=True):

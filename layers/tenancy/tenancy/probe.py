@@ -39,6 +39,7 @@ class SiteProbe:
     def __init__(self, settings: ProbeSettings) -> None:
         self._settings = settings
         self._tls = ssl.create_default_context(cafile=settings.ca_bundle or None)
+        self._secrets = aws.client("secretsmanager")
         self._secret: tuple[bytes, float] | None = None
 
     def visit(self, tenant_id: str, host: str) -> Answer:
@@ -101,6 +102,6 @@ class SiteProbe:
     def _probe_secret(self) -> bytes:
         if self._secret is None or time.monotonic() - self._secret[1] > _SECRET_KEPT_SECONDS:
             with aws.calls("Secrets Manager"):
-                found = aws.client("secretsmanager").get_secret_value(SecretId=self._settings.probe_secret_arn)
+                found = self._secrets.get_secret_value(SecretId=self._settings.probe_secret_arn)
             self._secret = found["SecretString"].encode(), time.monotonic()
         return self._secret[0]

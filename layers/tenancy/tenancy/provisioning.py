@@ -68,20 +68,21 @@ class Provisioning:
 
     def __init__(self, table: str) -> None:
         self._table = table
+        self._dynamodb = aws.client("dynamodb")
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def record(self, tenant_id: str) -> TenantRecord | None:
         """The tenant record, or None if the control plane has never heard of the tenant."""
         with aws.calls(WHO):
-            found = _dynamodb().get_item(TableName=self._table, Key=_tenant_key(tenant_id), ConsistentRead=True)
+            found = self._dynamodb.get_item(TableName=self._table, Key=_tenant_key(tenant_id), ConsistentRead=True)
         return TenantRecord.model_validate(_plain(found["Item"])) if "Item" in found else None
 
     def effect(self, tenant_id: str, system: str) -> Effect | None:
         """The tenant's intent or result on one system."""
         with aws.calls(WHO):
             key = _effect_key(tenant_id, system)
-            found = _dynamodb().get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return _effect(_plain(found["Item"])) if "Item" in found else None
 
     def records_and_effects(
@@ -105,7 +106,7 @@ class Provisioning:
         left = {self._table: {"Keys": list(keys), "ConsistentRead": True}}
         while left:
             with aws.calls(WHO):
-                answer = _dynamodb().batch_get_item(RequestItems=left)
+                answer = self._dynamodb.batch_get_item(RequestItems=left)
             found += [_plain(item) for item in answer["Responses"].get(self._table, [])]
             left = answer.get("UnprocessedKeys", {})
             if left:
@@ -121,20 +122,20 @@ class Provisioning:
             left = {self._table: list(some)}
             while left:
                 with aws.calls(WHO):
-                    left = _dynamodb().batch_write_item(RequestItems=left).get("UnprocessedItems", {})
+                    left = self._dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems", {})
                 if left:
                     time.sleep(0.05)
 
     def start_effect(self, effect: Effect) -> None:
         """Write one intent down, before the effect."""
         with aws.calls(WHO):
-            _dynamodb().put_item(TableName=self._table, Item=_item(_effect_item(effect)))
+            self._dynamodb.put_item(TableName=self._table, Item=_item(_effect_item(effect)))
 
     def withdraw_effect(self, effect: Effect) -> None:
         """Forget an intent of which it is certain that nothing came: the system refused it, or never got it."""
         with aws.calls(WHO):
             try:
-                _dynamodb().delete_item(
+                self._dynamodb.delete_item(
                     TableName=self._table,
                     Key=_effect_key(effect.tenant_id, effect.system),
                     ConditionExpression="#state = :started AND generation = :generation",
@@ -199,7 +200,7 @@ class Provisioning:
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreading rivals, not a secret
             with aws.calls(WHO):
                 try:
-                    _dynamodb().transact_write_items(TransactItems=operations)
+                    self._dynamodb.transact_write_items(TransactItems=operations)
                 except ClientError as error:
                     if error.response["Error"]["Code"] != "TransactionCanceledException":
                         raise
@@ -214,7 +215,7 @@ class Provisioning:
         """Change the record where there is nothing to tell. Raises ConditionFailed."""
         with aws.calls(WHO):
             try:
-                _dynamodb().update_item(**self._update(tenant_id, fields, (), condition, values)["Update"])
+                self._dynamodb.update_item(**self._update(tenant_id, fields, (), condition, values)["Update"])
             except ClientError as error:
                 if error.response["Error"]["Code"] in (
                     "ConditionalCheckFailedException",
@@ -266,16 +267,12 @@ class Provisioning:
         """Which tenant holds a name, for the message to the one that does not get it."""
         with aws.calls(WHO):
             key = _item({"pk": f"CLAIM#{skeleton}", "sk": "CLAIM"})
-            found = _dynamodb().get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return str(_plain(found["Item"])["tenant_id"]) if "Item" in found else None
 
 
 class NameTaken(Exception):
     """Another tenant holds the skeleton."""
-
-
-def _dynamodb() -> Any:
-    return aws.client("dynamodb")
 
 
 def _path(field: str, names: dict[str, str]) -> str:

@@ -13,6 +13,8 @@ class WorkflowStarter:
 
     def __init__(self, settings: WorkflowSettings) -> None:
         self._settings = settings
+        self._dynamodb = aws.client("dynamodb")
+        workflow.prepare()
 
     def start(self, record: dict[str, Any]) -> None:
         """Start the machine that fits the item as it is now. A repeated record starts nothing.
@@ -37,7 +39,7 @@ class WorkflowStarter:
     def _is_wanted(self, tenant_id: str) -> bool:
         with aws.calls("DynamoDB"):
             key = {"tenant_id": {"S": tenant_id}}
-            found = aws.client("dynamodb").get_item(
+            found = self._dynamodb.get_item(
                 TableName=self._settings.tenants_table,
                 Key=key,
                 ConsistentRead=True,

@@ -18,6 +18,11 @@ LONGEST_CAUSE = 32_000  # SendTaskFailure takes 32,768 characters
 _NOBODY_WAITS = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 
 
+def prepare() -> None:
+    """Make the client now: before the first invocation, and by one thread."""
+    _states()
+
+
 def execution_name(tenant_id: str, event_id: str) -> str:
     """A legal name that says which tenant it is, and is the same for every delivery of one stream record."""
     readable = re.sub(r"[^A-Za-z0-9_-]", "_", tenant_id)[:LONGEST_ID_IN_NAME] or "_"

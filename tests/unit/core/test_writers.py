@@ -65,8 +65,8 @@ def cloudfront(monkeypatch: pytest.MonkeyPatch) -> FakeCloudFront:
 def _instead_of[Fake](service: str, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
     real = aws.client
 
-    def client(name: str, *, contended: bool = False) -> Any:
-        return fake if name == service else real(name, contended=contended)
+    def client(name: str, **options: Any) -> Any:
+        return fake if name == service else real(name, **options)
 
     client.cache_clear = real.cache_clear  # type: ignore[attr-defined]
     monkeypatch.setattr(aws, "client", client)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,16 @@ def test_the_engine_s_layer_is_attached_exactly_where_the_engine_is_loaded(loade
     has_layer = {FOLDERS[name] for name, function in FUNCTIONS.items() if "DuckdbLayer" in str(function.get("Layers"))}
 
     assert has_layer == {function for function, modules in loaded.items() if "duckdb" in modules}
+
+
+def test_the_layer_brings_no_package_that_no_function_loads(loaded: dict[str, set[str]]) -> None:
+    brought = set(re.findall(r"^([a-z0-9-]+)", (LAYER / "requirements.in").read_text(), re.MULTILINE))
+    modules = {module.partition(".")[0] for modules in loaded.values() for module in modules}
+    packages = packages_distributions()
+    used = {name.lower().replace("_", "-") for module in modules for name in packages.get(module, ())}
+
+    assert brought
+    assert brought <= used
 
 
 def test_clients_find_the_same_endpoints_in_what_is_left_of_botocore(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import hashlib
 import json
 import logging
 import os
+import random
 import threading
 import time
 from collections import deque
@@ -63,7 +64,9 @@ class Mapping(threading.Thread):
                     logger.exception("%s: reading the stream failed", self.name)
                     found = False
                 if not found:
-                    time.sleep(POLL_SECONDS)
+                    # Pollers are not in step: with one period for all, a stage would always wait just as long for the
+                    # poll after the one that began the stage before it.
+                    time.sleep(POLL_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
         for lane in self.lanes:
             lane.stop()
 

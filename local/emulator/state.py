@@ -46,7 +46,7 @@ class Settings:
     cache_dir: Path | None = None
     """Where unpacked code and layers are kept; None: below the state folder, gone with it."""
     quotas: Quotas | None = None
-    """AWS's quotas in this emulator's own time (`Quotas.scaled`); None: none but numbers that AWS never exceeds."""
+    """AWS's quotas in this emulator's own time (`Quotas.scaled`); None: nothing is throttled, and numbers are AWS's."""
 
 
 class Server(Protocol):

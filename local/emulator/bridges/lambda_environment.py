@@ -9,7 +9,8 @@ emulator's own site-packages can be imported; print() costs each call a wait for
 
 Uses MiniStack's pool of workers (`acquire_worker`, concurrency slots) with an environment of our own in it.
 Deliberately different from AWS: at most FLUXION_LAMBDA_ENVIRONMENTS (default 4) processes a function; more concurrent
-calls wait for a free one instead of starting a process each, which a workstation's memory would not bear.
+calls wait for a free one instead of starting a process each, which a workstation's memory would not bear. A call that
+waits is not concurrent yet, and for a task of Step Functions TimeoutSeconds have not begun.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from contextvars import ContextVar
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -306,6 +308,25 @@ _places: dict[str, threading.BoundedSemaphore] = defaultdict(
     lambda: threading.BoundedSemaphore(int(os.environ.get("FLUXION_LAMBDA_ENVIRONMENTS", "4")))
 )
 _places_lock = threading.Lock()
+taken: ContextVar[threading.Event | None] = ContextVar("taken", default=None)
+"""To be set when a process takes the call of this context: until then the call waits, as none does on AWS."""
+
+
+def _execute_function(original: Any) -> Any:
+    """Wait for one of the function's places first: a call that waits is neither concurrent nor throttled yet."""
+
+    def execute_function(func: dict[str, Any], event: Any) -> dict[str, Any]:
+        config = func.get("config") or func
+        if lambda_svc._function_config_scope_mismatch(config):
+            return original(func, event)  # which comes here again, in the function's own account and region
+        with _places_lock:
+            place = _places[f"{get_account_id()}:{get_region()}:{config.get('FunctionArn')}"]
+        with place:
+            if noted := taken.get():
+                noted.set()
+            return original(func, event)
+
+    return execute_function
 
 
 def _execute(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
@@ -314,19 +335,16 @@ def _execute(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any
     code_zip = func.get("code_zip")
     if not code_zip:
         raise RuntimeError(f"function {config.get('FunctionName')} has no code")
-    with _places_lock:
-        place = _places[f"{get_account_id()}:{get_region()}:{config.get('FunctionArn')}"]
-    with place:
-        lambda_svc._ensure_reaper_thread()
-        name, version = config.get("FunctionName", "unknown"), config.get("Version", "$LATEST")
-        environment, _ = lambda_runtime.acquire_worker(name, config, code_zip, qualifier=version)
-        try:
-            trace = lambda_svc._xray_trace_id_for_invocation(config)
-            outcome = environment.invoke(event, request_id, trace_id=trace)
-        finally:
-            lambda_runtime.release_worker(environment)
-            if environment.retired:
-                environment.kill()
+    lambda_svc._ensure_reaper_thread()
+    name, version = config.get("FunctionName", "unknown"), config.get("Version", "$LATEST")
+    environment, _ = lambda_runtime.acquire_worker(name, config, code_zip, qualifier=version)
+    try:
+        trace = lambda_svc._xray_trace_id_for_invocation(config)
+        outcome = environment.invoke(event, request_id, trace_id=trace)
+    finally:
+        lambda_runtime.release_worker(environment)
+        if environment.retired:
+            environment.kill()
     if outcome["status"] == "ok":
         return {"body": outcome["result"], "log": outcome["log"]}
     return {"body": outcome["error_payload"], "error": True, "function_error": "Unhandled", "log": outcome["log"]}
@@ -357,6 +375,9 @@ def install(settings: Settings) -> None:
         lambda _: _execute,
         "acquire_worker(func_name, config, code_zip, qualifier=qualifier)",
         '"Runtime.HandlerError"',
+    )
+    patching.replace(
+        lambda_svc, "_execute_function", _execute_function, "_run_with_function_config_scope(config, _execute_function"
     )
     patching.replace(lambda_runtime, "kill_workers", lambda _: _kill, "worker._proc = worker._proc, None")
     patching.replace(

@@ -18,13 +18,15 @@ from __future__ import annotations
 import json
 import re
 import threading
-from contextvars import ContextVar
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response, now_iso
 from ministack.services import stepfunctions
 
 from local.emulator import patching
+from local.emulator.bridges import lambda_environment
 from local.emulator.state import Settings
 
 running: ContextVar[Run | None] = ContextVar("running", default=None)
@@ -84,6 +86,26 @@ def succeed(state: dict[str, Any], given: Any, ctx: Any) -> Any:
     if stepfunctions._state_query_language(state, ctx) == "JSONata":
         return stepfunctions._apply_jsonata_output(state, given, ctx, default=given)
     return stepfunctions._apply_output_path(state, stepfunctions._apply_input_path(state, given, ctx), ctx)
+
+
+def _invoke_resource_with_timeout(_: Any) -> Any:
+    def invoke_resource_with_timeout(resource: str, given: Any, timeout: float) -> Any:
+        """The task's result. Its time begins when a process takes the call: on AWS there is always one."""
+        taken = threading.Event()
+        lambda_environment.taken.set(taken)
+        pool = ThreadPoolExecutor(max_workers=1)
+        task = pool.submit(copy_context().run, stepfunctions._invoke_resource, resource, given)
+        task.add_done_callback(lambda _: taken.set())
+        pool.shutdown(wait=False)
+        if ":lambda:" in resource:
+            taken.wait()
+        try:
+            return task.result(timeout)
+        except TimeoutError:
+            message = f"Task timed out after {timeout} seconds"
+            raise stepfunctions._ExecutionError("States.Timeout", message) from None
+
+    return invoke_resource_with_timeout
 
 
 def _start_execution(original: Any) -> Any:
@@ -207,6 +229,12 @@ def install(settings: Settings) -> None:
         stepfunctions,
         "_emit_execution_status_event",
         ("redrivable = failed ", 'redrivable = status in ("FAILED", "TIMED_OUT", "ABORTED") '),
+    )
+    patching.replace(
+        stepfunctions,
+        "_invoke_resource_with_timeout",
+        _invoke_resource_with_timeout,
+        "pool.submit(contextvars.copy_context().run, _invoke_resource, resource, input_data)",
     )
     for name in ("_send_task_success", "_send_task_failure", "_send_task_heartbeat"):
         patching.replace(stepfunctions, name, _answer, "info = _task_tokens.get(token)", '"TaskDoesNotExist"')

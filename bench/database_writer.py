@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from bench.efs import OPERATIONS
+from bench.efs import TRIPS
 from bench.efs.probe import counts
 from tenancy.database import TenantDatabases, TenantSeeder, engine, migrations, publish
 from tenancy.database.paths import never_used_name
@@ -123,16 +123,17 @@ def main() -> None:
 
 
 def _measured(design: str, write: Callable[[str], None], tenant_id: str) -> dict[str, Any]:
-    """{design, tenant_id, began, ended: seconds on the machine's monotonic clock, operations: {kind: count}}."""
-    before, began = counts(), time.monotonic()
+    """The fields of ``bench.database.Written``."""
+    before, processor, began = counts(), time.process_time(), time.monotonic()
     write(tenant_id)
-    ended, after = time.monotonic(), counts()
+    ended, processor, after = time.monotonic(), time.process_time() - processor, counts()
     return {
         "design": design,
         "tenant_id": tenant_id,
         "began": began,
         "ended": ended,
-        "operations": {kind: after[kind] - before[kind] for kind in OPERATIONS},
+        "processor": processor,
+        "trips": {kind: after[kind] - before[kind] for kind in TRIPS},
     }
 
 

@@ -18,7 +18,8 @@ from typing import Any
 from bench.report import ROOT
 
 OPERATIONS = ("reads", "writes", "syncs", "metadata", "locks")
-"""What the model counts, in the order of ``enum kind``."""
+TRIPS = ("read_trips", "write_trips")
+"""What the model counts: operations, whether they cost something or not, and what they cost. The order of its enums."""
 
 _SOURCE = Path(__file__).with_name("model.c")
 _ZIG = ROOT / ".venvs" / "compiler" / "bin" / "python"

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 enum kind { READS, WRITES, SYNCS, METADATA, LOCKS, KINDS };
+enum pace { READ_TRIPS, WRITE_TRIPS, PACES };
 
 #define LARGEST_TRANSFER (1L << 20) /* bytes in one READ or WRITE: rsize and wsize of an EFS mount */
 #define DESCRIPTORS 65536
@@ -37,7 +38,7 @@ static const char *folder;
 static size_t folder_length;
 static long read_us, write_us;
 static int write_back;
-static atomic_ulong counts[KINDS];
+static atomic_ulong operations[KINDS], trips_made[PACES];
 static atomic_uchar descriptors[DESCRIPTORS];
 
 static long number(const char *name) {
@@ -53,9 +54,10 @@ __attribute__((constructor)) static void begin(void) {
     write_back = (int)number("EFS_MODEL_WRITE_BACK");
 }
 
-/* Operations below the folder so far in this process, by kind. For the benchmark, through ctypes. */
-void efs_model_counts(unsigned long into[KINDS]) {
-    for (int kind = 0; kind < KINDS; kind++) into[kind] = atomic_load(&counts[kind]);
+/* Operations below the folder so far in this process, by kind, and the trips that they took. For ctypes. */
+void efs_model_counts(unsigned long into[KINDS + PACES]) {
+    for (int kind = 0; kind < KINDS; kind++) into[kind] = atomic_load(&operations[kind]);
+    for (int pace = 0; pace < PACES; pace++) into[KINDS + pace] = atomic_load(&trips_made[pace]);
 }
 
 static int below(const char *path) {
@@ -86,9 +88,12 @@ static void sleep_until(struct timespec from, long ns) {
 
 /* Counts one operation, if it is ours, and goes half of the way. */
 static struct trip leave(enum kind kind, int ours, long trips) {
-    struct trip trip = {.ns = 1000L * trips * (kind == READS ? read_us : write_us)};
-    if (ours) atomic_fetch_add(&counts[kind], 1);
-    if (!ours || !trip.ns) return (struct trip){.ns = 0};
+    struct trip trip = {.ns = 0};
+    if (!ours) return trip;
+    atomic_fetch_add(&operations[kind], 1);
+    atomic_fetch_add(&trips_made[kind == READS ? READ_TRIPS : WRITE_TRIPS], (unsigned long)trips);
+    trip.ns = 1000L * trips * (kind == READS ? read_us : write_us);
+    if (!trip.ns) return trip;
     clock_gettime(CLOCK_MONOTONIC, &trip.left);
     sleep_until(trip.left, trip.ns / 2);
     return trip;

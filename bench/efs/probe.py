@@ -13,17 +13,18 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from bench.efs import OPERATIONS
+from bench.efs import OPERATIONS, TRIPS
 
 _TIMES = 50
 
 
 def counts() -> dict[str, int]:
-    """Operations of this process below the model's folder so far. Without a model: none."""
-    found = (ctypes.c_ulong * len(OPERATIONS))()
+    """Operations and trips of this process below the model's folder so far. Without a model: none."""
+    names = (*OPERATIONS, *TRIPS)
+    found = (ctypes.c_ulong * len(names))()
     if "EFS_MODEL_FOLDER" in os.environ:
         ctypes.CDLL(None).efs_model_counts(found)
-    return dict(zip(OPERATIONS, found, strict=True))
+    return dict(zip(names, found, strict=True))
 
 
 def main(inside: Path, outside: Path) -> None:

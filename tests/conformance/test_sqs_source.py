@@ -176,6 +176,33 @@ def test_a_role_that_may_not_read_stops_the_mapping(cloud: Cloud, notes: Path) -
 
 
 @case(
+    "a throttled batch is tried again within its visibility timeout, and counts as received once",
+    source="Lambda Developer Guide, Handling errors for an SQS event source, backoff strategy",
+    bridge="sqs_source",
+    **LOCAL,
+)
+def test_a_throttled_batch_does_not_wait_for_its_visibility_timeout(cloud: Cloud, notes: Path) -> None:
+    url, arn = cloud.queue()
+    cloud.aws("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "120"})
+    code = NOTING.format(folder=str(notes), body="").replace(
+        '[record["body"] for', '[record["attributes"]["ApproximateReceiveCount"] for'
+    )
+    function = cloud.function(code, timeout=5)
+    cloud.aws("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    cloud.aws("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=arn, BatchSize=10)
+    send(cloud, url, "one")
+
+    def taken() -> bool:
+        counts = cloud.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return counts["ApproximateNumberOfMessagesNotVisible"] == "1"
+
+    cloud.until(taken)
+    cloud.aws("lambda").delete_function_concurrency(FunctionName=function)
+    cloud.until(lambda: noted(notes))
+    assert [counts for _, counts in noted(notes)] == [["1"]]
+
+
+@case(
     "a throttled function leaves its messages in the queue",
     source="Lambda Developer Guide, Handling errors for an SQS event source",
     bridge="sqs_source",

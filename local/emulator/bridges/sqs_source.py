@@ -3,7 +3,8 @@
 AWS: batches up to BatchSize (10,000; above 10 only with a window of at least 1 s) are gathered for as long as
 MaximumBatchingWindowInSeconds says; at most MaximumConcurrency batches at once (5 pollers without it); the role must
 be allowed to read the queue; ReportBatchItemFailures brings back the named messages, an answer that cannot be read
-brings back all; the mapping is refused when the queue's visibility timeout is shorter than the function's timeout.
+brings back all; a throttled call is repeated until the visibility timeout is over; the mapping is refused when the
+queue's visibility timeout is shorter than the function's timeout.
 Stock MiniStack: at most 10 messages a call, no window; nothing is refused, an unreadable answer counts as success; a
 reserved concurrency holds batches back instead of throttling them.
 
@@ -134,11 +135,21 @@ class Mapping(threading.Thread):
         kept = {record["messageId"] for record in records}
         done = {message["id"] for message in batch} - kept  # what the filter leaves out is deleted
         if records:
-            failed = self._failed(kept, lambda_svc._execute_function(function, {"Records": records}))
+            failed = self._failed(kept, self._invoke(function, queue, records))
             done |= kept - failed
             self.esm["LastProcessingResult"] = "PROBLEM: Function call failed" if failed else "OK"
         handles = {message["receipt_handle"] for message in batch if message["id"] in done}
         sqs._delete_messages_for_esm(sqs._queue_url(queue["name"]), handles)
+
+    def _invoke(self, function: dict[str, Any], queue: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
+        until = time.monotonic() + int(queue["attributes"].get("VisibilityTimeout", 30))
+        pause = POLL_SECONDS
+        while True:
+            result: dict[str, Any] = lambda_svc._execute_function(function, {"Records": records})
+            if not result.get("throttle") or time.monotonic() + pause > until:
+                return result
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
 
     def _failed(self, numbers: set[str], result: dict[str, Any]) -> set[str]:
         """Ids of the messages that stay in the queue."""

@@ -4,4 +4,6 @@ from tenancy.seeding import Seeding
 from tenancy.settings import DatabaseSettings
 from tenancy.stage import stage
 
-handler = stage(Seeding(DatabaseSettings.from_environment()).seed)
+seeding = Seeding(DatabaseSettings.from_environment())
+
+handler = stage(SeedDatabase=seeding.seed, DiscardDatabase=seeding.discard)

@@ -1,14 +1,18 @@
 """The only code that moves a tenant from one status to the next."""
 
+from tenancy.failing import TenantFailures
 from tenancy.lifecycle import TenantLifecycle
 from tenancy.settings import RecordSettings
 from tenancy.stage import stage
 
-tenant = TenantLifecycle(RecordSettings.from_environment())
+settings = RecordSettings.from_environment()
+tenant = TenantLifecycle(settings)
+failures = TenantFailures(settings)
 
 handler = stage(
     ClaimTenant=tenant.claim,
     ActivateTenant=tenant.activate,
-    RecordFailure=tenant.record_failure,
+    RollBack=failures.roll_back,
+    RecordFailure=failures.record_failure,
     HoldTenant=tenant.hold,
 )

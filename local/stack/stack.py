@@ -235,6 +235,7 @@ class Stack:
             "TenantsDirectory": str(self.state_dir / "data"),
             "ScratchDirectory": str(self.state_dir / "scratch"),
             "AlertEmail": ALERT_EMAIL,
+            "ReconcileSchedule": "rate(1 minute)",
             **self._given,
         }
 

@@ -15,7 +15,7 @@ from tenancy.errors import (
     PermanentError,
     RequestRefused,
 )
-from tenancy.events import CnameAttached
+from tenancy.events import CnameAttached, CnameDetached
 from tenancy.group_commit import Result, Start, Work
 from tenancy.model import TenantRecord
 from tenancy.plan import AliasPlan, plan_aliases
@@ -58,7 +58,10 @@ class Distribution:
         return self._id
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
-        """Add the hosts of all in one update. Whoever was faster with another update is read, and planned with."""
+        """Add the hosts of all, or take out those that are to be undone, in one update.
+
+        Whoever was faster with another update is read, and planned with.
+        """
         for tries_left in reversed(range(_READ_AGAIN)):
             try:
                 return self._read_plan_write(batch, start)
@@ -72,9 +75,10 @@ class Distribution:
             found = _cloudfront().get_distribution_config(Id=self._id)
         config, etag = found["DistributionConfig"], found["ETag"]
         current = config.get("Aliases", {}).get("Items", [])
-        hosts = [item.record.host for item in batch]
+        attach = [item.record.host for item in batch if item.is_wanted]
+        detach = {item.record.host for item in batch if not item.is_wanted}
         owned = {item.record.host for item in batch if item.is_owned}
-        plan = plan_aliases(current, hosts, owned, self.settings.alias_quota)
+        plan = plan_aliases(current, attach, owned, self.settings.alias_quota, detach)
         refused = self._refused(plan)
         if plan.changed:
             self._warn(len(plan.aliases))
@@ -103,10 +107,9 @@ class Distribution:
                 extra={"aliases": aliases, "quota": self.settings.alias_quota},
             )
 
-    def _fact(self, item: Work) -> CnameAttached:
-        return CnameAttached(
-            stage=item.stage, attempt=item.record.attempt, host=item.record.host, distribution_id=self._id
-        )
+    def _fact(self, item: Work) -> CnameAttached | CnameDetached:
+        kind = CnameAttached if item.is_wanted else CnameDetached
+        return kind(stage=item.stage, attempt=item.record.attempt, host=item.record.host, distribution_id=self._id)
 
 
 def _cloudfront() -> Any:

@@ -1,4 +1,4 @@
-"""The hosted zone: A and AAAA alias records of the tenants, written by CREATE, so that nobody's record is replaced."""
+"""The hosted zone: A and AAAA alias records of the tenants, by CREATE and DELETE: nobody's record is replaced."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from tenancy import aws
 from tenancy.batching import Measures, Pace, Rate, Rules
 from tenancy.errors import RecordBelongsToOthers, ZoneBusy, ZoneRefusedRecord
-from tenancy.events import DnsRecordsCreated
+from tenancy.events import DnsRecordsCreated, DnsRecordsDeleted
 from tenancy.group_commit import Result, Start, Work
 from tenancy.model import TenantRecord
 from tenancy.plan import Record, RecordSet, alias_records, plan_zone
@@ -57,14 +57,14 @@ class HostedZone:
         )
 
     def _measure(self, item: Work) -> Measures:
-        records = self._desired(item)
+        records = self._records(item)
         return {"tenants": 1, "records": len(records), "characters": sum(len(record.value) for record in records)}
 
     def _cost(self, batch: Sequence[Work]) -> Measures:
         looks = sum(item.is_owned for item in batch)
-        return {"turns": 1, "requests": 1 + looks, "changes": sum(len(self._desired(item)) for item in batch)}
+        return {"turns": 1, "requests": 1 + looks, "changes": sum(len(self._records(item)) for item in batch)}
 
-    def _desired(self, item: Work) -> RecordSet:
+    def _records(self, item: Work) -> RecordSet:
         return alias_records(item.record.host, self._target)
 
     def target(self, record: TenantRecord) -> str:
@@ -72,7 +72,9 @@ class HostedZone:
         return self._target
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
-        """Create the records of all. Looks first at hosts of which an earlier try may have created something."""
+        """Create the records of all, or delete those that are to be undone. Looks first at hosts of which an earlier
+        try may have created something.
+        """
         start(batch)
         observed = {host: self._look(host) for host in sorted(_owned(batch))}
         try:
@@ -80,16 +82,19 @@ class HostedZone:
         except ZoneRefusedRecord:
             if len(batch) > 1:
                 raise
-            found = self._look(batch[0].record.host)
-            if not found:
+            host = batch[0].record.host
+            found = self._look(host)
+            if found == observed.get(host, frozenset()):
                 raise
-            return self._apply(batch, {batch[0].record.host: found})
+            return self._apply(batch, {host: found})
 
     def _apply(self, batch: Sequence[Work], observed: Mapping[str, RecordSet]) -> Sequence[Result]:
-        desired = {item.record.host: self._desired(item) for item in batch}
-        plan = plan_zone(desired, observed, _owned(batch))
-        if plan.create:
-            changes = [{"Action": "CREATE", "ResourceRecordSet": _to_route53(record)} for record in plan.create]
+        desired = {item.record.host: self._records(item) for item in batch if item.is_wanted}
+        retract = {item.record.host: self._records(item) for item in batch if not item.is_wanted}
+        plan = plan_zone(desired, observed, _owned(batch), retract)
+        changes = [_change("CREATE", record) for record in plan.create]
+        changes += [_change("DELETE", record) for record in plan.delete]
+        if changes:
             with aws.calls(WHO, _KNOWN):
                 _route53().change_resource_record_sets(HostedZoneId=self._zone_id, ChangeBatch={"Changes": changes})
         return [self._result(item, plan.conflicts.get(item.record.host)) for item in batch]
@@ -109,8 +114,9 @@ class HostedZone:
             )
         return frozenset(record for record in map(_from_route53, page["ResourceRecordSets"]) if record.host == host)
 
-    def _fact(self, item: Work) -> DnsRecordsCreated:
-        return DnsRecordsCreated(
+    def _fact(self, item: Work) -> DnsRecordsCreated | DnsRecordsDeleted:
+        kind = DnsRecordsCreated if item.is_wanted else DnsRecordsDeleted
+        return kind(
             stage=item.stage,
             attempt=item.record.attempt,
             host=item.record.host,
@@ -127,12 +133,9 @@ def _route53() -> Any:
     return aws.client("route53", contended=True)
 
 
-def _to_route53(record: Record) -> dict[str, Any]:
-    return {
-        "Name": record.host,
-        "Type": record.type,
-        "AliasTarget": {"HostedZoneId": _CLOUDFRONT_ZONE, "DNSName": record.value, "EvaluateTargetHealth": False},
-    }
+def _change(action: str, record: Record) -> dict[str, Any]:
+    target = {"HostedZoneId": _CLOUDFRONT_ZONE, "DNSName": record.value, "EvaluateTargetHealth": False}
+    return {"Action": action, "ResourceRecordSet": {"Name": record.host, "Type": record.type, "AliasTarget": target}}
 
 
 def _from_route53(found: dict[str, Any]) -> Record:

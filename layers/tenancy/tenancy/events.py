@@ -99,14 +99,18 @@ class TenantVerified(Fact):
     address: str = Field(description="The IPv4 address that the zone's own name server gave.")
 
 
-class TenantActivated(Fact):
+class Ending(Fact):
+    """The last word of a run on the tenant."""
+
+
+class TenantActivated(Ending):
     """The tenant is live for the first time."""
 
     order = 70
     host: str
 
 
-class TenantUpdated(Fact):
+class TenantUpdated(Ending):
     """A later run of a live tenant has ended well."""
 
     order = 71
@@ -114,21 +118,44 @@ class TenantUpdated(Fact):
     changed: bool = Field(description="False when everything already was as the item asks.")
 
 
-class TenantSuspended(Fact):
+class TenantSuspended(Ending):
     """Visitors get 503 from now on; data, records and alias stay."""
 
     order = 72
     host: str
 
 
-class TenantResumed(Fact):
+class TenantResumed(Ending):
     """A suspended tenant is served again."""
 
     order = 73
     host: str
 
 
-class Failure(Fact):
+class DatabaseDiscarded(Fact):
+    """The database of a tenant that was never live is gone; nobody but the control plane had written to it."""
+
+    order = 80
+
+
+class DnsRecordsDeleted(Fact):
+    """The zone holds no record any more that the control plane created for the tenant's host."""
+
+    order = 81
+    host: str
+    hosted_zone_id: str
+    target: str = Field(description="Domain name of the distribution that the records pointed at.")
+
+
+class CnameDetached(Fact):
+    """The distribution does not list the tenant's host any more."""
+
+    order = 82
+    host: str
+    distribution_id: str
+
+
+class Failure(Ending):
     """What the failure events share. Each of them is e-mailed."""
 
     status: str = Field(description="What the tenant's visitors get now.")
@@ -136,6 +163,10 @@ class Failure(Fact):
     code: str = Field(description="Name of the error; the runbook is called by it.")
     message: str
     remedy: str = Field(description="What a person should do.")
+    remaining: list[str] = Field(
+        default_factory=list, description="Systems in which something of the tenant is left that is still to be undone."
+    )
+    undo_errors: list[str] = Field(default_factory=list, description="What kept it from being undone.")
 
 
 class TenantOnboardingFailed(Failure):
@@ -161,6 +192,7 @@ TYPES: dict[str, type[Fact]] = {
     for fact in (
         TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
         TenantActivated, TenantUpdated, TenantSuspended, TenantResumed,
+        DatabaseDiscarded, DnsRecordsDeleted, CnameDetached,
         TenantOnboardingFailed, TenantUpdateFailed, TenantStalled,
     )
 }  # fmt: skip
@@ -199,7 +231,7 @@ class Event(BaseModel):
         It ends in a mark of the execution: that the key is taken means that this execution has recorded this very
         event before, and never that another one, which read the same record at the same moment, was faster.
         """
-        mark = hashlib.sha256(self.metadata.execution_arn.encode()).hexdigest()[:8]
+        mark = mark_of(self.metadata.execution_arn)
         run = f"{self.metadata.generation:06d}#{self.data.attempt:06d}"
         return f"EVENT#{run}#{self.data.order:02d}#{self.type}#{mark}"
 
@@ -207,6 +239,11 @@ class Event(BaseModel):
     def detail(self) -> str:
         """The detail on the bus, as JSON text."""
         return json.dumps({"metadata": self.metadata.model_dump(), "data": self.data.model_dump()}, sort_keys=True)
+
+
+def mark_of(execution_arn: str) -> str:
+    """What the keys of an execution's events end in."""
+    return hashlib.sha256(execution_arn.encode()).hexdigest()[:8]
 
 
 def schema(fact: type[Fact]) -> dict[str, object]:

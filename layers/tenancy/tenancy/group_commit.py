@@ -71,6 +71,11 @@ class Work:
         return self.record.tenant_id, self.record.generation
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether the effect is to be there, or to be undone."""
+        return self.record.is_wanted
+
+    @property
     def is_owned(self) -> bool:
         """Whether what is found for the tenant may be ours."""
         return self.effect is not None
@@ -165,7 +170,7 @@ class GroupCommit:
                 known[key] = GenerationSuperseded(
                     f"no execution works on generation {generation} of {shown(tenant_id)}"
                 )
-            elif effect and effect.state == EffectState.DONE and effect.target == self._writer.target(record):
+            elif _is_done(record, effect, self._writer.target(record)):
                 known[key] = {"changed": False}
             else:
                 work.append(Work(record, effect, stage))
@@ -205,10 +210,15 @@ class GroupCommit:
             self._provisioning.commit(
                 record.tenant_id,
                 fields={"operation.stage": item.stage},
-                condition="generation = :generation AND lease.holder = :holder",
-                values={":generation": record.generation, ":holder": execution},
+                condition="generation = :generation AND lease.holder = :holder AND operation.#state = :state",
+                values={
+                    ":generation": record.generation,
+                    ":holder": execution,
+                    ":state": str(record.operation.state),
+                },
                 event=event,
-                effect=self._effect(item, EffectState.DONE),
+                effect=self._effect(item, EffectState.DONE) if item.is_wanted else None,
+                forget=() if item.is_wanted else (self._writer.system,),
             )
         except ConditionFailed:
             raise GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}") from None
@@ -223,6 +233,12 @@ class GroupCommit:
             attempt=record.attempt,
             target=self._writer.target(record),
         )
+
+
+def _is_done(record: TenantRecord, effect: Effect | None, target: str) -> bool:
+    if not record.is_wanted:
+        return effect is None
+    return effect is not None and effect.state == EffectState.DONE and effect.target == target
 
 
 def _answer_all(requests: Sequence[Request], outcome: Outcome) -> dict[Request, Exception | None]:

@@ -53,6 +53,7 @@ class OperationState(StrEnum):
     FAILED = "FAILED"
     STALLED = "STALLED"
     HELD = "HELD"
+    ROLLING_BACK = "ROLLING_BACK"
 
 
 # --- desired state: the tenants item ----------------------------------------------------------------------------------
@@ -234,6 +235,8 @@ class TenantRecord(BaseModel):
     lease: Lease | None = None
     operation: Operation
     last_error: dict[str, str] | None = None
+    stalls: int = 0
+    requested_at: str | None = None
     spec: dict[str, Any] = Field(default_factory=dict)
     spec_digest: str = ""
     skeleton: str = ""
@@ -246,12 +249,27 @@ class TenantRecord(BaseModel):
     updated_at: str
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether the tenant's effects on shared systems are to be there, or to be undone."""
+        return self.operation.state != OperationState.ROLLING_BACK
+
+    @property
     def was_ever_live(self) -> bool:
         """Whether a failure must leave the tenant's site alone."""
         return self.live_since is not None
 
 
 # --- what a state asks ------------------------------------------------------------------------------------------------
+
+
+class UndoError(BaseModel):
+    """A state of the roll-back failed: which, and what Step Functions caught."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    error: str
+    cause: str
 
 
 class StageCall(BaseModel):
@@ -262,6 +280,7 @@ class StageCall(BaseModel):
     error, cause, failed_stage: for RecordFailure, what Step Functions caught, and in which state.
     changed:     for ActivateTenant, whether any stage of this run had something to do.
     retry:       for VerifyTenant, how often the state has tried before.
+    undo_errors: for RecordFailure, ``{stage, error, cause}`` of each state that could not undo its part.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -276,3 +295,4 @@ class StageCall(BaseModel):
     failed_stage: str = ""
     changed: bool = False
     retry: int = 0
+    undo_errors: list[UndoError] = Field(default_factory=list)

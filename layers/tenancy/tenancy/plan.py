@@ -36,12 +36,18 @@ def alias_records(host: str, target: str) -> RecordSet:
     return frozenset(Record(host, kind, target) for kind in ("A", "AAAA"))
 
 
-def plan_zone(desired: Mapping[str, RecordSet], observed: Mapping[str, RecordSet], owned: Set[str]) -> ZonePlan:
+def plan_zone(
+    desired: Mapping[str, RecordSet],
+    observed: Mapping[str, RecordSet],
+    owned: Set[str],
+    retract: Mapping[str, RecordSet] | None = None,
+) -> ZonePlan:
     """What must change so that each host has the records that its tenant should have.
 
-    desired:  host → records to have, empty for none.
+    desired:  host → records to have.
     observed: host → records found, empty for none. A host that was not looked at is absent, and taken to be empty.
     owned:    hosts that this control plane has started to write before. Anything found at another host is foreign.
+    retract:  host → records that this control plane may have created, and that are to go. Nothing else goes.
     Returns creations and deletions, never a change of a record in place.
     """
     create: list[Record] = []
@@ -52,10 +58,11 @@ def plan_zone(desired: Mapping[str, RecordSet], observed: Mapping[str, RecordSet
         in_the_way = _in_the_way(wanted, found, host in owned)
         if in_the_way:
             conflicts[host] = ", ".join(f"{record.type} {record.value}" for record in sorted(in_the_way))
-        elif wanted:
+        else:
             create.extend(sorted(wanted - found))
-        elif host in owned:
-            delete.extend(sorted(record for record in found if record.is_alias))
+    for host, ours in (retract or {}).items():
+        if host in owned:
+            delete.extend(sorted(observed.get(host, frozenset()) & ours))
     return ZonePlan(tuple(create), tuple(delete), conflicts)
 
 
@@ -75,20 +82,25 @@ class AliasPlan:
     over_quota: tuple[str, ...] = ()
 
 
-def plan_aliases(current: Sequence[str], attach: Sequence[str], owned: Set[str], quota: int) -> AliasPlan:
-    """The distribution's aliases with those of the tenants added.
+def plan_aliases(
+    current: Sequence[str], attach: Sequence[str], owned: Set[str], quota: int, detach: Set[str] = frozenset()
+) -> AliasPlan:
+    """The distribution's aliases with those of the tenants added, and those that are to go taken out.
 
-    current: what the distribution has now. Its order is kept, and nothing is ever taken out here.
+    current: what the distribution has now. Its order is kept, and nothing goes but what is named.
     attach:  hosts to add. One that is there and not owned is somebody else's.
+    owned:   hosts that this control plane has started to write before.
     quota:   how many alternate domain names the distribution may have.
+    detach:  hosts to take out, those of them that are owned.
     """
-    present = set(current)
+    kept = [host for host in current if host not in detach or host not in owned]
+    present = set(kept)
     conflicts = frozenset(host for host in attach if host in present and host not in owned)
     new = [host for host in dict.fromkeys(attach) if host not in present]
-    room = max(0, quota - len(current))
+    room = max(0, quota - len(kept))
     return AliasPlan(
-        aliases=(*current, *new[:room]),
-        changed=bool(new[:room]),
+        aliases=(*kept, *new[:room]),
+        changed=bool(new[:room]) or len(kept) < len(current),
         conflicts=conflicts,
         over_quota=tuple(new[room:]),
     )

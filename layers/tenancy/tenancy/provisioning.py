@@ -11,6 +11,7 @@ Items, all below ``TENANT#<id>`` but for the claims:
 import itertools
 import json
 import random
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from botocore.exceptions import ClientError
 
 from tenancy import aws, clock
 from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
-from tenancy.events import KEPT_DAYS, Event
+from tenancy.events import KEPT_DAYS, TYPES, Ending, Event, mark_of
 from tenancy.model import TenantRecord
 
 WHO = "DynamoDB"
@@ -85,6 +86,10 @@ class Provisioning:
             found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return _effect(_plain(found["Item"])) if "Item" in found else None
 
+    def effects(self, tenant_id: str) -> list[Effect]:
+        """All intents and results of the tenant."""
+        return [_effect(_plain(item)) for item in self._query(tenant_id, "EFFECT#")]
+
     def records_and_effects(
         self, tenant_ids: Iterable[str], system: str
     ) -> dict[str, tuple[TenantRecord | None, Effect | None]]:
@@ -112,6 +117,44 @@ class Provisioning:
             if left:
                 time.sleep(0.05)
         return found
+
+    def has_ended(self, tenant_id: str, execution_arn: str) -> bool:
+        """Whether an execution has said, in the outbox, how its work on the tenant ended."""
+        mark = mark_of(execution_arn)
+        said = [item["type"]["S"] for item in self._query(tenant_id, "EVENT#") if item["sk"]["S"].endswith(f"#{mark}")]
+        return any(issubclass(TYPES[kind], Ending) for kind in said)
+
+    def due(self, purpose: str, now: str) -> list[tuple[str, str]]:
+        """(tenant, when it was due) of all that are due for something: a query of the sparse index, eventually
+        consistent.
+        """
+        with aws.calls(WHO):
+            pages = (
+                _dynamodb()
+                .get_paginator("query")
+                .paginate(
+                    TableName=self._table,
+                    IndexName="DueIndex",
+                    KeyConditionExpression="due_for = :purpose AND due_at <= :now",
+                    ExpressionAttributeValues=_item({":purpose": purpose, ":now": now}),
+                )
+            )
+            items = [item for page in pages for item in page["Items"]]
+        return [(item["pk"]["S"].removeprefix("TENANT#"), item["due_at"]["S"]) for item in items]
+
+    def _query(self, tenant_id: str, prefix: str) -> list[dict[str, Any]]:
+        with aws.calls(WHO):
+            pages = (
+                _dynamodb()
+                .get_paginator("query")
+                .paginate(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :tenant AND begins_with(sk, :prefix)",
+                    ExpressionAttributeValues=_item({":tenant": f"TENANT#{tenant_id}", ":prefix": prefix}),
+                    ConsistentRead=True,
+                )
+            )
+            return [item for page in pages for item in page["Items"]]
 
     # --- intents ------------------------------------------------------------------------------------------------------
 
@@ -158,7 +201,9 @@ class Provisioning:
         values: Mapping[str, Any],
         event: Event | None = None,
         effect: Effect | None = None,
+        forget: Iterable[str] = (),
         claim: str | None = None,
+        release: str | None = None,
     ) -> None:
         """Change the tenant record, and say so, in one transaction: both happen or neither.
 
@@ -168,7 +213,9 @@ class Provisioning:
         event:     for the outbox. An event that is there already means that this very result is recorded already, by
                    an earlier try whose answer was lost: then nothing is done, and that is success.
         effect:    the effect whose result this is.
+        forget:    systems of which nothing of the tenant is left: their effects go.
         claim:     the skeleton of a name to claim for this tenant, or to keep.
+        release:   the skeleton of a name to give back. It must be this tenant's.
         Raises ConditionFailed, NameTaken, ConcurrentUpdate.
         """
         operations = [self._update(tenant_id, fields, remove, condition, values)]
@@ -176,6 +223,11 @@ class Provisioning:
             operations.append(self._put_once(_event_item(tenant_id, event)))
         if effect:
             operations.append({"Put": {"TableName": self._table, "Item": _item(_effect_item(effect))}})
+        operations += [
+            {"Delete": {"TableName": self._table, "Key": _effect_key(tenant_id, system)}} for system in forget
+        ]
+        if release:
+            operations.append(self._release(release, tenant_id))
         if claim:
             operations.append(self._claim(claim, tenant_id))
         reasons = self._transact(operations)
@@ -237,6 +289,7 @@ class Provisioning:
         expression = "SET " + ", ".join(f"{_path(field, names)} = :f{number}" for number, field in enumerate(fields))
         if removed := [_path(field, names) for field in remove]:
             expression += " REMOVE " + ", ".join(removed)
+        names |= {f"#{name}": name for name in re.findall(r"#(\w+)", condition)}
         bound = {f":f{number}": value for number, value in enumerate(fields.values())} | dict(values)
         return {
             "Update": {
@@ -258,6 +311,16 @@ class Provisioning:
             "Put": {
                 "TableName": self._table,
                 "Item": _item({"pk": f"CLAIM#{skeleton}", "sk": "CLAIM", "tenant_id": tenant_id, "at": clock.now()}),
+                "ConditionExpression": "attribute_not_exists(pk) OR tenant_id = :tenant_id",
+                "ExpressionAttributeValues": _item({":tenant_id": tenant_id}),
+            }
+        }
+
+    def _release(self, skeleton: str, tenant_id: str) -> dict[str, Any]:
+        return {
+            "Delete": {
+                "TableName": self._table,
+                "Key": _item({"pk": f"CLAIM#{skeleton}", "sk": "CLAIM"}),
                 "ConditionExpression": "attribute_not_exists(pk) OR tenant_id = :tenant_id",
                 "ExpressionAttributeValues": _item({":tenant_id": tenant_id}),
             }

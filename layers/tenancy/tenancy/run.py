@@ -1,6 +1,6 @@
 """A stage that works on one tenant at a time: what it may do, and how its result is written down."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,15 @@ class Run:
             )
         return cls(call, record, provisioning)
 
-    def finish(self, fact: Fact, *, fields: Mapping[str, Any] | None = None, effect: Effect | None = None) -> None:
+    def finish(
+        self,
+        fact: Fact,
+        *,
+        fields: Mapping[str, Any] | None = None,
+        remove: Iterable[str] = (),
+        effect: Effect | None = None,
+        forget: Iterable[str] = (),
+    ) -> None:
         """Write the result down: the record, the effect and the event, all or nothing."""
         event = Event.of(
             fact,
@@ -47,10 +55,12 @@ class Run:
             self.provisioning.commit(
                 self.record.tenant_id,
                 fields={"operation.stage": self.call.stage, **(fields or {})},
+                remove=remove,
                 condition="generation = :generation AND lease.holder = :holder",
                 values={":generation": self.call.generation, ":holder": self.call.execution_arn},
                 event=event,
                 effect=effect,
+                forget=forget,
             )
         except ConditionFailed:
             raise GenerationSuperseded(

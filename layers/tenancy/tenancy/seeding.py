@@ -1,13 +1,13 @@
-"""SeedDatabase: the tenant's own database exists, and holds what the item says."""
+"""SeedDatabase: the tenant's own database exists, and holds what the item says. DiscardDatabase: it never was."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tenancy.database import TenantSeeder, migrations
-from tenancy.errors import TenantDatabaseMissing
-from tenancy.events import DatabaseSeeded
-from tenancy.model import StageCall, digest_of
+from tenancy.errors import GenerationSuperseded, TenantDatabaseMissing
+from tenancy.events import DatabaseDiscarded, DatabaseSeeded
+from tenancy.model import StageCall, digest_of, shown
 from tenancy.provisioning import Effect, EffectState, Provisioning
 from tenancy.run import Run
 from tenancy.settings import DatabaseSettings
@@ -16,7 +16,7 @@ SYSTEM = "tenant_database"
 
 
 class Seeding:
-    """The stage SeedDatabase."""
+    """The stages SeedDatabase and DiscardDatabase."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
@@ -52,5 +52,24 @@ class Seeding:
                 "schema_version": result.schema_version,
             },
             effect=replace(effect, state=EffectState.DONE),
+        )
+        return {"changed": True}
+
+    def discard(self, call: StageCall) -> dict[str, Any]:
+        """Undo a seed: the tenant was never live, so the rows are the control plane's own."""
+        run = Run.of(call, self._provisioning)
+        record = run.record
+        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
+        if effect is None:
+            return {"changed": False}
+        if record.is_wanted or record.was_ever_live:
+            raise GenerationSuperseded(f"the database of {shown(record.tenant_id)} is wanted")
+        # From now on nobody may trust that it is there.
+        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))
+        self._seeder.discard(record.tenant_id)
+        run.finish(
+            DatabaseDiscarded(stage=call.stage, attempt=record.attempt),
+            remove=["database_path", "content_digest", "schema_version"],
+            forget=[SYSTEM],
         )
         return {"changed": True}

@@ -25,17 +25,28 @@ class Settings(BaseModel):
             raise SystemExit(f"{cls.__name__}: environment variables are missing or wrong: {wrong}") from None
 
 
-class WorkflowSettings(Settings):
-    """For functions/start_workflow."""
+class MachineSettings(Settings):
+    """For whoever starts executions."""
 
     tenants_table: str
     onboard_state_machine_arn: str
     offboard_state_machine_arn: str
+
+
+class WorkflowSettings(MachineSettings):
+    """For functions/start_workflow."""
+
     poison_queue_url: str
 
 
+class ReconcileSettings(MachineSettings):
+    """For functions/reconcile."""
+
+    provisioning_table: str
+
+
 class RecordSettings(Settings):
-    """For functions/tenant_record."""
+    """For functions/tenant_record and functions/ended_executions."""
 
     tenants_table: str
     provisioning_table: str

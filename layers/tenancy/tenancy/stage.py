@@ -120,6 +120,18 @@ def whole_queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str
     return _observed(run)
 
 
+def schedule(work: Callable[[], dict[str, Any]]) -> Handler:
+    """The handler of a function that is called from time to time, whatever the event says."""
+
+    def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        result = work()
+        _count(None)
+        logger.info("done", extra={"result": result})
+        return result
+
+    return _observed(run)
+
+
 def ordered_stream(work: Callable[[Sequence[Mapping[str, Any]]], list[str]]) -> Handler:
     """The handler of a function that takes a batch of stream records as a whole, and says which must come again."""
 

@@ -5,36 +5,24 @@ from typing import Any
 
 from tenancy import aws, workflow
 from tenancy.errors import TransientError
-from tenancy.settings import WorkflowSettings
+from tenancy.settings import MachineSettings, WorkflowSettings
 
 
-class WorkflowStarter:
-    """Starts one execution for each change."""
+class Machines:
+    """The state machines, as those see them who start executions."""
 
-    def __init__(self, settings: WorkflowSettings) -> None:
+    def __init__(self, settings: MachineSettings) -> None:
         self._settings = settings
         self._dynamodb = aws.client("dynamodb")
         workflow.prepare()
 
-    def start(self, record: dict[str, Any]) -> None:
-        """Start the machine that fits the item as it is now. A repeated record starts nothing.
-
-        record: one record of the table's stream. Raises TransientError for what should be delivered again; anything
-        else can't be helped by that, so the record itself goes to the poison queue, and its neighbours go on.
-        """
-        try:
-            tenant_id = record["dynamodb"]["Keys"]["tenant_id"]["S"]
-            settings = self._settings
-            machine = (
-                settings.onboard_state_machine_arn
-                if self._is_wanted(tenant_id)
-                else settings.offboard_state_machine_arn
-            )
-            workflow.start(machine, workflow.execution_name(tenant_id, record["eventID"]), tenant_id)
-        except TransientError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the neighbours
-            self._set_aside(record, error)
+    def start(self, tenant_id: str, event_id: str) -> bool:
+        """Start the machine that fits the tenant's item as it is now. False if this event has started one before."""
+        settings = self._settings
+        machine = (
+            settings.onboard_state_machine_arn if self._is_wanted(tenant_id) else settings.offboard_state_machine_arn
+        )
+        return workflow.start(machine, workflow.execution_name(tenant_id, event_id), tenant_id)
 
     def _is_wanted(self, tenant_id: str) -> bool:
         with aws.calls("DynamoDB"):
@@ -46,6 +34,27 @@ class WorkflowStarter:
                 ProjectionExpression="tenant_id",
             )
         return "Item" in found
+
+
+class WorkflowStarter:
+    """Starts one execution for each change."""
+
+    def __init__(self, settings: WorkflowSettings) -> None:
+        self._settings = settings
+        self._machines = Machines(settings)
+
+    def start(self, record: dict[str, Any]) -> None:
+        """Start the machine that fits the item as it is now. A repeated record starts nothing.
+
+        record: one record of the table's stream. Raises TransientError for what should be delivered again; anything
+        else can't be helped by that, so the record itself goes to the poison queue, and its neighbours go on.
+        """
+        try:
+            self._machines.start(record["dynamodb"]["Keys"]["tenant_id"]["S"], record["eventID"])
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not hold up the neighbours
+            self._set_aside(record, error)
 
     def _set_aside(self, record: dict[str, Any], error: Exception) -> None:
         body = json.dumps({"record": record, "error": type(error).__name__, "message": str(error)}, default=str)

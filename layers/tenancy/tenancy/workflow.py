@@ -54,6 +54,22 @@ def is_running(execution_arn: str) -> bool:
             raise
 
 
+def last_state(execution_arn: str) -> str:
+    """The state that an execution entered last."""
+    with aws.calls(WHO):
+        # A task that is retried leaves a handful of events for each try.
+        pages = (
+            _states()
+            .get_paginator("get_execution_history")
+            .paginate(executionArn=execution_arn, reverseOrder=True, includeExecutionData=False)
+        )
+        for page in pages:
+            for event in page["events"]:
+                if "stateEnteredEventDetails" in event:
+                    return str(event["stateEnteredEventDetails"]["name"])
+    return "?"
+
+
 def answer(token: str, outcome: Mapping[str, Any] | TenancyError) -> None:
     """Answer a waiting state, well or with an error. A state that does not wait any more needs no answer."""
     with aws.calls(WHO):

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -12,10 +12,14 @@ from moto import mock_aws
 
 from tenancy import aws, group_commit, workflow
 from tenancy.errors import TenancyError
+from tenancy.failing import TenantFailures
+from tenancy.group_commit import GroupCommit, Left, Request, Writer
 from tenancy.lifecycle import TenantLifecycle
 from tenancy.model import StageCall
 from tenancy.provisioning import Provisioning
-from tenancy.settings import RecordSettings
+from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, RecordSettings
+
+from .fakes import FakeCloudFront, FakeRoute53
 
 # Powertools reads these once, when tenancy.stage is imported; the template sets them for every function.
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "fluxion")
@@ -31,16 +35,17 @@ class Tables:
     def __init__(self) -> None:
         self._resource = boto3.resource("dynamodb", region_name="us-east-1")
         self.tenants = self._create("tenants", "tenant_id")
-        self.provisioning = self._create("provisioning", "pk", "sk")
+        index = {"KeySchema": _keys("due_for", "due_at"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+        indexes = {"GlobalSecondaryIndexes": [{"IndexName": "DueIndex", **index}]}
+        self.provisioning = self._create("provisioning", "pk", "sk", more=("due_for", "due_at"), **indexes)
 
-    def _create(self, name: str, *keys: str) -> Any:
+    def _create(self, name: str, *keys: str, more: Sequence[str] = (), **properties: Any) -> Any:
         return self._resource.create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-            ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=_keys(*keys),
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (*keys, *more)],
+            **properties,
         )
 
     def insert(self, tenant_id: str, **item: object) -> None:
@@ -51,6 +56,10 @@ class Tables:
 
     def events(self) -> list[str]:
         return [item["type"] for item in sorted(self.items(), key=lambda item: item["sk"]) if item["sk"][:5] == "EVENT"]
+
+
+def _keys(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
 
 
 class Executions:
@@ -129,6 +138,7 @@ class Lifecycle:
     def __init__(self, executions: Executions) -> None:
         settings = RecordSettings(tenants_table="tenants", provisioning_table="provisioning", base_domain=BASE)
         self._lifecycle = TenantLifecycle(settings)
+        self._failures = TenantFailures(settings)
         self._executions = executions
         self._visits = itertools.count()
 
@@ -147,13 +157,18 @@ class Lifecycle:
         stage: str = "ClaimTenant",
         execution: str = "one",
         visit: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
         """`visit`: the same for two calls means that the second is a retry of the first."""
         entered_at = visit or f"visit-{next(self._visits)}"
-        call = self._call(
-            tenant_id, "RecordFailure", execution, error=error, cause=cause, failed_stage=stage, entered_at=entered_at
-        )
-        return self._lifecycle.record_failure(call)
+        given = {"error": error, "cause": cause, "failed_stage": stage, "entered_at": entered_at, **more}
+        return self._failures.record_failure(self._call(tenant_id, "RecordFailure", execution, **given))
+
+    def roll_back(
+        self, tenant_id: str, error: str, cause: str = "", stage: str = "ClaimTenant", execution: str = "one"
+    ) -> dict[str, Any]:
+        given = {"error": error, "cause": cause, "failed_stage": stage, "entered_at": f"visit-{next(self._visits)}"}
+        return self._failures.roll_back(self._call(tenant_id, "RollBack", execution, **given))
 
     def hold(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
         self._executions.running.add(execution)
@@ -174,3 +189,86 @@ class Lifecycle:
 @pytest.fixture
 def lifecycle(tables: Tables, executions: Executions) -> Lifecycle:
     return Lifecycle(executions)
+
+
+# --- writers ----------------------------------------------------------------------------------------------------------
+
+TARGET = "d111.cloudfront.net"
+DNS = DnsSettings(
+    provisioning_table="provisioning",
+    base_domain=BASE,
+    hosted_zone_id="Z1",
+    distribution_domain_name=TARGET,
+    tenants_a_call=1000,
+    zone_change_burst=1500,
+    zone_changes_per_second=100,
+    zone_request_burst=50,
+    zone_requests_per_second=10,
+)
+CDN = AliasSettings(
+    provisioning_table="provisioning",
+    base_domain=BASE,
+    distribution_id="E1",
+    alias_quota=100,
+    tenants_a_call=1000,
+    distribution_updates_per_second=0.04,
+)
+CACHE = CacheSettings(
+    provisioning_table="provisioning", distribution_id="E1", tenants_a_call=1000, invalidations_per_second=150
+)
+
+type Ask = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def route53(monkeypatch: pytest.MonkeyPatch) -> FakeRoute53:
+    return instead_of("route53", FakeRoute53(), monkeypatch)
+
+
+@pytest.fixture
+def cloudfront(monkeypatch: pytest.MonkeyPatch) -> FakeCloudFront:
+    return instead_of("cloudfront", FakeCloudFront(BASE, f"*.{BASE}"), monkeypatch)
+
+
+def instead_of[Fake](service: str, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    real = aws.client
+
+    def client(name: str, **options: Any) -> Any:
+        return fake if name == service else real(name, **options)
+
+    client.cache_clear = real.cache_clear  # type: ignore[attr-defined]
+    monkeypatch.setattr(aws, "client", client)
+    return fake
+
+
+@pytest.fixture
+def ask(
+    tables: Tables,
+    lifecycle: Lifecycle,
+    executions: Executions,
+    provisioning: Provisioning,
+    virtual_time: VirtualTime,
+) -> Ask:
+    """Claim the tenants, let all of them ask the writer at once, and give what their states were answered: None for
+    a request that is left to the next invocation."""
+
+    def ask(
+        writer: Writer, *tenants: str, stage: str = "TheStage", claim: bool = True, seconds: float = 210
+    ) -> list[Any]:
+        if claim:
+            for tenant in tenants:
+                tables.insert(tenant)
+                lifecycle.claim(tenant, f"execution-of-{tenant}")
+        requests = [
+            Request(tenant, 1, stage, f"execution-of-{tenant}", f"token-{tenant}", str(n))
+            for n, tenant in enumerate(tenants)
+        ]
+        executions.answers.clear()
+        ends = GroupCommit(writer, provisioning).run(requests, virtual_time.now + seconds)
+        answered = dict(executions.answers)
+        assert len(answered) == len(executions.answers), "a token was answered twice"
+        for request, end in ends.items():
+            assert isinstance(end, Left) if request.token not in answered else end is None
+        return [answered.get(f"token-{tenant}") for tenant in tenants]
+
+    return ask

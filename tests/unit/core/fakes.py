@@ -45,9 +45,14 @@ class FakeRoute53(Faults):
         self.changes += 1
         after = dict(self.records)
         for change in ChangeBatch["Changes"]:
-            assert change["Action"] == "CREATE"
-            record = change["ResourceRecordSet"]
+            action, record = change["Action"], change["ResourceRecordSet"]
             key = (record["Name"], record["Type"])
+            assert action in ("CREATE", "DELETE")
+            if action == "DELETE":
+                if after.get(key) != record:
+                    raise refused("ChangeResourceRecordSets", "InvalidChangeBatch", f"{key} but it was not found")
+                del after[key]
+                continue
             if key in after or (record["Name"], "CNAME") in after:
                 raise refused("ChangeResourceRecordSets", "InvalidChangeBatch", f"{key} but it already exists")
             after[key] = record
@@ -71,6 +76,7 @@ class FakeCloudFront(Faults):
         super().__init__()
         self.aliases = list(aliases)
         self.elsewhere: set[str] = set()
+        self.may_go: set[str] = set()
         self.version = 1
         self.updates = 0
         self.invalidations: dict[str, dict[str, Any]] = {}
@@ -90,7 +96,7 @@ class FakeCloudFront(Faults):
         wanted = DistributionConfig["Aliases"]["Items"]
         if taken := self.elsewhere & set(wanted):
             raise refused("UpdateDistribution", "CNAMEAlreadyExists", str(taken), status=409)
-        assert set(self.aliases) <= set(wanted), "an alias would be lost"
+        assert set(self.aliases) - self.may_go <= set(wanted), "an alias would be lost"
         self.updates += 1
         self.aliases, self.version = list(wanted), self.version + 1
         self.after()

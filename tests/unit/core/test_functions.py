@@ -331,3 +331,56 @@ def test_the_events_in_the_samples_fit_their_schemas(path: Path) -> None:
             image = record["dynamodb"]["NewImage"]
             name, detail = image["type"]["S"], json.loads(image["detail"]["S"])
         TYPES[name].model_validate(detail["data"])
+
+
+def test_the_samples_of_a_roll_back_leave_nothing(world: World, tmp_path: Path) -> None:
+    claimed(world)
+    for function, case in (
+        ("cdn_aliases", "attach_cname"),
+        ("dns_records", "create_dns_records"),
+        ("tenant_database", "seed_database"),
+    ):
+        run(function, case)
+    world.cloudfront.may_go = {f"granja.{BASE}"}
+    stranger = tmp_path / "tenants" / "granja" / "notes.txt"
+    stranger.write_text("not ours")
+
+    assert run("tenant_record", "roll_back") == {"undo": True, "generation": 1}
+    for function, case in (
+        ("tenant_database", "discard_database"),
+        ("dns_records", "delete_dns_records"),
+        ("cdn_aliases", "detach_cname"),
+    ):
+        run(function, case)
+
+    assert run("tenant_record", "record_failure") == {"again": False}
+    record = world.provisioning.record("granja")
+    assert record is not None
+    assert (record.status, record.lease, record.database_path) == ("FAILED", None, None)
+    assert (world.route53.records, world.cloudfront.aliases) == ({}, [BASE])
+    assert list((tmp_path / "tenants").rglob("*")) == [stranger.parent, stranger]
+    assert world.tables.events()[-4:] == [
+        "DatabaseDiscarded",
+        "DnsRecordsDeleted",
+        "CnameDetached",
+        "TenantOnboardingFailed",
+    ]
+
+
+def test_the_sample_of_a_stopped_execution_is_recorded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed(world)
+    world.executions.running.discard(EXECUTION)
+    monkeypatch.setattr(workflow, "last_state", lambda _: "AttachCname")
+
+    assert run("ended_executions", "aborted") == {"batchItemFailures": []}
+
+    record = world.provisioning.record("granja")
+    assert record is not None
+    assert (record.operation.state, record.operation.stage, record.lease) == ("STALLED", "AttachCname", None)
+
+
+def test_the_sample_of_the_schedule_finds_nobody_due(world: World) -> None:
+    claimed(world)
+
+    assert run("reconcile", "schedule") == {"started": []}
+    assert world.started == []

@@ -16,7 +16,7 @@ def test_a_claim_takes_the_lease_and_the_name_and_says_so(
 ) -> None:
     tables.insert("granja")
 
-    assert lifecycle.claim("granja") == {"outcome": "claimed", "generation": 1, "attempt": 1}
+    assert lifecycle.claim("granja") == {"outcome": "claimed", "generation": 1, "attempt": 1, "failure": {}}
 
     record = provisioning.record("granja")
     assert record is not None
@@ -60,7 +60,7 @@ def test_the_loser_of_a_lease_leaves_a_note_and_the_holder_goes_round_again(
         lifecycle.claim("granja", "two")
 
     assert lifecycle.activate("granja", "one") == {"again": True}
-    assert lifecycle.claim("granja", "one") == {"outcome": "claimed", "generation": 2, "attempt": 2}
+    assert lifecycle.claim("granja", "one") == {"outcome": "claimed", "generation": 2, "attempt": 2, "failure": {}}
     assert lifecycle.activate("granja", "one") == {"again": False}
     assert tables.events() == ["TenantClaimed", "TenantActivated", "TenantClaimed", "TenantUpdated"]
 
@@ -131,7 +131,7 @@ def test_asking_again_is_another_run_of_the_same_generation(tables: Tables, life
     lifecycle.onboard("granja")
     tables.insert("granja", requested_at="2026-11-24T00:00:00Z")
 
-    assert lifecycle.claim("granja", "two") == {"outcome": "claimed", "generation": 1, "attempt": 2}
+    assert lifecycle.claim("granja", "two") == {"outcome": "claimed", "generation": 1, "attempt": 2, "failure": {}}
     lifecycle.activate("granja", "two", changed=False)
 
     last = max(tables.items(), key=lambda item: item["sk"] if item["sk"].startswith("EVENT") else "")

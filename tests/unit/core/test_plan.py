@@ -68,11 +68,29 @@ def test_a_text_record_of_others_is_not_in_the_way() -> None:
 def test_only_what_is_ours_is_deleted() -> None:
     foreign = frozenset({Record(HOST, "TXT", '"proof"', is_alias=False)})
 
-    mine = plan_zone({HOST: NOTHING}, {HOST: OURS | foreign}, owned={HOST})
-    theirs = plan_zone({HOST: NOTHING}, {HOST: OURS}, owned=set())
+    mine = plan_zone({}, {HOST: OURS | foreign}, owned={HOST}, retract={HOST: OURS})
+    theirs = plan_zone({}, {HOST: OURS}, owned=set(), retract={HOST: OURS})
 
     assert set(mine.delete) == OURS
     assert not theirs.delete
+
+
+def test_an_alias_that_leads_elsewhere_is_nobodys_to_delete() -> None:
+    elsewhere = frozenset({Record(HOST, "A", "other.cloudfront.net")})
+
+    plan = plan_zone({}, {HOST: elsewhere}, owned={HOST}, retract={HOST: OURS})
+
+    assert not plan.delete
+    assert not plan.conflicts
+
+
+def test_one_tenant_comes_while_another_goes() -> None:
+    other = "mercado.fluxionia.co"
+    theirs = alias_records(other, "d111.cloudfront.net")
+
+    plan = plan_zone({HOST: OURS}, {other: theirs}, owned={HOST, other}, retract={other: theirs})
+
+    assert (set(plan.create), set(plan.delete)) == (OURS, theirs)
 
 
 hosts = st.lists(st.sampled_from([f"t{number}.fluxionia.co" for number in range(12)]), unique=True)
@@ -86,6 +104,21 @@ def test_aliases_are_only_ever_added(current: list[str], attach: list[str], owne
     assert set(plan.aliases) == set(current) | set(attach)
     assert plan.changed == (set(attach) > set() and not set(attach) <= set(current))
     assert plan.conflicts == (set(attach) & set(current)) - owned
+
+
+@given(
+    current=hosts, attach=hosts, detach=hosts, owned=st.sets(st.sampled_from([f"t{n}.fluxionia.co" for n in range(12)]))
+)
+def test_only_what_is_named_and_ours_goes(
+    current: list[str], attach: list[str], detach: list[str], owned: set[str]
+) -> None:
+    leaving = set(detach) - set(attach)
+
+    plan = plan_aliases(current, attach, owned, quota=100, detach=leaving)
+
+    assert set(current) - set(plan.aliases) == leaving & owned & set(current)
+    assert set(plan.aliases) - set(current) == set(attach) - set(current)
+    assert plan.changed == (set(plan.aliases) != set(current))
 
 
 @given(current=hosts, attach=hosts, quota=st.integers(0, 15))

@@ -1,11 +1,7 @@
-"""The three writers behind group commit: one call for all, foreign things untouched, every state answered."""
-
-from collections.abc import Callable
-from typing import Any
+"""The three writers: one call for all, foreign things untouched, what is not wanted any more undone."""
 
 import pytest
 
-from tenancy import aws
 from tenancy.cache import EdgeCache
 from tenancy.cdn import Distribution
 from tenancy.dns import HostedZone
@@ -13,98 +9,13 @@ from tenancy.errors import (
     AccessDenied,
     AliasBelongsToOthers,
     AliasQuotaExceeded,
-    GenerationSuperseded,
     RecordBelongsToOthers,
     ServiceUnavailable,
     ZoneRefusedRecord,
 )
-from tenancy.group_commit import GroupCommit, Left, Request, Writer
-from tenancy.provisioning import Provisioning
-from tenancy.settings import AliasSettings, CacheSettings, DnsSettings
 
-from .conftest import BASE, Executions, Lifecycle, Tables, VirtualTime
+from .conftest import BASE, CACHE, CDN, DNS, Ask, Lifecycle, Tables, VirtualTime
 from .fakes import FakeCloudFront, FakeRoute53, refused
-
-TARGET = "d111.cloudfront.net"
-DNS = DnsSettings(
-    provisioning_table="provisioning",
-    base_domain=BASE,
-    hosted_zone_id="Z1",
-    distribution_domain_name=TARGET,
-    tenants_a_call=1000,
-    zone_change_burst=1500,
-    zone_changes_per_second=100,
-    zone_request_burst=50,
-    zone_requests_per_second=10,
-)
-CDN = AliasSettings(
-    provisioning_table="provisioning",
-    base_domain=BASE,
-    distribution_id="E1",
-    alias_quota=100,
-    tenants_a_call=1000,
-    distribution_updates_per_second=0.04,
-)
-CACHE = CacheSettings(
-    provisioning_table="provisioning", distribution_id="E1", tenants_a_call=1000, invalidations_per_second=150
-)
-
-type Ask = Callable[..., list[Any]]
-
-
-@pytest.fixture
-def route53(monkeypatch: pytest.MonkeyPatch) -> FakeRoute53:
-    return _instead_of("route53", FakeRoute53(), monkeypatch)
-
-
-@pytest.fixture
-def cloudfront(monkeypatch: pytest.MonkeyPatch) -> FakeCloudFront:
-    return _instead_of("cloudfront", FakeCloudFront(BASE, f"*.{BASE}"), monkeypatch)
-
-
-def _instead_of[Fake](service: str, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    real = aws.client
-
-    def client(name: str, **options: Any) -> Any:
-        return fake if name == service else real(name, **options)
-
-    client.cache_clear = real.cache_clear  # type: ignore[attr-defined]
-    monkeypatch.setattr(aws, "client", client)
-    return fake
-
-
-@pytest.fixture
-def ask(
-    tables: Tables,
-    lifecycle: Lifecycle,
-    executions: Executions,
-    provisioning: Provisioning,
-    virtual_time: VirtualTime,
-) -> Ask:
-    """Claim the tenants, let all of them ask the writer at once, and give what their states were answered: None for
-    a request that is left to the next invocation."""
-
-    def ask(
-        writer: Writer, *tenants: str, stage: str = "TheStage", claim: bool = True, seconds: float = 210
-    ) -> list[Any]:
-        if claim:
-            for tenant in tenants:
-                tables.insert(tenant)
-                lifecycle.claim(tenant, f"execution-of-{tenant}")
-        requests = [
-            Request(tenant, 1, stage, f"execution-of-{tenant}", f"token-{tenant}", str(n))
-            for n, tenant in enumerate(tenants)
-        ]
-        executions.answers.clear()
-        ends = GroupCommit(writer, provisioning).run(requests, virtual_time.now + seconds)
-        answered = dict(executions.answers)
-        assert len(answered) == len(executions.answers), "a token was answered twice"
-        for request, end in ends.items():
-            assert isinstance(end, Left) if request.token not in answered else end is None
-        return [answered.get(f"token-{tenant}") for tenant in tenants]
-
-    return ask
-
 
 # --- the zone ---------------------------------------------------------------------------------------------------------
 
@@ -334,123 +245,80 @@ def test_no_more_tags_a_call_than_cloudfront_takes_in_a_second(ask: Ask, cloudfr
     assert [len(each["Paths"]["Items"]) for each in cloudfront.invalidations.values()] == [2, 1]
 
 
-# --- what all share ---------------------------------------------------------------------------------------------------
+# --- undone -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_late_request_brings_nothing_back(
+def test_what_was_created_is_deleted_and_forgotten(
+    ask: Ask, route53: FakeRoute53, cloudfront: FakeCloudFront, lifecycle: Lifecycle, tables: Tables
+) -> None:
+    for writer in (HostedZone(DNS), Distribution(CDN)):
+        ask(writer, "granja", claim=not tables.items())
+    cloudfront.may_go = {f"granja.{BASE}"}
+    lifecycle.roll_back("granja", "AccessDenied", stage="SeedDatabase", execution="execution-of-granja")
+
+    answers = [ask(writer, "granja", claim=False) for writer in (HostedZone(DNS), Distribution(CDN))]
+
+    assert answers == [[{"changed": True}], [{"changed": True}]]
+    assert route53.records == {}
+    assert cloudfront.aliases == [BASE, f"*.{BASE}"]
+    assert [item for item in tables.items() if item["sk"].startswith("EFFECT")] == []
+    assert {"DnsRecordsDeleted", "CnameDetached"} <= set(tables.events())
+
+
+def test_undoing_what_was_never_done_is_no_call(
+    ask: Ask, route53: FakeRoute53, cloudfront: FakeCloudFront, lifecycle: Lifecycle
+) -> None:
+    ask(Distribution(CDN), "granja")
+    lifecycle.roll_back("granja", "AccessDenied", stage="CreateDnsRecords", execution="execution-of-granja")
+
+    assert ask(HostedZone(DNS), "granja", claim=False) == [{"changed": False}]
+    assert (route53.changes, route53.looks) == (0, 0)
+
+
+def test_of_an_effect_that_may_have_happened_only_what_is_there_is_deleted(
     ask: Ask, route53: FakeRoute53, lifecycle: Lifecycle, tables: Tables
 ) -> None:
-    tables.insert("granja")
-    lifecycle.claim("granja", "one")
-    lifecycle.fail("granja", "AccessDenied", stage="AttachCname", execution="one")
+    route53.before = [refused("ChangeResourceRecordSets", "InternalError", status=500)]
+    (lost,) = ask(HostedZone(DNS), "granja")
+    assert isinstance(lost, ServiceUnavailable)
+    route53.put(f"granja.{BASE}", "A", "192.0.2.7")
+    foreign = dict(route53.records)
+    lifecycle.roll_back("granja", "AccessDenied", stage="CreateDnsRecords", execution="execution-of-granja")
 
-    (answer,) = ask(HostedZone(DNS), "granja", claim=False)
-
-    assert isinstance(answer, GenerationSuperseded)
+    assert ask(HostedZone(DNS), "granja", claim=False) == [{"changed": True}]
+    assert route53.records == foreign
     assert route53.changes == 0
 
 
-def test_a_request_of_an_older_generation_decides_nothing(
-    ask: Ask, route53: FakeRoute53, lifecycle: Lifecycle, tables: Tables
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_deletion_whose_answer_is_lost_is_found_out(
+    ask: Ask, route53: FakeRoute53, lifecycle: Lifecycle, tables: Tables, lost: str
 ) -> None:
-    tables.insert("granja")
-    lifecycle.onboard("granja")
-    tables.insert("granja", name="La Granja")
-    assert lifecycle.claim("granja", "two")["generation"] == 2
-
-    (answer,) = ask(HostedZone(DNS), "granja", claim=False)  # asks for generation 1
-
-    assert isinstance(answer, GenerationSuperseded)
-    assert route53.changes == 0
-
-
-def test_a_request_of_a_tenant_that_nobody_knows_is_superseded(ask: Ask, route53: FakeRoute53) -> None:
-    (answer,) = ask(HostedZone(DNS), "nobody", claim=False)
-
-    assert isinstance(answer, GenerationSuperseded)
-    assert route53.changes == 0
-
-
-def test_the_intent_is_on_record_before_the_effect(
-    ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-    change = route53.change_resource_record_sets
-
-    def watched(**arguments: Any) -> dict[str, Any]:
-        effect = provisioning.effect("granja", "dns_records")
-        seen.append(effect.state if effect else None)
-        return change(**arguments)
-
-    monkeypatch.setattr(route53, "change_resource_record_sets", watched)
     ask(HostedZone(DNS), "granja")
+    lifecycle.roll_back("granja", "AccessDenied", stage="SeedDatabase", execution="execution-of-granja")
+    if lost == "before":
+        route53.before = [refused("ChangeResourceRecordSets", "InternalError", status=500)]
+    else:
+        route53.answer_lost = True
 
-    after = provisioning.effect("granja", "dns_records")
-    assert seen == ["STARTED"]
-    assert after is not None
-    assert after.state == "DONE"
+    (first,) = ask(HostedZone(DNS), "granja", claim=False)
+    (second,) = ask(HostedZone(DNS), "granja", claim=False)
+
+    assert isinstance(first, ServiceUnavailable)
+    assert second == {"changed": True}
+    assert route53.records == {}
 
 
-@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem", "TransactWriteItems"])
-def test_a_writer_that_may_not_use_its_own_table_says_so_to_every_state(
-    ask: Ask, route53: FakeRoute53, tables: Tables, lifecycle: Lifecycle, operation: str
+def test_one_tenant_goes_in_the_call_in_which_another_comes(
+    ask: Ask, cloudfront: FakeCloudFront, lifecycle: Lifecycle, tables: Tables
 ) -> None:
-    tables.insert("granja")
-    lifecycle.claim("granja")
-    events = aws.client("dynamodb").meta.events
-    handler = f"before-call.dynamodb.{operation}"
+    writer = Distribution(CDN.model_copy(update={"distribution_updates_per_second": 100}))
+    ask(writer, "granja")
+    lifecycle.roll_back("granja", "AccessDenied", stage="SeedDatabase", execution="execution-of-granja")
+    tables.insert("mercado")
+    lifecycle.claim("mercado", "execution-of-mercado")
+    cloudfront.may_go = {f"granja.{BASE}"}
 
-    def deny(**_: Any) -> None:
-        raise refused(operation, "AccessDeniedException", f"not authorized to perform dynamodb:{operation}")
-
-    events.register(handler, deny)
-    try:
-        (answer,) = ask(HostedZone(DNS), "granja", claim=False)
-    finally:
-        events.unregister(handler, deny)
-
-    assert isinstance(answer, AccessDenied)
-    assert operation in str(answer)
-
-
-@pytest.mark.parametrize("system", ["dns", "cache"])
-def test_what_one_call_has_done_is_not_forgotten_because_the_next_could_not_begin(
-    ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch, system: str
-) -> None:
-    if system == "cache":
-        _instead_of("cloudfront", FakeCloudFront(BASE), monkeypatch)
-    begin = Provisioning.start_effects
-    begun: list[Any] = []
-
-    def once(self: Provisioning, effects: Any) -> None:
-        if begun:
-            raise AccessDenied("DynamoDB answered AccessDeniedException to BatchWriteItem: no")
-        begun.extend(effects)
-        begin(self, effects)
-
-    monkeypatch.setattr(Provisioning, "start_effects", once)
-    one = {"tenants_a_call": 1}
-    writer: Writer = (
-        HostedZone(DNS.model_copy(update=one)) if system == "dns" else EdgeCache(CACHE.model_copy(update=one))
-    )
-
-    first, second = ask(writer, "granja", "mercado")
-
-    effect = provisioning.effect("granja", writer.system)
-    assert (first, type(second)) == ({"changed": True}, AccessDenied)
-    assert effect is not None
-    assert effect.state == "DONE"
-    assert provisioning.effect("mercado", writer.system) is None
-
-
-def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(
-    tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioning: Provisioning, route53: FakeRoute53
-) -> None:
-    tables.insert("granja")
-    lifecycle.claim("granja")
-    requests = [Request("granja", 1, "CreateDnsRecords", "one", token, token) for token in ("one", "two")]
-
-    GroupCommit(HostedZone(DNS), provisioning).run(requests, until=60)
-
-    assert dict(executions.answers) == {"one": {"changed": True}, "two": {"changed": True}}
-    assert route53.changes == 1
+    assert ask(writer, "granja", "mercado", claim=False) == [{"changed": True}] * 2
+    assert cloudfront.aliases == [BASE, f"*.{BASE}", f"mercado.{BASE}"]
+    assert cloudfront.updates == 2

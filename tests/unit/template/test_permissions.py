@@ -78,9 +78,22 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         "sqs:SendMessage": {"PoisonQueue", "StreamFailuresQueue"},
     },
     "tenant_record": {
-        **on(P, "dynamodb", "PutItem", "UpdateItem"),
+        **on(P, "dynamodb", "Query", "PutItem", "UpdateItem", "DeleteItem"),
         "dynamodb:GetItem": {"TenantsTable", P},
         "states:DescribeExecution": {f"{EXECUTIONS}OnboardTenant:*", f"{EXECUTIONS}OffboardTenant:*"},
+    },
+    "ended_executions": {
+        **on(P, "dynamodb", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
+        "states:DescribeExecution": {f"{EXECUTIONS}OnboardTenant:*", f"{EXECUTIONS}OffboardTenant:*"},
+        "states:GetExecutionHistory": {f"{EXECUTIONS}OnboardTenant:*", f"{EXECUTIONS}OffboardTenant:*"},
+        **on("EndedExecutionsQueue", "sqs", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+        **on("EndedExecutionsQueue", "sqs", "ChangeMessageVisibility"),
+    },
+    "reconcile": {
+        **on("${ProvisioningTable.Arn}/index/DueIndex", "dynamodb", "Query"),
+        **on("TenantsTable", "dynamodb", "GetItem"),
+        "states:StartExecution": {"OnboardTenant", "OffboardTenant"},
+        **on("ReconcileDeadLetterQueue", "sqs", "SendMessage"),
     },
     "cdn_aliases": {
         **WRITER,
@@ -98,7 +111,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         **on(DISTRIBUTION, "cloudfront", "CreateInvalidation"),
     },
     "tenant_database": {
-        **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem"),
+        **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
         **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
         **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
         **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),

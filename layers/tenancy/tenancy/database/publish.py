@@ -13,12 +13,13 @@ A renamed or reused name could meet a ``.wal`` of another file, and the engine w
 in a new one's database.
 """
 
+import errno
 import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -119,6 +120,29 @@ def point(folder: TenantFolder, database: Path) -> None:
         os.close(descriptor)
     temporary.replace(folder.pointer)
     sync_directory(folder.path)
+
+
+def discard(folder: TenantFolder) -> None:
+    """Removes the tenant's databases, and its folder unless something else lies in it. Call it while it is held.
+
+    A crash on the way leaves the tenant with its database, or with files that ``clean`` knows as left-overs.
+    """
+    for name in folder.databases():
+        with suppress(FileExistsError):
+            partial(folder.file(name)).hardlink_to(folder.file(name))
+    sync_directory(folder.path)
+    folder.pointer.unlink(missing_ok=True)
+    for name in folder.databases():
+        write_ahead_log(folder.file(name)).unlink(missing_ok=True)
+    clean(folder)
+    folder.lock.unlink(missing_ok=True)
+    folder.turn.unlink(missing_ok=True)
+    try:
+        folder.path.rmdir()
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:  # a stranger's file keeps the folder
+            raise
+    sync_directory(folder.directory)
 
 
 def clean(folder: TenantFolder) -> Path | None:

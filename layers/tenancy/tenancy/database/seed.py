@@ -122,6 +122,18 @@ class TenantSeeder:
                 self._tidy(tenant_id)
             return result
 
+    def discard(self, tenant_id: str) -> None:
+        """Removes what was published for a tenant that was never live. Nothing there is success.
+
+        Raises TenantDatabaseBusy, StorageUnavailable, InvalidTenantItem.
+        """
+        if TenantFolder.of(self._databases.directory, tenant_id).path.is_dir():
+            with (
+                named_failures(f"discard the database of '{tenant_id}'"),
+                self._databases.hold(tenant_id, create=True) as folder,
+            ):
+                publish.discard(folder)
+
     def _tidy(self, tenant_id: str) -> None:
         """Removes what an earlier run left that was killed at its very end. Looks without the lock first: a run that
         finds nothing must change nothing, and what it sees may be another one's work in progress.

@@ -1,0 +1,240 @@
+"""When a state fails: the states RollBack and RecordFailure.
+
+A tenant that was ever live keeps its status and its site. Of one that never was, nothing may be left when it failed
+for good; when only the retries are used up, all that stands is kept, and a later run continues.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tenancy import clock, events
+from tenancy.errors import is_permanent, remedy_for
+from tenancy.leasing import (
+    AS_READ,
+    CLAIMING,
+    DUE,
+    as_read,
+    event_of,
+    first_fields,
+    free_or_mine,
+    operation,
+    require_lease,
+    until_undisturbed,
+)
+from tenancy.model import OperationKind, OperationState, StageCall, Status, TenantRecord
+from tenancy.provisioning import Provisioning
+from tenancy.settings import RecordSettings
+
+# What is left in a cache of a tenant that was never live is nothing: 404 is not cached.
+_NOTHING_TO_UNDO = ("edge_cache",)
+RETRY = "retry"
+"""What a tenant is due for that stalled, or whose roll-back is not complete."""
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60, 6 * 3600
+
+
+class TenantFailures:
+    """The tenant record's way out of a failure."""
+
+    def __init__(self, settings: RecordSettings) -> None:
+        self._provisioning = Provisioning(settings.provisioning_table)
+
+    # --- RollBack -----------------------------------------------------------------------------------------------------
+
+    def roll_back(self, call: StageCall) -> dict[str, Any]:
+        """A state failed. If it failed for good, and the tenant was never live, all that was begun is to be undone.
+
+        From here on the writers take the tenant's effects for unwanted. Returns ``{undo, generation}``.
+        """
+        return until_undisturbed(call, self._try_to_roll_back)
+
+    def _try_to_roll_back(self, call: StageCall) -> dict[str, Any]:
+        record = self._provisioning.record(call.tenant_id)
+        if record is None or record.was_ever_live or not is_permanent(call.error):
+            return {"undo": False, "generation": 0}
+        if is_rolling_back(record, call):
+            return {"undo": True, "generation": record.generation}
+        dead_holder = require_lease(self._provisioning, record, call)
+        if not self._remaining(record):
+            return {"undo": False, "generation": 0}
+        self.begin_roll_back(record, call, dead_holder, _error_of(call), counts=call.failed_stage in CLAIMING)
+        return {"undo": True, "generation": record.generation}
+
+    def begin_roll_back(
+        self, record: TenantRecord, call: StageCall, dead_holder: str | None, error: Mapping[str, Any], *, counts: bool
+    ) -> None:
+        """Take the lease, or keep it, and turn round. ``counts``: it is a run of its own."""
+        moment = clock.now()
+        lease = record.lease if record.lease and dead_holder is None else None
+        self._provisioning.commit(
+            call.tenant_id,
+            fields={
+                "attempt": record.attempt + (1 if counts else 0),
+                "seen": record.seen if lease else record.requested,
+                "lease": {"holder": call.execution_arn, "since": lease.since if lease else moment},
+                "last_error": dict(error),
+                "operation": operation(OperationKind.ONBOARD, OperationState.ROLLING_BACK, call, moment),
+            },
+            remove=DUE,
+            condition=f"{free_or_mine(dead_holder)} AND {AS_READ}",
+            values=as_read(record, call, dead_holder),
+        )
+
+    def _remaining(self, record: TenantRecord) -> list[str]:
+        """Systems in which something may be that was begun for the tenant."""
+        systems = (effect.system for effect in self._provisioning.effects(record.tenant_id))
+        return [system for system in systems if system not in _NOTHING_TO_UNDO]
+
+    # --- RecordFailure ------------------------------------------------------------------------------------------------
+
+    def record_failure(self, call: StageCall) -> dict[str, Any]:
+        """A state failed for good, or its retries are used up: say so, in the record and in the outbox.
+
+        A tenant that was ever live keeps its status and its site. Of one that never was, nothing may be left when it
+        failed for good: what is left all the same is listed, and is due for another try, and so is a tenant that has
+        stalled. Returns ``{again}``.
+        """
+        return until_undisturbed(call, self._try_to_record_failure)
+
+    def _try_to_record_failure(self, call: StageCall) -> dict[str, Any]:
+        record = self._provisioning.record(call.tenant_id)
+        if record and _is_recorded(record, call):
+            return {"again": record.lease is not None}
+        dead_holder = require_lease(self._provisioning, record, call)
+        error = _first_error(record, call)
+        state = OperationState.FAILED if is_permanent(error["code"]) else OperationState.STALLED
+        holds_lease = record is not None and record.lease is not None and record.lease.holder == call.execution_arn
+        again = holds_lease and record is not None and record.requested != record.seen
+        is_clean = record is not None and state == OperationState.FAILED and not record.was_ever_live
+        remaining = self._remaining(record) if record and is_clean else []
+        is_clean = is_clean and not remaining
+        # A run that failed before it had claimed anything is a run all the same, and counted: its failure must not
+        # look like a repetition of the last one. A roll-back has counted it already.
+        is_uncounted = (call.failed_stage in CLAIMING or not holds_lease) and not (record and not record.is_wanted)
+        kind = OperationKind.UPDATE if record and record.was_ever_live else OperationKind.ONBOARD
+        started_at = record.operation.started_at if record and holds_lease else clock.now()
+        fields = first_fields(record) | {
+            "status": str(_status_after_failure(record, state, remaining)),
+            "attempt": (record.attempt if record else 0) + (1 if is_uncounted else 0),
+            "seen": record.requested if record else 0,
+            "last_error": error,
+            "operation": operation(kind, state, call, started_at, stage=error["stage"]),
+            "stalls": 0,
+        }
+        if remaining or state == OperationState.STALLED:
+            fields |= _due_again(record.stalls if record else 0)
+        self._provisioning.commit(
+            call.tenant_id,
+            fields=fields,
+            remove=[*([] if "due_at" in fields else DUE), *([] if again else ["lease"])],
+            condition=f"{free_or_mine(dead_holder)} AND {AS_READ}",
+            values=as_read(record, call, dead_holder),
+            event=event_of(_failure_fact(record, fields, call, remaining), call, fields["generation"]),
+            forget=_NOTHING_TO_UNDO if is_clean else (),
+            release=self._own_claim(record) if is_clean else None,
+        )
+        return {"again": again}
+
+    def _own_claim(self, record: TenantRecord | None) -> str | None:
+        """The name that the tenant holds, if it holds it."""
+        if record is None or not record.skeleton:
+            return None
+        return record.skeleton if self._provisioning.holder_of(record.skeleton) == record.tenant_id else None
+
+
+def _is_recorded(record: TenantRecord, call: StageCall) -> bool:
+    """Whether this very failure is on record, and only the answer was lost. An execution may fail more than once."""
+    error = record.last_error or {}
+    is_same = (error.get("execution_arn"), error.get("entered_at")) == (call.execution_arn, call.entered_at)
+    return is_same and record.operation.state in (OperationState.FAILED, OperationState.STALLED)
+
+
+def is_rolling_back(record: TenantRecord, call: StageCall) -> bool:
+    """Whether this execution has turned round already, and only the answer was lost."""
+    is_mine = record.lease is not None and record.lease.holder == call.execution_arn
+    return is_mine and record.operation.execution_arn == call.execution_arn and not record.is_wanted
+
+
+def failure_of(record: TenantRecord) -> dict[str, str]:
+    """The first error of a roll-back, as the state machine passes it on."""
+    error = record.last_error or {}
+    return {
+        "error": error.get("code", ""),
+        "cause": error.get("message", ""),
+        "stage": error.get("stage", record.operation.stage),
+    }
+
+
+def _due_again(stalls: int) -> dict[str, Any]:
+    """When to try again: pauses that double, and never end."""
+    pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** min(stalls, 20))
+    return {"stalls": stalls + 1, "due_for": RETRY, "due_at": clock.now(pause)}
+
+
+def _status_after_failure(record: TenantRecord | None, state: OperationState, remaining: Sequence[str]) -> Status:
+    if record and record.was_ever_live:
+        return record.status
+    if state == OperationState.STALLED:
+        return Status.PENDING
+    return Status.ROLLBACK_INCOMPLETE if remaining else Status.FAILED
+
+
+def _failure_fact(
+    record: TenantRecord | None, fields: Mapping[str, Any], call: StageCall, remaining: Sequence[str]
+) -> events.Failure:
+    if fields["operation"]["state"] == OperationState.STALLED:
+        kind: type[events.Failure] = events.TenantStalled
+    elif record and record.was_ever_live:
+        kind = events.TenantUpdateFailed
+    else:
+        kind = events.TenantOnboardingFailed
+    error = fields["last_error"]
+    return kind(
+        stage=error["stage"],
+        attempt=fields["attempt"],
+        status=fields["status"],
+        name=record.spec.get("name") if record else None,
+        code=error["code"],
+        message=error["message"],
+        remedy=error["remedy"],
+        remaining=list(remaining),
+        undo_errors=_undo_errors(record, call),
+    )
+
+
+def _undo_errors(record: TenantRecord | None, call: StageCall) -> list[str]:
+    """What kept things from being undone, be it that the execution itself was stopped meanwhile."""
+    found = [f"{each.stage}: {each.error}: {_message_of(each.cause)}" for each in call.undo_errors]
+    if record and not record.is_wanted and call.error != (record.last_error or {}).get("code"):
+        found.append(f"{call.failed_stage}: {call.error}: {_message_of(call.cause)}")
+    return found
+
+
+def _first_error(record: TenantRecord | None, call: StageCall) -> dict[str, str]:
+    """What the record keeps: the failure, or, of a roll-back, what it began with. Its own errors come on top."""
+    error = _error_of(call)
+    if record and not record.is_wanted and record.last_error:
+        error |= {key: record.last_error[key] for key in ("code", "stage", "message", "remedy")}
+    return error
+
+
+def _message_of(cause: str) -> str:
+    """Lambda wraps the message of an exception into JSON: unwrapped here."""
+    try:
+        found = json.loads(cause)
+    except ValueError:
+        found = None
+    return (str(found.get("errorMessage", cause)) if isinstance(found, dict) else cause)[:2000]
+
+
+def _error_of(call: StageCall) -> dict[str, str]:
+    """What the record keeps of a failure."""
+    return {
+        "code": call.error,
+        "stage": call.failed_stage,
+        "message": _message_of(call.cause),
+        "remedy": remedy_for(call.error),
+        "at": clock.now(),
+        "execution_arn": call.execution_arn,
+        "entered_at": call.entered_at,
+    }

@@ -1,0 +1,94 @@
+"""Who is responsible for a tenant: what the states share that move its record.
+
+One execution at a time holds a tenant's lease. A loser counts up ``requested`` and ends; the holder gives the lease
+back only if ``requested`` is what it had ``seen`` when it read the item, else it goes round again. So no change is
+lost, and none is worked on twice at once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from tenancy import clock, events, workflow
+from tenancy.errors import ConcurrentUpdate, LeaseHeldByOther
+from tenancy.model import OperationKind, OperationState, StageCall, TenantRecord, shown
+from tenancy.provisioning import ConditionFailed, Provisioning
+
+CLAIMING = ("ClaimTenant", "HoldTenant")
+DUE = ("due_for", "due_at")
+AS_READ = (
+    "(attribute_not_exists(attempt) OR (generation = :generation AND attempt = :attempt AND requested = :requested))"
+)
+_TRIES = 8
+_FREE_OR_MINE = "(attribute_not_exists(lease) OR lease.holder = :holder)"
+
+
+def until_undisturbed(call: StageCall, step: Callable[[StageCall], dict[str, Any]]) -> dict[str, Any]:
+    """Read, decide and write, again whenever somebody else wrote in between. Raises ConcurrentUpdate."""
+    for _ in range(_TRIES):
+        try:
+            return step(call)
+        except ConditionFailed:
+            continue
+    raise ConcurrentUpdate(
+        f"the record of tenant {shown(call.tenant_id)} changed {_TRIES} times while {call.stage} read it"
+    )
+
+
+def require_lease(provisioning: Provisioning, record: TenantRecord | None, call: StageCall) -> str | None:
+    """Make sure that the lease is free, ours, or left behind by an execution that has ended: that one is returned.
+
+    Raises LeaseHeldByOther after the holder has been told to go round again.
+    """
+    if record is None or record.lease is None or record.lease.holder == call.execution_arn:
+        return None
+    if not workflow.is_running(record.lease.holder):
+        return record.lease.holder
+    provisioning.update(
+        call.tenant_id,
+        fields={"requested": record.requested + 1},
+        condition="lease.holder = :other AND requested = :requested",
+        values={":other": record.lease.holder, ":requested": record.requested},
+    )
+    raise LeaseHeldByOther(f"{record.lease.holder} works on tenant {shown(call.tenant_id)} and goes round again")
+
+
+def event_of(fact: events.Fact, call: StageCall, generation: int) -> events.Event:
+    return events.Event.of(
+        fact,
+        tenant_id=call.tenant_id,
+        generation=generation,
+        execution_arn=call.execution_arn,
+        occurred_at=clock.now(),
+    )
+
+
+def free_or_mine(dead_holder: str | None) -> str:
+    return "(lease.holder = :dead)" if dead_holder else _FREE_OR_MINE
+
+
+def as_read(record: TenantRecord | None, call: StageCall, dead_holder: str | None) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        ":generation": record.generation if record else 0,
+        ":attempt": record.attempt if record else 0,
+        ":requested": record.requested if record else 0,
+    }
+    return values | ({":dead": dead_holder} if dead_holder else {":holder": call.execution_arn})
+
+
+def first_fields(record: TenantRecord | None) -> dict[str, Any]:
+    """What a record needs that is written for the first time."""
+    if record:
+        return {"generation": record.generation}
+    return {"generation": 0, "requested": 0, "seen": 0, "created_at": clock.now()}
+
+
+def operation(
+    kind: OperationKind, state: OperationState, call: StageCall, started_at: str, *, stage: str | None = None
+) -> dict[str, str]:
+    return {
+        "kind": str(kind),
+        "state": str(state),
+        "stage": stage or call.stage,
+        "execution_arn": call.execution_arn,
+        "started_at": started_at,
+    }

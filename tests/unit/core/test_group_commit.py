@@ -1,0 +1,134 @@
+"""What all writers share: every state is answered, from what is on record, and an intent comes before its effect."""
+
+from typing import Any
+
+import pytest
+
+from tenancy import aws
+from tenancy.cache import EdgeCache
+from tenancy.dns import HostedZone
+from tenancy.errors import AccessDenied, GenerationSuperseded
+from tenancy.group_commit import GroupCommit, Request, Writer
+from tenancy.provisioning import Provisioning
+
+from .conftest import BASE, CACHE, DNS, Ask, Executions, Lifecycle, Tables, instead_of
+from .fakes import FakeCloudFront, FakeRoute53, refused
+
+
+def test_a_late_request_brings_nothing_back(
+    ask: Ask, route53: FakeRoute53, lifecycle: Lifecycle, tables: Tables
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja", "one")
+    lifecycle.fail("granja", "AccessDenied", stage="AttachCname", execution="one")
+
+    (answer,) = ask(HostedZone(DNS), "granja", claim=False)
+
+    assert isinstance(answer, GenerationSuperseded)
+    assert route53.changes == 0
+
+
+def test_a_request_of_an_older_generation_decides_nothing(
+    ask: Ask, route53: FakeRoute53, lifecycle: Lifecycle, tables: Tables
+) -> None:
+    tables.insert("granja")
+    lifecycle.onboard("granja")
+    tables.insert("granja", name="La Granja")
+    assert lifecycle.claim("granja", "two")["generation"] == 2
+
+    (answer,) = ask(HostedZone(DNS), "granja", claim=False)  # asks for generation 1
+
+    assert isinstance(answer, GenerationSuperseded)
+    assert route53.changes == 0
+
+
+def test_a_request_of_a_tenant_that_nobody_knows_is_superseded(ask: Ask, route53: FakeRoute53) -> None:
+    (answer,) = ask(HostedZone(DNS), "nobody", claim=False)
+
+    assert isinstance(answer, GenerationSuperseded)
+    assert route53.changes == 0
+
+
+def test_the_intent_is_on_record_before_the_effect(
+    ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    change = route53.change_resource_record_sets
+
+    def watched(**arguments: Any) -> dict[str, Any]:
+        effect = provisioning.effect("granja", "dns_records")
+        seen.append(effect.state if effect else None)
+        return change(**arguments)
+
+    monkeypatch.setattr(route53, "change_resource_record_sets", watched)
+    ask(HostedZone(DNS), "granja")
+
+    after = provisioning.effect("granja", "dns_records")
+    assert seen == ["STARTED"]
+    assert after is not None
+    assert after.state == "DONE"
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem", "TransactWriteItems"])
+def test_a_writer_that_may_not_use_its_own_table_says_so_to_every_state(
+    ask: Ask, route53: FakeRoute53, tables: Tables, lifecycle: Lifecycle, operation: str
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja")
+    events = aws.client("dynamodb").meta.events
+    handler = f"before-call.dynamodb.{operation}"
+
+    def deny(**_: Any) -> None:
+        raise refused(operation, "AccessDeniedException", f"not authorized to perform dynamodb:{operation}")
+
+    events.register(handler, deny)
+    try:
+        (answer,) = ask(HostedZone(DNS), "granja", claim=False)
+    finally:
+        events.unregister(handler, deny)
+
+    assert isinstance(answer, AccessDenied)
+    assert operation in str(answer)
+
+
+@pytest.mark.parametrize("system", ["dns", "cache"])
+def test_what_one_call_has_done_is_not_forgotten_because_the_next_could_not_begin(
+    ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    if system == "cache":
+        instead_of("cloudfront", FakeCloudFront(BASE), monkeypatch)
+    begin = Provisioning.start_effects
+    begun: list[Any] = []
+
+    def once(self: Provisioning, effects: Any) -> None:
+        if begun:
+            raise AccessDenied("DynamoDB answered AccessDeniedException to BatchWriteItem: no")
+        begun.extend(effects)
+        begin(self, effects)
+
+    monkeypatch.setattr(Provisioning, "start_effects", once)
+    one = {"tenants_a_call": 1}
+    writer: Writer = (
+        HostedZone(DNS.model_copy(update=one)) if system == "dns" else EdgeCache(CACHE.model_copy(update=one))
+    )
+
+    first, second = ask(writer, "granja", "mercado")
+
+    effect = provisioning.effect("granja", writer.system)
+    assert (first, type(second)) == ({"changed": True}, AccessDenied)
+    assert effect is not None
+    assert effect.state == "DONE"
+    assert provisioning.effect("mercado", writer.system) is None
+
+
+def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(
+    tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioning: Provisioning, route53: FakeRoute53
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja")
+    requests = [Request("granja", 1, "CreateDnsRecords", "one", token, token) for token in ("one", "two")]
+
+    GroupCommit(HostedZone(DNS), provisioning).run(requests, until=60)
+
+    assert dict(executions.answers) == {"one": {"changed": True}, "two": {"changed": True}}
+    assert route53.changes == 1

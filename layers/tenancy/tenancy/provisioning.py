@@ -129,30 +129,22 @@ class Provisioning:
         consistent.
         """
         with aws.calls(WHO):
-            pages = (
-                _dynamodb()
-                .get_paginator("query")
-                .paginate(
-                    TableName=self._table,
-                    IndexName="DueIndex",
-                    KeyConditionExpression="due_for = :purpose AND due_at <= :now",
-                    ExpressionAttributeValues=_item({":purpose": purpose, ":now": now}),
-                )
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="DueIndex",
+                KeyConditionExpression="due_for = :purpose AND due_at <= :now",
+                ExpressionAttributeValues=_item({":purpose": purpose, ":now": now}),
             )
             items = [item for page in pages for item in page["Items"]]
         return [(item["pk"]["S"].removeprefix("TENANT#"), item["due_at"]["S"]) for item in items]
 
     def _query(self, tenant_id: str, prefix: str) -> list[dict[str, Any]]:
         with aws.calls(WHO):
-            pages = (
-                _dynamodb()
-                .get_paginator("query")
-                .paginate(
-                    TableName=self._table,
-                    KeyConditionExpression="pk = :tenant AND begins_with(sk, :prefix)",
-                    ExpressionAttributeValues=_item({":tenant": f"TENANT#{tenant_id}", ":prefix": prefix}),
-                    ConsistentRead=True,
-                )
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :tenant AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=_item({":tenant": f"TENANT#{tenant_id}", ":prefix": prefix}),
+                ConsistentRead=True,
             )
             return [item for page in pages for item in page["Items"]]
 

@@ -2,6 +2,6 @@
 
 from tenancy.notifying import FailureNotifier
 from tenancy.settings import NotifierSettings
-from tenancy.stage import whole_queue
+from tenancy.stage import queue
 
-handler = whole_queue(FailureNotifier(NotifierSettings.from_environment()).notify)
+handler = queue(FailureNotifier(NotifierSettings.from_environment()).notify)

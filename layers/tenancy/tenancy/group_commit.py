@@ -120,6 +120,7 @@ class GroupCommit:
     def __init__(self, writer: Writer, provisioning: Provisioning) -> None:
         self._writer = writer
         self._provisioning = provisioning
+        workflow.prepare()
 
     def run(self, requests: Sequence[Request], until: float) -> dict[Request, Exception | None]:
         """Do what is to be done for these requests, and answer each as soon as it is known.

@@ -5,13 +5,11 @@ Each log line carries the tenant and the execution. Nothing here decides anythin
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tenancy.errors import SupersededError, TenancyError
@@ -36,7 +34,7 @@ def stage(*works: Callable[[StageCall], dict[str, Any]], **by_state: Callable[[S
     """The handler of a function that a state calls: ``stage(work)``, or ``stage(ClaimTenant=…, ActivateTenant=…)``."""
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        call = parse(event=event, model=StageCall)
+        call = StageCall.model_validate(event)
         logger.append_keys(tenant_id=call.tenant_id, execution_arn=call.execution_arn, stage=call.stage)
         tracer.put_annotation("tenant_id", call.tenant_id)
         metrics.add_dimension("stage", call.stage)
@@ -76,33 +74,28 @@ def group_commit(writer: Writer) -> Handler:
             else:
                 logger.info("answered", extra=keys)
         again = [request.sequence_number for request, error in answers.items() if error] + unreadable
-        _count_records(len(event["Records"]), len(again))
-        return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
+        return _partial_response(event, again)
 
     return _observed(run)
 
 
 def stream(work: Callable[[dict[str, Any]], None]) -> Handler:
     """The handler of a function that takes the records of a table's stream, each for itself."""
-    processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
 
-    def each(record: Any) -> None:
-        work(record.raw_event)
+    def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        again = []
+        for record in event["Records"]:
+            try:
+                work(record)
+            except Exception:
+                logger.exception("the record comes again")
+                again.append(record["dynamodb"]["SequenceNumber"])
+        return _partial_response(event, again)
 
-    return _batch(processor, each)
-
-
-def queue(work: Callable[[str], None]) -> Handler:
-    """The handler of a function that takes the messages of a queue, each for itself."""
-    processor = BatchProcessor(event_type=EventType.SQS)
-
-    def each(record: Any) -> None:
-        work(record.body)
-
-    return _batch(processor, each)
+    return _observed(run)
 
 
-def whole_queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Exception]]) -> Handler:
+def queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Exception]]) -> Handler:
     """The handler of a function that takes the messages of a queue together.
 
     work: the batch, and when nothing further may begin by ``time.monotonic()`` → ids of those that must come again,
@@ -114,8 +107,7 @@ def whole_queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str
         again = work(event["Records"], until)
         for why, count in Counter(f"{type(error).__name__}: {error}" for error in again.values()).items():
             logger.error("%d messages come again: %s", count, why)
-        _count_records(len(event["Records"]), len(again))
-        return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
+        return _partial_response(event, again)
 
     return _observed(run)
 
@@ -137,20 +129,7 @@ def ordered_stream(work: Callable[[Sequence[Mapping[str, Any]]], list[str]]) -> 
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         again = work(event["Records"])
-        _count_records(len(event["Records"]), len(again))
-        return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
-
-    return _observed(run)
-
-
-def _batch(processor: BatchProcessor, each: Callable[[Any], None]) -> Handler:
-    # Every record may fail and still be reported for itself: that is what a partial response is for.
-    processor.raise_on_entire_batch_failure = False
-
-    def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        response = process_partial_response(event=event, record_handler=each, processor=processor, context=context)
-        _count_records(len(event["Records"]), len(response["batchItemFailures"]))
-        return dict(response)
+        return _partial_response(event, again)
 
     return _observed(run)
 
@@ -178,6 +157,9 @@ def _count(error: TenancyError | None) -> None:
     metrics.add_metric(name, MetricUnit.Count, 1)
 
 
-def _count_records(together: int, again: int) -> None:
-    metrics.add_metric("RecordsTogether", MetricUnit.Count, together)
-    metrics.add_metric("RecordsComingAgain", MetricUnit.Count, again)
+def _partial_response(event: Mapping[str, Any], again: Iterable[str]) -> dict[str, Any]:
+    """What tells Lambda which records of a batch to deliver again (ReportBatchItemFailures), by their identifiers."""
+    failures = [{"itemIdentifier": identifier} for identifier in again]
+    metrics.add_metric("RecordsTogether", MetricUnit.Count, len(event["Records"]))
+    metrics.add_metric("RecordsComingAgain", MetricUnit.Count, len(failures))
+    return {"batchItemFailures": failures}

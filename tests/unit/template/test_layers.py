@@ -23,6 +23,9 @@ FUNCTION_NAMES = sorted(FOLDERS.values())
 
 # What costs ten milliseconds or more, and who may load it.
 HEAVY = {
+    "aws_lambda_powertools.utilities.batch": set(),
+    "aws_lambda_powertools.utilities.data_classes": set(),
+    "aws_lambda_powertools.utilities.parser": set(),
     "dns": {"tenant_probe"},
     "duckdb": {"tenant_database"},
 }

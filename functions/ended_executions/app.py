@@ -2,6 +2,6 @@
 
 from tenancy.ended import EndedExecutions
 from tenancy.settings import RecordSettings
-from tenancy.stage import queue
+from tenancy.stage import messages
 
-handler = queue(EndedExecutions(RecordSettings.from_environment()).record)
+handler = messages(EndedExecutions(RecordSettings.from_environment()).record)

@@ -81,7 +81,15 @@ def group_commit(writer: Writer) -> Handler:
 
 def stream(work: Callable[[dict[str, Any]], None]) -> Handler:
     """The handler of a function that takes the records of a table's stream, each for itself."""
+    return _each(work, lambda record: record["dynamodb"]["SequenceNumber"])
 
+
+def messages(work: Callable[[str], None]) -> Handler:
+    """The handler of a function that takes the messages of a queue, the body of each for itself."""
+    return _each(lambda record: work(record["body"]), lambda record: record["messageId"])
+
+
+def _each(work: Callable[[dict[str, Any]], None], identify: Callable[[dict[str, Any]], str]) -> Handler:
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         again = []
         for record in event["Records"]:
@@ -89,7 +97,7 @@ def stream(work: Callable[[dict[str, Any]], None]) -> Handler:
                 work(record)
             except Exception:
                 logger.exception("the record comes again")
-                again.append(record["dynamodb"]["SequenceNumber"])
+                again.append(identify(record))
         return _partial_response(event, again)
 
     return _observed(run)

@@ -12,7 +12,7 @@ from tenancy.run import Run
 from tenancy.settings import ProbeSettings
 
 _IN_A_ROW = 2
-_PAUSE_SECONDS = 0.2
+_PAUSE_SECONDS = 0.1
 _PATIENCE_SECONDS = 2.0  # of the first try; a later one looks once, so that waiting tenants occupy no functions
 
 

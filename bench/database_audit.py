@@ -25,12 +25,12 @@ _MIXED_UP = """
 
 @dataclass(frozen=True)
 class Audit:
-    """lost: tenants that were written and are not there, or not whole. cross_tenant: rows in a file of another
+    """lost: tenants that were written and are not there, or not whole. foreign: rows in a file of another
     tenant's, of a tenant that nobody wrote, or with another tenant's content.
     """
 
     lost: int
-    cross_tenant: int
+    foreign: int
 
 
 def audit(directory: Path, design: str, tenants: Iterable[str]) -> Audit:
@@ -40,7 +40,7 @@ def audit(directory: Path, design: str, tenants: Iterable[str]) -> Audit:
         with TenantDatabases(directory / design, idle_after=0).open(SHARED, "read") as connection:
             return judged(rows(connection), tenants, mixed_up(connection), schema=False)
     files = [_of_file(directory / design, design, tenant) for tenant in sorted(tenants)]
-    return Audit(sum(one.lost for one in files), sum(one.cross_tenant for one in files))
+    return Audit(sum(one.lost for one in files), sum(one.foreign for one in files))
 
 
 def judged(found: Rows, tenants: set[str], mixed: int, *, schema: bool = True) -> Audit:
@@ -73,14 +73,14 @@ def mixed_up(connection: duckdb.DuckDBPyConnection) -> int:
 def _of_file(directory: Path, design: str, tenant: str) -> Audit:
     if design == "ddl_bare":
         if not (directory / tenant / BARE).exists():
-            return Audit(lost=1, cross_tenant=0)
+            return Audit(lost=1, foreign=0)
         with engine.connect(directory / tenant / BARE, read_only=True) as connection:
             return judged(rows(connection), {tenant}, mixed_up(connection))
     try:
         with TenantDatabases(directory, idle_after=0).open(tenant, "read") as connection:
             return judged(rows(connection), {tenant}, mixed_up(connection))
     except TenantDatabaseMissing:
-        return Audit(lost=1, cross_tenant=0)
+        return Audit(lost=1, foreign=0)
 
 
 @cache

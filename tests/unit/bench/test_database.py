@@ -10,7 +10,7 @@ from bench.database_writer import SHARED, Writer
 from bench.efs import Delays
 from tenancy.database import TenantDatabases
 
-CLEAN = Audit(lost=0, cross_tenant=0)
+CLEAN = Audit(lost=0, foreign=0)
 ALONE = ("publish", "ddl_in_place", "ddl_bare")
 TRIPS = {"read_trips": 2, "write_trips": 20}
 
@@ -48,7 +48,7 @@ def test_publishing_has_to_take_half_of_ddl_in_place_at_most(publish_ms, met):
     row = verdicts("efs_model", Delays(), measured(publish_ms))["publish"]
     assert row["ratio"] == publish_ms / 200
     assert row["met"] is met
-    assert (row["read_trips"], row["read_ms"], row["write_trips"], row["write_ms"]) == (2, 1.0, 20, 2.7)
+    assert (row["reads"], row["read_ms"], row["writes"], row["write_ms"]) == (2, 1.0, 20, 2.7)
     assert row["cpu_ms"] == publish_ms / 2
 
 
@@ -57,7 +57,7 @@ def test_own_files_have_to_be_twice_as_many_a_second_as_rows_in_one(own, met):
     assert verdicts("plain", None, measured(100, own))["own_file"]["met"] is met
 
 
-@pytest.mark.parametrize("fault", [Audit(lost=1, cross_tenant=0), Audit(lost=0, cross_tenant=1)])
+@pytest.mark.parametrize("fault", [Audit(lost=1, foreign=0), Audit(lost=0, foreign=1)])
 def test_nothing_is_met_where_a_tenant_is_lost_or_a_row_is_a_strangers(fault):
     for design in (*ALONE, "own_file", "shared_file"):
         rows = verdicts("efs_model", Delays(), measured(50), **{design: fault})
@@ -79,7 +79,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("design", [*ALONE, "shared_file"])
 def test_the_audit_finds_every_design_whole_and_misses_a_tenant_that_is_not_there(folder, design):
     assert audit(folder, design, ["ana", "leo"]) == CLEAN
-    assert audit(folder, design, ["ana", "leo", "eva"]) == Audit(lost=1, cross_tenant=0)
+    assert audit(folder, design, ["ana", "leo", "eva"]) == Audit(lost=1, foreign=0)
 
 
 def test_the_audit_finds_another_tenants_file(folder, tmp_path):
@@ -88,7 +88,7 @@ def test_the_audit_finds_another_tenants_file(folder, tmp_path):
     shutil.copytree(tmp_path / "publish" / "ana", tmp_path / "publish" / "leo")
     found = audit(tmp_path, "publish", ["ana", "leo"])
     assert found.lost == 1
-    assert found.cross_tenant > 20
+    assert found.foreign > 20
 
 
 def test_the_audit_finds_rows_under_a_wrong_name_and_rows_of_nobody(folder, tmp_path):
@@ -98,8 +98,8 @@ def test_the_audit_finds_rows_under_a_wrong_name_and_rows_of_nobody(folder, tmp_
         connection.execute(
             "INSERT INTO settings (tenant_id, key, value, updated_at) VALUES ('eva', 'x', '1', TIMESTAMP '2026-01-01')"
         )
-    assert audit(tmp_path, "shared_file", ["ana", "leo"]) == Audit(lost=0, cross_tenant=2)
+    assert audit(tmp_path, "shared_file", ["ana", "leo"]) == Audit(lost=0, foreign=2)
 
 
 def test_a_missing_row_makes_a_lost_tenant():
-    assert judged({("ana", "tenants"): 1}, {"ana"}, 0) == Audit(lost=1, cross_tenant=0)
+    assert judged({("ana", "tenants"): 1}, {"ana"}, 0) == Audit(lost=1, foreign=0)

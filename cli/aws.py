@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -85,20 +86,36 @@ class ControlPlane:
             region_name=region,
         )
 
+    def client(self, service: str, config: Config = _CONFIG) -> Any:
+        """A client of a service, of the AWS that is meant."""
+        endpoint = self._place.variables.get("AWS_ENDPOINT_URL")
+        return self._session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":
-        return self._session.client(
-            "dynamodb", endpoint_url=self._place.variables.get("AWS_ENDPOINT_URL"), config=_CONFIG
-        )
+        client: DynamoDBClient = self.client("dynamodb")
+        return client
 
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs. Raises Refused when there is no such stack."""
-        client = self._session.client(
-            "cloudformation", endpoint_url=self._place.variables.get("AWS_ENDPOINT_URL"), config=_CONFIG
-        )
+        with self._asking_the_stack():
+            (found,) = self.client("cloudformation").describe_stacks(StackName=self._stack)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def resources(self, kind: str) -> dict[str, str]:
+        """The stack's resources of a kind (``AWS::SQS::Queue``): logical → physical id. Raises Refused as well."""
+        paginator = self.client("cloudformation").get_paginator("list_stack_resources")
+        with self._asking_the_stack():
+            found = [
+                each for page in paginator.paginate(StackName=self._stack) for each in page["StackResourceSummaries"]
+            ]
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found if each["ResourceType"] == kind}
+
+    @contextmanager
+    def _asking_the_stack(self) -> Iterator[None]:
         try:
-            (found,) = client.describe_stacks(StackName=self._stack)["Stacks"]
+            yield
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
@@ -106,7 +123,6 @@ class ControlPlane:
                 f"There is no stack '{self._stack}' in {self._session.region_name} on {self._place.words}: "
                 "deploy it, or start the local AWS (`make up`)."
             ) from None
-        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def _table(self, output: str) -> str:
         try:

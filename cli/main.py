@@ -1,4 +1,4 @@
-"""`fluxion`: starts and stops the local AWS, adds tenants and shows what becomes of them.
+"""`fluxion`: starts and stops the local AWS, adds tenants, shows what becomes of them, replays what was set aside.
 
 Only typer is imported here; what a command needs, it imports itself, so that `fluxion --help` answers at once.
 """
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import tenants
+from cli import replay, tenants
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
@@ -43,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich costs a quarter of a second, more than all the rest of `--help`
 )
 app.add_typer(tenants.app, name="tenants")
+app.command()(replay.replay)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
 

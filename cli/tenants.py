@@ -75,7 +75,7 @@ def add(
     given = {key: value for key, value in attributes.items() if value is not None}
     by, at = _who(), _now()
     _valid({"tenant_id": tenant_id, **given})
-    control_plane = _control_plane(stack, local)
+    control_plane = connected(stack, local)
     before = progress.run_of(control_plane.record(tenant_id))
     if not control_plane.add({"tenant_id": tenant_id, **given, "requested_by": by, "requested_at": at}):
         raise Refused(
@@ -87,7 +87,13 @@ def add(
 
 @app.command()
 def retry(
-    tenant_id: TenantId,
+    tenant_id: Annotated[str | None, typer.Argument(metavar="ID", help="The tenant.", show_default=False)] = None,
+    cause: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ERROR", help="Instead of ID: all tenants that this error has brought to a halt; not watched."
+        ),
+    ] = None,
     watch: Watch = True,
     timeout: Timeout = 900.0,
     stack: Stack = "fluxion",
@@ -98,8 +104,13 @@ def retry(
     from cli import progress
     from cli.errors import Refused
 
+    if (tenant_id is None) == (cause is None):
+        raise Refused("Name one tenant, or with --cause the error that has brought many to a halt.")
     at = _now()
-    control_plane = _control_plane(stack, local)
+    control_plane = connected(stack, local)
+    if tenant_id is None:
+        _retry_all(control_plane, str(cause), at, as_json)
+        return
     before = progress.run_of(control_plane.record(tenant_id))
     if not control_plane.ask_again(tenant_id, _who(), at):
         raise Refused(f"There is no item '{tenant_id}': `fluxion tenants add {tenant_id} --name …` makes one.")
@@ -117,7 +128,7 @@ def watch(
     """Show the stages of a tenant's run as they happen. Exit code 0 when it ended well, 1 when it failed or stalled."""
     from cli.errors import Refused
 
-    control_plane = _control_plane(stack, local)
+    control_plane = connected(stack, local)
     if control_plane.record(tenant_id) is None and control_plane.item(tenant_id) is None:
         raise Refused(f"There is no tenant '{tenant_id}', and no item that asks for one.")
     _watch(control_plane, tenant_id, (None, None), timeout, as_json)
@@ -132,6 +143,9 @@ def list_(
         str | None,
         typer.Option(help="Only tenants with this status, or whose operation is in this state (STALLED, HELD, …)."),
     ] = None,
+    cause: Annotated[
+        str | None, typer.Option(metavar="ERROR", help="Only tenants that this error has brought to a halt.")
+    ] = None,
     stack: Stack = "fluxion",
     local: Local = None,
     as_json: Json = False,
@@ -139,12 +153,14 @@ def list_(
     """All tenants that have an item: status, operation, stage, last change."""
     from cli import display
 
-    control_plane = _control_plane(stack, local)
+    control_plane = connected(stack, local)
     names = {item["tenant_id"]: item.get("name") for item in control_plane.items()}
     records = control_plane.all_records() if everything else control_plane.records(names)
     rows = [_row(tenant_id, names.get(tenant_id), records.get(tenant_id)) for tenant_id in sorted(names | records)]
     if status:
         rows = [row for row in rows if status.upper() in (row["status"], row["operation"].rpartition(" ")[2])]
+    if cause:
+        rows = [row for row in rows if _is_halted_by(records.get(row["tenant_id"]), cause)]
     if as_json:
         display.document(rows)
         return
@@ -163,7 +179,7 @@ def show(
     from cli import display
     from cli.errors import Refused
 
-    control_plane = _control_plane(stack, local)
+    control_plane = connected(stack, local)
     item, record = control_plane.item(tenant_id), control_plane.record(tenant_id)
     if item is None and record is None:
         raise Refused(f"There is no tenant '{tenant_id}', and no item that asks for one.")
@@ -186,7 +202,8 @@ def show(
 # --- what the commands share ------------------------------------------------------------------------------------------
 
 
-def _control_plane(stack: str, local: bool | None) -> "ControlPlane":
+def connected(stack: str, local: bool | None) -> "ControlPlane":
+    """The control plane that is meant, said aloud where it was found and not named."""
     from cli import aws, display
     from cli.main import STATE
 
@@ -237,6 +254,28 @@ def _watch(
         display.outcome(last, control_plane.site)
     if not last.has_ended_well:
         raise typer.Exit(1)
+
+
+def _retry_all(control_plane: "ControlPlane", cause: str, at: str, as_json: bool) -> None:
+    from cli import display
+
+    halted = [id_ for id_, record in sorted(control_plane.all_records().items()) if _is_halted_by(record, cause)]
+    asked = {tenant_id: control_plane.ask_again(tenant_id, _who(), at) for tenant_id in halted}
+    if as_json:
+        display.document([{"tenant_id": tenant_id, "asked": done} for tenant_id, done in asked.items()])
+        return
+    for tenant_id, done in asked.items():
+        display.line(f"{tenant_id}: {'asked for' if done else 'has no item any more'}")
+    display.line(f"{sum(asked.values())} tenants; `fluxion tenants list --cause {cause}` shows who is left.")
+
+
+def _is_halted_by(record: "dict[str, Any] | None", cause: str) -> bool:
+    """Whether the tenant's last run ended with this error."""
+    from cli import progress
+
+    if not record or (record.get("last_error") or {}).get("code") != cause:
+        return False
+    return record["operation"]["state"] in progress.ENDED - progress.ENDED_WELL
 
 
 def _valid(item: "dict[str, Any]") -> None:

@@ -24,6 +24,20 @@ TABLES = {"fluxion-Tenants-1A2B": ("tenant_id",), "fluxion-Provisioning-3C4D": (
 class Stacks:
     """CloudFormation's answers. moto's own needs the packages of a dozen other services."""
 
+    def __init__(self, resources: dict[str, tuple[str, str]]) -> None:
+        self._resources = resources
+
+    def get_paginator(self, operation: str) -> "Stacks":
+        assert operation == "list_stack_resources"
+        return self
+
+    def paginate(self, StackName: str) -> list[dict[str, Any]]:  # noqa: N803 - boto3's spelling
+        found = [
+            {"LogicalResourceId": name, "ResourceType": kind, "PhysicalResourceId": physical}
+            for name, (kind, physical) in self._resources.items()
+        ]
+        return [{"StackResourceSummaries": found[:2]}, {"StackResourceSummaries": found[2:]}]
+
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - boto3's spelling
         if StackName != "fluxion":
             error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
@@ -39,6 +53,10 @@ class Deployed:
 
     tenants: str
     provisioning: str
+    resources: dict[str, tuple[str, str]]
+    """Logical id → type and physical id."""
+    stand_ins: dict[str, Any]
+    """Clients that are not moto's, by service."""
 
     def item(self, tenant_id: str) -> dict[str, Any] | None:
         return boto3.resource("dynamodb").Table(self.tenants).get_item(Key={"tenant_id": tenant_id}).get("Item")
@@ -97,9 +115,11 @@ class Deployed:
 def deployed(no_real_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     """The stack `fluxion`: its tables on moto, which tells the truth about DynamoDB."""
     make = boto3.Session.client
+    resources: dict[str, tuple[str, str]] = {}
+    stand_ins: dict[str, Any] = {"cloudformation": Stacks(resources)}
 
     def client(session: boto3.Session, service: str, **options: Any) -> Any:
-        return Stacks() if service == "cloudformation" else make(session, service, **options)
+        return stand_ins.get(service) or make(session, service, **options)
 
     monkeypatch.setattr(boto3.Session, "client", client)
     with mock_aws():
@@ -112,7 +132,7 @@ def deployed(no_real_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dep
                     {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
                 ],
             )
-        yield Deployed(*TABLES)
+        yield Deployed(*TABLES, resources, stand_ins)
 
 
 @pytest.fixture

@@ -156,6 +156,50 @@ def test_list_finds_what_has_come_to_a_halt(deployed: Deployed, fluxion: Fluxion
     assert [row["tenant_id"] for row in fluxion.json("tenants", "list", "--status", "stalled")] == ["huerta"]
 
 
+@pytest.fixture
+def halted(deployed: Deployed) -> Deployed:
+    """Two tenants that one error has brought to a halt, one that it has not, one that got over it, one that is gone."""
+    for tenant, code, state in (
+        ("granja", "ServiceThrottled", "STALLED"),
+        ("huerta", "ServiceThrottled", "FAILED"),
+        ("mercado", "AccessDenied", "FAILED"),
+        ("vivero", "ServiceThrottled", "SUCCEEDED"),
+        ("gone", "ServiceThrottled", "FAILED"),
+    ):
+        if tenant != "gone":
+            deployed.put(tenant_id=tenant, name=tenant)
+        operation = {"kind": "update", "state": state, "stage": "AttachCname", "execution_arn": "arn"}
+        deployed.record(tenant, operation=operation, last_error={"code": code})
+    return deployed
+
+
+def test_list_finds_what_one_error_has_brought_to_a_halt(halted: Deployed, fluxion: Fluxion):
+    rows = fluxion.json("tenants", "list", "--cause", "ServiceThrottled")
+
+    assert [row["tenant_id"] for row in rows] == ["granja", "huerta"]
+
+
+def test_retry_asks_for_all_that_one_error_has_brought_to_a_halt(halted: Deployed, fluxion: Fluxion):
+    asked = fluxion.json("tenants", "retry", "--cause", "ServiceThrottled")
+
+    assert {each["tenant_id"]: each["asked"] for each in asked} == {"gone": False, "granja": True, "huerta": True}
+    assert ["requested_at" in (halted.item(tenant) or {}) for tenant in ("granja", "huerta", "mercado", "vivero")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert halted.item("gone") is None
+
+
+@pytest.mark.parametrize("arguments", [(), ("granja", "--cause", "ServiceThrottled")])
+def test_retry_wants_either_a_tenant_or_a_cause(halted: Deployed, fluxion: Fluxion, arguments: tuple[str, ...]):
+    result = fluxion("tenants", "retry", *arguments)
+
+    assert result.exit_code == 1
+    assert "--cause" in result.stderr
+
+
 def test_more_tenants_than_one_call_can_read_are_all_listed(deployed: Deployed, fluxion: Fluxion):
     for number in range(120):
         deployed.put(tenant_id=f"tenant-{number:03d}", name="x")

@@ -1,0 +1,82 @@
+"""`fluxion replay`: what waits in dead-letter queues, and doing it after all."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.tenants import Json, Local, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cli.dead_letters import Outcome, Queue
+
+_SHOWN = 20
+
+
+def replay(
+    queue: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Work through this queue. Without it: show what is in each.")
+    ] = None,
+    stack: Stack = "fluxion",
+    local: Local = None,
+    as_json: Json = False,
+) -> None:
+    """Show the dead-letter queues, or do what waits in one of them. First remove the cause: docs/runbooks says how.
+
+    What succeeds is deleted. What fails stays as it was; the exit code is then 1.
+    """
+    from cli.dead_letters import DeadLetters
+    from cli.tenants import connected
+
+    letters = DeadLetters(connected(stack, local))
+    if queue is None:
+        _show(letters.queues(), letters, as_json)
+        return
+    found = letters.queue(queue)
+    outcomes = letters.work_through(found)
+    _tell(found, outcomes, as_json)
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _show(queues: "Sequence[Queue]", letters: Any, as_json: bool) -> None:
+    from cli import display
+    from cli.dead_letters import described
+
+    shown = [(queue, letters.peek(queue, _SHOWN) if queue.waiting else []) for queue in queues]
+    if as_json:
+        display.document(
+            [
+                {
+                    "queue": queue.name,
+                    "waiting": queue.waiting,
+                    "replay": queue.replay,
+                    "messages": [{"id": each.id, "sent_at": each.sent_at, "body": each.body} for each in some],
+                }
+                for queue, some in shown
+            ]
+        )
+        return
+    display.table(("queue", "waiting", "a replay"), ((queue.name, queue.waiting, queue.replay) for queue, _ in shown))
+    for queue, some in shown:
+        if some:
+            display.line(f"{queue.name} ({len(some)} of about {queue.waiting})")
+            display.table(("since", "message"), ((each.sent_at, described(each)) for each in some))
+            display.line(f"  When its cause is gone:  fluxion replay --queue {queue.name}")
+
+
+def _tell(queue: "Queue", outcomes: "Sequence[Outcome]", as_json: bool) -> None:
+    from cli import display
+    from cli.dead_letters import described
+
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    if as_json:
+        told = [{"id": each.letter.id, "what": described(each.letter), "error": each.error} for each in outcomes]
+        display.document({"queue": queue.name, "done": len(outcomes) - failed, "failed": failed, "messages": told})
+        return
+    for outcome in outcomes:
+        display.line(f"{'✗' if outcome.error else '✓'} {described(outcome.letter)}")
+        if outcome.error:
+            display.line(f"    stays: {outcome.error}")
+    display.line(f"{queue.name}: {len(outcomes) - failed} done ({queue.replay}), {failed} stay")

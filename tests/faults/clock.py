@@ -26,9 +26,9 @@ class Clock:
             raise TimedOut
         self.now += max(0.0, seconds)
 
-    def iso(self) -> str:
+    def iso(self, seconds_from_now: float = 0) -> str:
         """What ``tenancy.clock.now`` gives."""
-        moment = dt.datetime.fromtimestamp(self.now, dt.UTC)
+        moment = dt.datetime.fromtimestamp(self.now + seconds_from_now, dt.UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

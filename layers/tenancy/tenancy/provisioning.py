@@ -98,8 +98,8 @@ class Provisioning:
         keys = [key for tenant_id in wanted for key in (_tenant_key(tenant_id), _effect_key(tenant_id, system))]
         records: dict[str, TenantRecord] = {}
         effects: dict[str, Effect] = {}
-        for some in itertools.batched(keys, _READ_AT_ONCE, strict=False):
-            for item in self._get_all(some):
+        for found in aws.at_once(self._get_all, itertools.batched(keys, _READ_AT_ONCE, strict=False)):
+            for item in found:
                 if item["sk"] == "TENANT":
                     records[item["tenant_id"]] = TenantRecord.model_validate(item)
                 else:
@@ -153,13 +153,15 @@ class Provisioning:
     def start_effects(self, effects: Sequence[Effect]) -> None:
         """Write intents down, before the effects: 25 a call. Repeating it changes nothing."""
         puts = [{"PutRequest": {"Item": _item(_effect_item(effect))}} for effect in effects]
-        for some in itertools.batched(puts, _WRITTEN_AT_ONCE, strict=False):
-            left = {self._table: list(some)}
-            while left:
-                with aws.calls(WHO):
-                    left = self._dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems", {})
-                if left:
-                    time.sleep(0.05)
+        aws.at_once(self._put_all, itertools.batched(puts, _WRITTEN_AT_ONCE, strict=False))
+
+    def _put_all(self, puts: Sequence[Mapping[str, Any]]) -> None:
+        left = {self._table: list(puts)}
+        while left:
+            with aws.calls(WHO):
+                left = self._dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems", {})
+            if left:
+                time.sleep(0.05)
 
     def start_effect(self, effect: Effect) -> None:
         """Write one intent down, before the effect."""

@@ -50,3 +50,15 @@ def test_no_answer_is_no_verdict(silence: type[Exception]) -> None:
 def test_errors_of_others_pass_through() -> None:
     with pytest.raises(ZeroDivisionError), aws.calls("Route 53"):
         raise ZeroDivisionError
+
+
+def test_calls_at_once_give_their_answers_in_order_or_an_error() -> None:
+    def work(number: int) -> int:
+        if number == 3:
+            raise ServiceUnavailable("no answer")
+        return -number
+
+    assert aws.at_once(work, [2, 1, 7]) == [-2, -1, -7]
+    assert aws.at_once(work, []) == []
+    with pytest.raises(ServiceUnavailable):
+        aws.at_once(work, range(10))

@@ -36,6 +36,7 @@ PACED = {
     "AliasQuota": "aliases",
     "DistributionUpdatesPerSecond": "distribution_updates_per_second",
     "InvalidationsPerSecond": "invalidations_per_second",
+    "ZoneRecordQuota": "zone_records",
     "ZoneChangeBurst": "zone_change_burst",
     "ZoneChangesPerSecond": "zone_changes_per_second",
     "ZoneRequestBurst": "zone_request_burst",
@@ -334,6 +335,10 @@ class Stack:
     def runs(self) -> bool:
         """Whether it is up and all its processes live."""
         return bool(self.env) and all(self._children.named(name) for name in ("emulator", "backend"))
+
+    def pids(self) -> list[int]:
+        """Its processes that lead a session: the emulator, whose session has the functions too, and the backend."""
+        return [entry.pid for entry in self._children.recorded()]
 
     def _remove(self) -> bool:
         with undisturbed():

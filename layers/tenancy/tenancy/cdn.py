@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
-from tenancy import aws
+from tenancy import aws, quota
 from tenancy.batching import Pace, Rate, Rules
 from tenancy.errors import (
     AliasBelongsToOthers,
@@ -24,7 +22,6 @@ from tenancy.settings import AliasSettings
 WHO = "CloudFront"
 
 _READ_AGAIN = 5  # times a write may find that somebody else was faster
-_WARN_AT = 0.8  # of the quota
 _KNOWN = {
     "CNAMEAlreadyExists": AliasBelongsToOthers,
     "TooManyDistributionCNAMEs": AliasQuotaExceeded,
@@ -33,8 +30,6 @@ _KNOWN = {
     "InvalidIfMatchVersion": ConcurrentUpdate,
 }
 _DIVISIBLE = (AliasBelongsToOthers, AliasQuotaExceeded, CertificateDoesNotCover, RequestRefused)
-
-logger = Logger(child=True)
 
 
 class Distribution:
@@ -81,7 +76,7 @@ class Distribution:
         plan = plan_aliases(current, attach, owned, self.settings.alias_quota, detach)
         refused = self._refused(plan)
         if plan.changed:
-            self._warn(len(plan.aliases))
+            quota.report("AliasQuotaUsed", len(plan.aliases), self.settings.alias_quota)
             start([item for item in batch if item.record.host not in refused])
             config["Aliases"] = {"Quantity": len(plan.aliases), "Items": list(plan.aliases)}
             with aws.calls(WHO, _KNOWN):
@@ -93,19 +88,12 @@ class Distribution:
             host: AliasBelongsToOthers(f"distribution {self._id} already has the alias {host}, and not from us")
             for host in plan.conflicts
         }
-        quota = self.settings.alias_quota
+        most = self.settings.alias_quota
         no_room: dict[str, PermanentError] = {
-            host: AliasQuotaExceeded(f"distribution {self._id} may have {quota} aliases: no room for {host}")
+            host: AliasQuotaExceeded(f"distribution {self._id} may have {most} aliases: no room for {host}")
             for host in plan.over_quota
         }
         return taken | no_room
-
-    def _warn(self, aliases: int) -> None:
-        if aliases >= _WARN_AT * self.settings.alias_quota:
-            logger.warning(
-                "the distribution's aliases near their quota",
-                extra={"aliases": aliases, "quota": self.settings.alias_quota},
-            )
 
     def _fact(self, item: Work) -> CnameAttached | CnameDetached:
         kind = CnameAttached if item.is_wanted else CnameDetached

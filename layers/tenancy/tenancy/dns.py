@@ -1,15 +1,18 @@
 """The hosted zone: A and AAAA alias records of the tenants, by CREATE and DELETE: nobody's record is replaced."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenancy import aws
+from aws_lambda_powertools import Logger
+
+from tenancy import aws, quota
 from tenancy.batching import Measures, Pace, Rate, Rules
-from tenancy.errors import RecordBelongsToOthers, ZoneBusy, ZoneRefusedRecord
+from tenancy.errors import RecordBelongsToOthers, TenancyError, ZoneBusy, ZoneQuotaExceeded, ZoneRefusedRecord
 from tenancy.events import DnsRecordsCreated, DnsRecordsDeleted
 from tenancy.group_commit import Result, Start, Work
 from tenancy.model import TenantRecord
-from tenancy.plan import Record, RecordSet, alias_records, plan_zone
+from tenancy.plan import Record, RecordSet, alias_records, beyond_quota, plan_zone
 from tenancy.settings import DnsSettings
 
 WHO = "Route 53"
@@ -23,10 +26,15 @@ _RECORDS_A_CALL, _CHARACTERS_A_CALL = 250, 32_000
 # for so many seconds costs less than to be refused.
 _ZONE_RESTS = 0.2
 
+_COUNT_KEPT_SECONDS, _NEARLY_FULL = 60.0, 0.8
+
 _KNOWN = {
     "InvalidChangeBatch": ZoneRefusedRecord,
     "PriorRequestNotComplete": ZoneBusy,
 }
+
+
+logger = Logger(child=True)
 
 
 class HostedZone:
@@ -38,6 +46,7 @@ class HostedZone:
         self.settings = settings
         self._zone_id = settings.hosted_zone_id
         self._target = settings.distribution_domain_name.lower().rstrip(".")
+        self._count = 0, float("-inf")  # records in the zone, and when they were counted
         self.rules = Rules[Work](
             limits={
                 "tenants": settings.tenants_a_call,
@@ -75,6 +84,12 @@ class HostedZone:
         """Create the records of all, or delete those that are to be undone. Looks first at hosts of which an earlier
         try may have created something.
         """
+        no_room = self._no_room(batch)
+        good = [item for item in batch if item.record.host not in no_room]
+        results = iter(self._write(good, start) if good else ())
+        return [no_room.get(item.record.host) or next(results) for item in batch]
+
+    def _write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
         start(batch)
         observed = {host: self._look(host) for host in sorted(_owned(batch))}
         try:
@@ -97,6 +112,8 @@ class HostedZone:
         if changes:
             with aws.calls(WHO, _KNOWN):
                 _route53().change_resource_record_sets(HostedZoneId=self._zone_id, ChangeBatch={"Changes": changes})
+            count, since = self._count
+            self._count = count + len(plan.create) - len(plan.delete), since
         return [self._result(item, plan.conflicts.get(item.record.host)) for item in batch]
 
     def _result(self, item: Work, in_the_way: str | None) -> Result:
@@ -106,6 +123,30 @@ class HostedZone:
                 f"{in_the_way}"
             )
         return self._fact(item)
+
+    def _no_room(self, batch: Sequence[Work]) -> dict[str, ZoneQuotaExceeded]:
+        """Hosts that the zone has no room for. A count that can't be had holds nobody up: the zone itself refuses."""
+        wanted = {item.record.host: self._records(item) for item in batch if item.is_wanted and not item.is_owned}
+        if not wanted:
+            return {}
+        try:
+            present = self._counted()
+        except TenancyError as error:
+            logger.warning("the zone's records could not be counted: %s", error)
+            return {}
+        most = self.settings.zone_record_quota
+        beyond = beyond_quota(wanted, present, most)
+        quota.report("ZoneQuotaUsed", min(most, present + sum(map(len, wanted.values()))), most)
+        return {host: ZoneQuotaExceeded(f"the zone may have {most} records: no room for {host}") for host in beyond}
+
+    def _counted(self) -> int:
+        """How many records the zone has: counted by Route 53 once a minute, or each time when it is nearly full."""
+        count, since = self._count
+        if time.monotonic() - since > _COUNT_KEPT_SECONDS or count > _NEARLY_FULL * self.settings.zone_record_quota:
+            with aws.calls(WHO):
+                found = _route53().get_hosted_zone(Id=self._zone_id)
+            self._count = int(found["HostedZone"]["ResourceRecordSetCount"]), time.monotonic()
+        return self._count[0]
 
     def _look(self, host: str) -> RecordSet:
         with aws.calls(WHO, _KNOWN):

@@ -79,6 +79,15 @@ class AliasQuotaExceeded(PermanentError):
     )
 
 
+class ZoneQuotaExceeded(PermanentError):
+    """The hosted zone has no room for the tenant's records."""
+
+    remedy = (
+        "Raise the quota 'Records per hosted zone' in Service Quotas and the stack's ZoneRecordQuota parameter, then "
+        "set requested_at on the tenant."
+    )
+
+
 class CertificateDoesNotCover(PermanentError):
     """CloudFront refuses the alias because the distribution's certificate does not cover the host."""
 

@@ -31,6 +31,8 @@ REMEDY_ES = {
     "AliasBelongsToOthers": "Quite el alias de la distribución que lo tiene, y después ejecute de nuevo.",
     "AliasQuotaExceeded": "Aumente la cuota de nombres alternativos por distribución en Service Quotas y el parámetro "
     "AliasQuota del stack, y después ejecute de nuevo.",
+    "ZoneQuotaExceeded": "Aumente la cuota de registros por zona en Service Quotas y el parámetro ZoneRecordQuota del "
+    "stack, y después ejecute de nuevo.",
     "CertificateDoesNotCover": "Compruebe que el certificado de la distribución cubre *.<dominio base>, y después "
     "ejecute de nuevo.",
     "ZoneRefusedRecord": "Lea el mensaje de Route 53; revise la zona y su cuota, y después ejecute de nuevo.",

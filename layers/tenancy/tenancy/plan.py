@@ -66,6 +66,20 @@ def plan_zone(
     return ZonePlan(tuple(create), tuple(delete), conflicts)
 
 
+def beyond_quota(wanted: Mapping[str, RecordSet], present: int, quota: int) -> frozenset[str]:
+    """Hosts whose records the zone has no room for, those that come first being served first.
+
+    wanted:  host → records to have, in the order of their turn. present: how many records the zone has.
+    """
+    beyond = set()
+    for host, records in wanted.items():
+        if present + len(records) > quota:
+            beyond.add(host)
+        else:
+            present += len(records)
+    return frozenset(beyond)
+
+
 def _in_the_way(wanted: RecordSet, found: RecordSet, is_ours: bool) -> set[Record]:
     types = {record.type for record in wanted}
     rivals = {record for record in found if wanted and (record.type in types or record.type == "CNAME")}

@@ -78,6 +78,7 @@ class DnsSettings(WriterSettings):
     base_domain: str
     hosted_zone_id: str
     distribution_domain_name: str
+    zone_record_quota: Annotated[int, Field(gt=0)]
     zone_change_burst: _Positive
     zone_changes_per_second: _Positive
     zone_request_burst: _Positive

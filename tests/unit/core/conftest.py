@@ -200,6 +200,7 @@ DNS = DnsSettings(
     hosted_zone_id="Z1",
     distribution_domain_name=TARGET,
     tenants_a_call=1000,
+    zone_record_quota=10_000,
     zone_change_burst=1500,
     zone_changes_per_second=100,
     zone_request_burst=50,

@@ -39,6 +39,8 @@ class FakeRoute53(Faults):
         self.records: dict[tuple[str, str], dict[str, Any]] = {}
         self.changes = 0
         self.looks = 0
+        self.counts = 0
+        self.uncountable = False
 
     def change_resource_record_sets(self, HostedZoneId: str, ChangeBatch: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         self.check()
@@ -59,6 +61,12 @@ class FakeRoute53(Faults):
         self.records = after
         self.after()
         return {}
+
+    def get_hosted_zone(self, Id: str) -> dict[str, Any]:  # noqa: N803
+        self.counts += 1
+        if self.uncountable:
+            raise refused("GetHostedZone", "InternalError", status=500)
+        return {"HostedZone": {"Id": Id, "ResourceRecordSetCount": len(self.records)}}
 
     def list_resource_record_sets(self, StartRecordName: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         self.looks += 1

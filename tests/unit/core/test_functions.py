@@ -81,6 +81,7 @@ def world(
         "TENANTS_A_CALL": "1000",
         "DISTRIBUTION_UPDATES_PER_SECOND": "0.2",
         "INVALIDATIONS_PER_SECOND": "150",
+        "ZONE_RECORD_QUOTA": "10000",
         "ZONE_CHANGE_BURST": "1500",
         "ZONE_CHANGES_PER_SECOND": "100",
         "ZONE_REQUEST_BURST": "50",

@@ -11,6 +11,7 @@ from tenancy.errors import (
     AliasQuotaExceeded,
     RecordBelongsToOthers,
     ServiceUnavailable,
+    ZoneQuotaExceeded,
     ZoneRefusedRecord,
 )
 
@@ -147,6 +148,43 @@ def test_a_record_that_the_zone_refuses_for_itself_is_reported_with_its_words(as
 
     assert isinstance(answer, ZoneRefusedRecord)
     assert "no more records in this zone" in str(answer)
+
+
+@pytest.mark.parametrize(("have", "fit"), [(79, 2), (80, 2), (97, 1), (98, 1), (99, 0), (100, 0), (101, 0)])
+def test_no_more_records_than_the_zone_has_room_for(ask: Ask, route53: FakeRoute53, have: int, fit: int) -> None:
+    for number in range(have):
+        route53.put(f"other-{number}.{BASE}", "TXT", '"x"')
+
+    answers = ask(HostedZone(DNS.model_copy(update={"zone_record_quota": 100})), "granja", "mercado")
+
+    assert [isinstance(answer, ZoneQuotaExceeded) for answer in answers] == [number >= fit for number in range(2)]
+    assert len(route53.records) == have + 2 * fit
+    assert route53.changes == (1 if fit else 0)
+
+
+def test_the_zone_is_counted_once_a_minute_while_there_is_room(ask: Ask, route53: FakeRoute53) -> None:
+    writer = HostedZone(DNS)
+    for tenant in ("granja", "mercado", "tienda"):
+        ask(writer, tenant)
+
+    assert route53.counts == 1
+
+
+def test_a_zone_that_is_nearly_full_is_counted_each_time(ask: Ask, route53: FakeRoute53) -> None:
+    writer = HostedZone(DNS.model_copy(update={"zone_record_quota": 6}))
+    for number in range(5):
+        route53.put(f"other-{number}.{BASE}", "TXT", '"x"')
+    assert isinstance(ask(writer, "granja")[0], ZoneQuotaExceeded)
+
+    route53.records.clear()
+
+    assert ask(writer, "granja", claim=False) == [{"changed": True}]
+
+
+def test_a_count_that_fails_holds_nobody_up(ask: Ask, route53: FakeRoute53) -> None:
+    route53.uncountable = True
+
+    assert ask(HostedZone(DNS), "granja") == [{"changed": True}]
 
 
 # --- the distribution -------------------------------------------------------------------------------------------------

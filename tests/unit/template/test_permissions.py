@@ -103,7 +103,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
     "dns_records": {
         **WRITER,
         **reads_stream_of("DnsRequestsTable"),
-        **on(ZONE, "route53", "ChangeResourceRecordSets", "ListResourceRecordSets"),
+        **on(ZONE, "route53", "ChangeResourceRecordSets", "GetHostedZone", "ListResourceRecordSets"),
     },
     "edge_cache": {
         **WRITER,

@@ -114,6 +114,28 @@ def test_one_bad_change_denies_the_whole_batch(change: Callable[..., str], cloud
 
 
 @case(
+    "a batch of SQS is authorised as the action of one message",
+    source="SQS Developer Guide, Amazon SQS API permissions: actions and resource reference",
+    bridge="iam_conditions",
+)
+def test_a_batch_needs_the_permission_of_one(aws: Callable[..., Any], cloud: Cloud) -> None:
+    url, arn = cloud.queue()
+    user = aws("iam").create_user(UserName=cloud.unique("sender"))["User"]["UserName"]
+    allow = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    aws("iam").put_user_policy(UserName=user, PolicyName="own", PolicyDocument=policy)
+    key = aws("iam").create_access_key(UserName=user)["AccessKey"]
+    client = aws("sqs", access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    once_known(lambda: client.send_message(QueueUrl=url, MessageBody="one"))
+
+    sent = client.send_message_batch(QueueUrl=url, Entries=[{"Id": "m", "MessageBody": "two"}])
+    assert [each["Id"] for each in sent["Successful"]] == ["m"]
+    with pytest.raises(ClientError) as refused:
+        client.delete_message_batch(QueueUrl=url, Entries=[{"Id": "m", "ReceiptHandle": "x"}])
+    assert refused.value.response["Error"]["Code"] in {"AccessDenied", "AccessDeniedException"}
+
+
+@case(
     "a key that never was is UnrecognizedClientException",
     source="DynamoDB Developer Guide, Error handling, UnrecognizedClientException",
     bridge=None,

@@ -1,14 +1,16 @@
-r"""IAM condition keys of Route 53 and EventBridge.
+r"""IAM condition keys of Route 53 and EventBridge, and what SQS's batches are authorised as.
 
 AWS supplies route53:ChangeResourceRecordSetsNormalizedRecordNames, …RecordTypes and …Actions with every
 ChangeResourceRecordSets: names in lower case, without the final dot, other characters as octal codes (`*` is `\052`).
-PutEvents has events:source and events:detail-type.
+PutEvents has events:source and events:detail-type. SQS has no actions for batches: ChangeMessageVisibilityBatch needs
+sqs:ChangeMessageVisibility.
 Stock MiniStack supplies none: a grant with `Null: false` is refused, a ForAnyValue Deny never fires, a grant of one
-source is none.
+source is none, a batch needs a permission that AWS does not know.
 
 Source: docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html,
-docs.aws.amazon.com/eventbridge/latest/userguide/policy-keys-eventbridge.html. Different: a request with entries of
-several sources has a source that is none of them (AWS looks at each entry).
+docs.aws.amazon.com/eventbridge/latest/userguide/policy-keys-eventbridge.html,
+docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html. Different: a
+request with entries of several sources has a source that is none of them (AWS looks at each entry).
 """
 
 from __future__ import annotations
@@ -59,6 +61,15 @@ def event_keys(body: bytes) -> dict[str, str]:
     return {key: ",".join(sorted(values)) for key, values in texts.items()}
 
 
+def _action_from_target(original: Any) -> Any:
+    def action_from_target(headers: dict[str, str]) -> Any:
+        action = original(headers)
+        is_sqs = headers.get("x-amz-target", "").startswith("AmazonSQS.")
+        return action.removesuffix("Batch") if action and is_sqs else action
+
+    return action_from_target
+
+
 def install(settings: Settings) -> None:
     def bridged(original: Any) -> Any:
         def request_tag_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
@@ -70,3 +81,4 @@ def install(settings: Settings) -> None:
         return request_tag_context
 
     patching.replace(iam_actions, "request_tag_context", bridged, "_tag_operations(service)")
+    patching.replace(iam_actions, "_action_from_target", _action_from_target, 'target.rsplit(".", 1)[-1]')

@@ -41,7 +41,7 @@ class Progress:
 
     @property
     def state(self) -> str:
-        """RUNNING, SUCCEEDED, FAILED, STALLED, HELD; WAITING before the first run."""
+        """RUNNING, ROLLING_BACK, SUCCEEDED, FAILED, STALLED, HELD; WAITING before the first run."""
         return str(self.record["operation"]["state"]) if self.record else "WAITING"
 
     @property
@@ -82,7 +82,7 @@ def stages(
             continue
         done.append(Stage(data["stage"], event["type"], seconds_between(since, event["occurred_at"])))
         since = event["occurred_at"]
-    running = operation["state"] == "RUNNING" and operation["stage"] not in {stage.name for stage in done}
+    running = operation["state"] not in ENDED and operation["stage"] not in {stage.name for stage in done}
     return (*done, Stage(operation["stage"], None, None)) if running else tuple(done)
 
 

@@ -73,7 +73,12 @@ class TenantFailures:
                 "seen": record.seen if lease else record.requested,
                 "lease": {"holder": call.execution_arn, "since": lease.since if lease else moment},
                 "last_error": dict(error),
-                "operation": operation(OperationKind.ONBOARD, OperationState.ROLLING_BACK, call, moment),
+                "operation": operation(
+                    OperationKind.ONBOARD,
+                    OperationState.ROLLING_BACK,
+                    call,
+                    record.operation.started_at if lease else moment,
+                ),
             },
             remove=DUE,
             condition=f"{free_or_mine(dead_holder)} AND {AS_READ}",

@@ -51,6 +51,13 @@ def test_a_stage_lasts_from_the_end_of_the_one_before():
     ]
 
 
+def test_undoing_is_shown_while_it_goes_on():
+    shown = progress.stages(record(state="ROLLING_BACK", stage="DiscardDatabase"), [])
+
+    assert [(stage.name, stage.seconds) for stage in shown] == [("DiscardDatabase", None)]
+    assert not progress.Progress("granja", record(state="ROLLING_BACK"), shown).has_ended
+
+
 def test_the_first_stage_counts_from_the_moment_when_it_was_asked_for():
     (claim, _) = progress.stages(record(), [event("ClaimTenant", "TenantClaimed", 1)], "2026-11-24T07:59:58Z")
 

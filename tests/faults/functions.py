@@ -109,13 +109,17 @@ class Functions:
         return self._warm[function.name]
 
     def _load(self, function: Function) -> Callable[..., Any]:
-        os.environ.update(function.environment | self.settings | {"AWS_REGION": "us-east-1"})
-        os.environ["AWS_LAMBDA_FUNCTION_NAME"] = function.name
         path = ROOT / "functions" / function.folder / "app.py"
         spec = importlib.util.spec_from_file_location(f"functions_{function.folder}", path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        before = dict(os.environ)
+        os.environ.update(function.environment | self.settings | {"AWS_REGION": "us-east-1"})
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
         self._imported()
         return module.handler  # type: ignore[no-any-return]

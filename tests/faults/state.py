@@ -80,7 +80,7 @@ class Seen:
 
     # --- desired state ------------------------------------------------------------------------------------------------
 
-    def insert(self, tenant_id: str, **item: Any) -> None:
+    def insert(self, tenant_id: str, /, **item: Any) -> None:
         """Put the item; the whole item, as people do. None leaves an attribute out."""
         values = {"tenant_id": tenant_id, "name": f"Mercado {tenant_id}"} | item
         stored = {key: _serialise(value) for key, value in values.items() if value is not None}

@@ -51,6 +51,7 @@ ENVIRONMENT = {
 NEIGHBOUR = "vecina"
 _OTHERS_DISTRIBUTION = "E9STRANGER"
 _LONGEST_RUN_SECONDS = 15 * 3600  # longer than the machines' TimeoutSeconds
+_A_WHILE_SECONDS = 1200  # longer than the retries of a stream that gives up
 _MOST_STEPS = 200_000
 
 for _name, _value in ENVIRONMENT.items():  # Powertools reads them when it is imported
@@ -118,9 +119,10 @@ class World(Seen):
         self.functions.ended = self.files.close_all
         self.machines = Machines(self, self.state.executions, self._seed)
         found = template.sources()
+        self.pollers = [Poller(source, self) for source in found.queues]
         self._sources = [
             *(Stream(source, self) for source in found.streams),
-            *(Poller(source, self) for source in found.queues),
+            *self.pollers,
             Router(found.rules, self),
         ]
         self.timers = [Timer(schedule, self) for schedule in found.schedules]
@@ -261,12 +263,20 @@ class World(Seen):
             self.step()
         raise AssertionError(f"the world does not come to rest: {self.machines.running}")
 
+    def rest(self) -> None:
+        """Let everything happen until no execution runs, and a while longer: what is tried for ever goes on trying."""
+        self.run(_A_WHILE_SECONDS)
+        while self.machines.running:
+            at = self.next_at()
+            assert at is not None, f"nothing will ever happen to {self.machines.running}"
+            self.run(max(at - self.clock.now, _A_WHILE_SECONDS))
+
     def tick(self) -> None:
-        """Every schedule goes once, at its time, and what follows from it happens."""
+        """Every schedule goes once, at its time."""
         for timer in self.timers:
+            self.run(timer.schedule.seconds)
             self.clock.now += timer.schedule.seconds
             timer.fire()
-            self.run()
 
     # --- faults -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,234 @@
+"""Which faults can strike where, and what one run with them comes to."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+from tests.faults import invariants
+from tests.faults.errors import PERMANENT, codes_of
+from tests.faults.points import Crossing, Fault, Kind, Place
+from tests.faults.scenarios import SCENARIOS, Scenario, begun, trace_of
+from tests.faults.world import World
+
+_MOST_TICKS = 60
+_CALLS = (
+    Kind.THROTTLE,
+    Kind.SERVER_ERROR,
+    Kind.TIMEOUT_BEFORE,
+    Kind.TIMEOUT_AFTER,
+    Kind.CRASH_BEFORE,
+    Kind.CRASH_AFTER,
+)
+_MACHINE = _CALLS[:4]  # Step Functions itself does not crash
+_LOOKS = (Kind.SERVER_ERROR, Kind.TIMEOUT_BEFORE, Kind.CRASH_BEFORE, Kind.CRASH_AFTER)
+
+type Signature = tuple[str, str, str]
+"""Caller, service, operation."""
+
+
+@dataclass(frozen=True)
+class Strike:
+    """One fault of a case."""
+
+    place: Place
+    what: str
+    lasts: bool
+
+    def __str__(self) -> str:
+        return f"{self.place}:{self.what}:{'lasting' if self.lasts else 'once'}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Strike":
+        place, what, how = re.fullmatch(r"(.+/\d+):(.+):(once|lasting)", text).groups()  # type: ignore[union-attr]
+        caller, call, nth = place.rsplit("/", 2)
+        return cls(Place(caller, *call.split(".", 1), int(nth)), what, how == "lasting")
+
+    @property
+    def signature(self) -> Signature:
+        return self.place.caller, self.place.service, self.place.operation
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scenario with one fault, or with a second one after it. Its id is how to replay it."""
+
+    scenario: str
+    strikes: tuple[Strike, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.scenario}@{'+'.join(map(str, self.strikes))}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Case":
+        scenario, _, strikes = text.partition("@")
+        return cls(scenario, tuple(Strike.parse(strike) for strike in strikes.split("+")))
+
+    @property
+    def is_double(self) -> bool:
+        """Whether there are two things that go wrong: an obstacle of the scenario is one."""
+        return len(self.strikes) + len(SCENARIOS[self.scenario].obstacles) > 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a case came to. by_hand: what a person had to do after the faults had gone, ``""`` if nothing."""
+
+    case: Case
+    wrong: list[str]
+    hits: int
+    seen: dict[Signature, int]
+    """Each call of the run, with the number of the first that no earlier case of the trace has: for discovery."""
+    by_hand: str = ""
+    end: str = ""
+
+
+# --- generation -------------------------------------------------------------------------------------------------------
+
+
+def whats(place: Place) -> list[str]:
+    """Everything that can happen to a call."""
+    service, operation = place.service, place.operation
+    if is_of_machine(place):
+        return [*_MACHINE, *([Kind.LOST] if operation == "PutItem" else []), *codes_of("states", operation)]
+    if service in ("dns", "https"):
+        return list(_LOOKS)
+    kinds = [*_CALLS, *([Kind.TORN] if (service, operation) == ("files", "write") else [])]
+    return [*kinds, *codes_of(service, operation, place.caller)]
+
+
+def is_of_machine(place: Place) -> bool:
+    """Whether the state machine itself makes the call, and no function."""
+    return place.caller.startswith(("OnboardTenant.", "OffboardTenant."))
+
+
+def strikes_at(place: Place) -> Iterator[Strike]:
+    """Every single fault of a call: once, so that the same execution gets over it, and until it is lifted."""
+    for what in whats(place):
+        yield Strike(place, str(what), lasts=False)
+        if what not in (Kind.TORN,):
+            yield Strike(place, str(what), lasts=True)
+
+
+def cases_of(scenario: Scenario) -> list[Case]:
+    """One case for every fault at every call, but for the calls that a scenario has alike with another one."""
+    alike = {crossing.place for crossing in trace_of(scenario.like)} if scenario.like else set()
+    places = [crossing.place for crossing in trace_of(scenario.name) if not crossing.struck]
+    return [Case(scenario.name, (strike,)) for place in places if place not in alike for strike in strikes_at(place)]
+
+
+@cache
+def all_cases() -> tuple[Case, ...]:
+    """Everything that the fault-free traces give."""
+    return tuple(case for scenario in SCENARIOS.values() for case in cases_of(scenario))
+
+
+def discovered(outcome: Outcome, covered: set[Signature]) -> list[Case]:
+    """Cases for calls that only a run with faults makes: a second fault at the first of them."""
+    found = []
+    for signature, nth in outcome.seen.items():
+        if signature not in covered:
+            place = Place(*signature, nth)
+            found += [Case(outcome.case.scenario, (*outcome.case.strikes, second)) for second in strikes_at(place)]
+    return found
+
+
+# --- one run ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Run:
+    """One case, in a world of its own. Keeps the world's trace for whoever wants to look."""
+
+    case: Case
+    seed: int = 0
+    trace: list[Crossing] = field(default_factory=list)
+
+    def outcome(self) -> Outcome:
+        """Run it, let the schedule put right what it can, and look."""
+        scenario = SCENARIOS[self.case.scenario]
+        faults = [Fault(strike.place, strike.what, strike.lasts) for strike in self.case.strikes]
+        with World(seed=self.seed, settled=begun(scenario.name)) as world:
+            before = invariants.Before.of(world, scenario.tenant)
+            world.strike(*scenario.faults(), *faults)
+            scenario.ask(world)
+            world.rest()
+            hits = sum(fault.hits for fault in faults)
+            made = list(world.trace)
+            wrong = [] if all(fault.hits for fault in faults) else ["converged: a fault never struck"]
+            for fault in faults:
+                world.points.faults.remove(fault)
+            by_hand = _put_right(world, scenario)
+            wrong += invariants.violations(world, scenario.tenant, before, _ends(scenario, self.case))
+            lasting = any(strike.lasts for strike in self.case.strikes)
+            without = invariants.mutations(trace_of(scenario.name))
+            wrong += invariants.extra_mutations(made, without, hits, only_contended=lasting)
+            record = world.record(scenario.tenant)
+            self.trace = list(world.trace)
+            return Outcome(
+                case=self.case,
+                wrong=wrong,
+                hits=hits,
+                seen=_seen(self.trace),
+                by_hand=by_hand,
+                end=f"{record.get('status')}, {record.get('operation', {}).get('state')}",
+            )
+
+
+def _ends(scenario: Scenario, case: Case) -> tuple[str, ...]:
+    """A permanent error may end in roll-back; nothing else may."""
+    if scenario.ends == "ACTIVE" and any(strike.what in PERMANENT for strike in case.strikes):
+        return ("ACTIVE", "FAILED")
+    return (scenario.ends,)
+
+
+def _put_right(world: World, scenario: Scenario) -> str:
+    """No fault any more: the schedule goes as long as there is something for it; then a person does, if need be."""
+    world.rest()
+    for _ in range(_MOST_TICKS):
+        if not world.timers or _is_settled(world, scenario.tenant):
+            break
+        world.tick()
+        world.rest()
+    if _is_settled(world, scenario.tenant) and not _dead_letters(world):
+        return ""
+    why = ", ".join(_dead_letters(world)) or "nothing goes on"
+    if world.item(scenario.tenant):
+        world.retry(scenario.tenant)
+    world.rest()
+    return why
+
+
+def _is_settled(world: World, tenant: str) -> bool:
+    record = world.record(tenant)
+    return (
+        bool(record)
+        and record["operation"]["state"] in ("SUCCEEDED", "FAILED", "HELD")
+        and record["status"] != "ROLLBACK_INCOMPLETE"
+        and "lease" not in record
+    )
+
+
+def _dead_letters(world: World) -> list[str]:
+    """Queues of last resort that hold something: each has an alarm."""
+    consumed = {source.source.queue for source in world.pollers}
+    return [
+        arn.rpartition(":")[2]
+        for arn, queue in world.state.queues.by_arn.items()
+        if queue.messages and arn not in consumed
+    ]
+
+
+def _seen(trace: Iterable[Crossing]) -> dict[Signature, int]:
+    first: dict[Signature, int] = {}
+    for crossing in trace:
+        place = crossing.place
+        first.setdefault((place.caller, place.service, place.operation), place.nth)
+    return first
+
+
+def count(cases: Iterable[Case]) -> Counter[str]:
+    """How many of each kind."""
+    return Counter("double" if case.is_double else "single" for case in cases)

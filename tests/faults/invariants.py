@@ -1,0 +1,189 @@
+"""What must be true when all is quiet again, whatever went wrong: the rows of the failure modes, as checks.
+
+Each check returns sentences about what is wrong, each beginning with the name of what it counts as.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from tests.faults import template
+from tests.faults.points import Crossing
+from tests.faults.services import alias_record
+from tests.faults.world import World
+
+_ENDS_WELL = ("TenantActivated", "TenantUpdated", "TenantSuspended", "TenantResumed")
+_ENDS_BADLY = ("TenantOnboardingFailed", "TenantUpdateFailed", "TenantStalled", "TenantRollbackIncomplete")
+_READS = ("Get", "BatchGet", "Query", "Scan", "List", "Describe", "Invoke", "Publish", "PutEvents", "Send", "Start")
+# One update, one change batch, one invalidation for a tenant: what the account's quotas are spent on.
+CONTENDED = ("ChangeResourceRecordSets", "UpdateDistribution", "CreateInvalidation")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What stood when the fault was still to come."""
+
+    foreign: str
+    zone: Mapping[tuple[str, str], Any]
+    aliases: Mapping[str, list[str]]
+    told: frozenset[str]
+    mails: int
+
+    @classmethod
+    def of(cls, world: World, tenant: str) -> "Before":
+        state = world.state
+        aliases = {distribution: list(hosts) for distribution, hosts in state.cloudfront.aliases.items()}
+        told = frozenset(item["event_id"] for item in world.outbox(tenant))
+        return cls(world.foreign(tenant), dict(state.zone.records), aliases, told, len(state.topics.mails))
+
+
+def violations(world: World, tenant: str, before: Before, ends: tuple[str, ...]) -> list[str]:
+    """Everything that is wrong with a world at rest. ends: as in a Scenario, each one that is allowed."""
+    record = world.record(tenant)
+    state, status = record.get("operation", {}).get("state"), record.get("status")
+    found = list(_at_rest(world, tenant))
+    if (state == "HELD" and "HELD" in ends) or (status == "ACTIVE" and "ACTIVE" in ends):
+        found += _is_whole(world, tenant)
+    elif status == "FAILED" and "FAILED" in ends:
+        found += _is_clean(world, tenant, before)
+    else:
+        found.append(f"converged: {tenant} is {status}, {state}: {record.get('last_error')}, and not {ends}")
+    if world.foreign(tenant) != before.foreign:
+        found.append("foreign: something that is not ours has changed")
+    return [*found, *_told(world, tenant), *_mailed(world, tenant, before)]
+
+
+def _at_rest(world: World, tenant: str) -> Iterator[str]:
+    record = world.record(tenant)
+    if world.machines.running:
+        yield f"converged: {[execution.name for execution in world.machines.running]} still run"
+    if "lease" in record:
+        yield f"orphans: the lease of {record['lease']['holder']}"
+    if record.get("operation", {}).get("state") in ("RUNNING", "ROLLING_BACK"):
+        yield f"converged: the operation is {record['operation']['state']}"
+    for item in world.items(tenant):
+        if item["sk"].startswith("EFFECT#") and item["state"] != "DONE":
+            yield f"orphans: {item['sk']} is {item['state']}"
+    for name in world.tenant_files(tenant):
+        if name.endswith((".partial", ".wal")):
+            yield f"orphans: the temporary file {name}"
+    taken = Counter(token for token, what in world.machines.answers if what == "taken")
+    for token, times in taken.items():
+        if times > 1:
+            yield f"converged: {token} was answered {times} times with effect"
+
+
+def _is_whole(world: World, tenant: str) -> Iterator[str]:
+    """A live tenant has everything that a live tenant needs, and has it once."""
+    host, state = world.host(tenant), world.state
+    for kind in ("A", "AAAA"):
+        if state.zone.records.get((host, kind)) != alias_record(host, kind, template.DISTRIBUTION_HOST):
+            yield f"missing: the {kind} record of {host}"
+    if state.cloudfront.aliases[template.DISTRIBUTION].count(host) != 1:
+        yield f"missing: the alias {host}"
+    claims = [name for name in world.left_over(tenant) if name.startswith("CLAIM#")]
+    if len(claims) != 1:
+        yield f"missing: one claim, and not {claims}"
+    effects = {item["sk"] for item in world.items(tenant) if item["sk"].startswith("EFFECT#")}
+    if len(effects) != 4:
+        yield f"missing: four effects, and not {sorted(effects)}"
+    yield from _database(world, tenant)
+
+
+def _database(world: World, tenant: str) -> Iterator[str]:
+    """One file, the one that the pointer and the record name, with the rows that the record's spec asks for."""
+    folder, record = world.tenants_folder / tenant, world.record(tenant)
+    files = [name for name in world.tenant_files(tenant) if name.endswith(".duckdb")]
+    pointer = folder / "current"
+    current = pointer.read_text().strip() if pointer.exists() else None
+    if files != [current] or record.get("database_path") != f"{tenant}/{current}":
+        yield f"missing: the database: {files}, the pointer names {current}, the record {record.get('database_path')}"
+        return
+    with duckdb.connect(str(folder / current), read_only=True) as connection:
+        rows = connection.execute("SELECT tenant_id, name, tier FROM tenants").fetchall()
+    wanted = (tenant, record["spec"]["name"], record["spec"]["tier"])
+    if rows != [wanted]:
+        yield f"missing: the configuration: {rows}, and not {wanted}"
+    item = world.item(tenant)
+    if item and item["name"] != record["spec"]["name"]:
+        yield f"converged: the item says {item['name']!r}, and the record {record['spec']['name']!r}"
+
+
+def _is_clean(world: World, tenant: str, before: Before) -> Iterator[str]:
+    """Of a tenant that failed nothing is left, and what was there before it is there."""
+    state = world.state
+    if state.zone.records != before.zone:
+        yield f"orphans: the zone has changed: {sorted(set(state.zone.records) ^ set(before.zone))}"
+    if state.cloudfront.aliases != before.aliases:
+        yield f"orphans: aliases have changed: {state.cloudfront.aliases}"
+    files = [f"file {name}" for name in world.tenant_files(tenant)]
+    items = [name for name in world.left_over(tenant) if name.startswith(("EFFECT#", "CLAIM#"))]
+    for name in files + items:
+        yield f"orphans: {name}"
+
+
+def _told(world: World, tenant: str) -> Iterator[str]:
+    """Every run has ended once, and the bus knows all that the outbox holds, in order."""
+    outbox, bus = world.outbox(tenant), world.events(tenant)
+    ends: Counter[tuple[int, str]] = Counter()
+    for item in outbox:
+        if item["type"] in _ENDS_WELL + _ENDS_BADLY:
+            ends[_run(item)] += 1
+    for run, times in ends.items():
+        if times > 1:
+            yield f"converged: run {run} ended {times} times"
+    ids = [event["detail"]["metadata"]["id"] for event in bus]
+    if lost := [item["type"] for item in outbox if item["event_id"] not in ids]:
+        yield f"lost: the bus never got {lost}"
+    if set(ids) - {item["event_id"] for item in outbox}:
+        yield "lost: the bus got what is not on record"
+    first = list(dict.fromkeys(ids))
+    order = [item["event_id"] for item in sorted(outbox, key=lambda item: item["occurred_at"])]
+    if first != order and not lost:
+        yield "converged: the bus got the events in another order"
+
+
+def _run(item: Mapping[str, Any]) -> tuple[int, str]:
+    _, generation, attempt, *_ = item["sk"].split("#")
+    return int(generation), attempt
+
+
+def _mailed(world: World, tenant: str, before: Before) -> Iterator[str]:
+    """Every failure is on record and in the mailbox."""
+    failures = [
+        (item["type"], json.loads(item["detail"])) for item in world.outbox(tenant) if item["type"] in _ENDS_BADLY
+    ]
+    recorded = {detail["metadata"]["execution_arn"] for _, detail in failures}
+    for execution in world.executions(tenant):
+        if execution.status in ("FAILED", "TIMED_OUT", "ABORTED") and execution.arn not in recorded:
+            yield f"lost: {execution.name} has {execution.status} and no record says so"
+    mails = [mail.subject + mail.body for mail in world.state.topics.mails[before.mails :]]
+    for kind, detail in failures:
+        stage = detail["data"]["stage"]
+        if detail["metadata"]["id"] not in before.told and not any(tenant in text and stage in text for text in mails):
+            yield f"lost: nobody was mailed that {kind} in {stage}"
+
+
+def mutations(trace: Sequence[Crossing]) -> Counter[str]:
+    """Calls that changed something in a service, by operation."""
+    return Counter(
+        crossing.place.operation
+        for crossing in trace
+        if crossing.applied
+        and crossing.place.service not in ("files", "engine", "dns", "https")
+        and not crossing.place.operation.startswith(_READS)
+    )
+
+
+def extra_mutations(trace: Sequence[Crossing], without: Counter[str], hits: int, *, only_contended: bool) -> list[str]:
+    """Operations that were carried out more often than without faults, and once more for each fault."""
+    made = mutations(trace)
+    return [
+        f"mutations: {operation} {made[operation]} times, {without[operation]} without faults, {hits} faults"
+        for operation in sorted(made)
+        if made[operation] > without[operation] + hits and (operation in CONTENDED or not only_contended)
+    ]

@@ -1,0 +1,201 @@
+"""What is going on when a fault strikes. Each is run once without one, and its trace says where faults can strike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from tests.faults import template
+from tests.faults.points import Crossing, Fault, Place
+from tests.faults.world import Settled, World, populated
+
+TENANT = "granja"
+LOOK_ALIKE, ITS_ORIGINAL = "1agranja", "lagranja"
+
+
+def _nothing(_: World) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """prepare: what is there before. ask: what then happens.
+
+    obstacles: faults that last and are part of the scenario: permanent errors of a stage. ends: how it may end,
+    ``ACTIVE``, ``FAILED`` (and clean) or ``HELD``. tenant: whom it is about.
+    """
+
+    name: str
+    what: str
+    ask: Callable[[World], None]
+    ends: str
+    prepare: Callable[[World], None] = _nothing
+    obstacles: tuple[tuple[str, str, str, str], ...] = ()
+    tenant: str = TENANT
+    like: str = ""
+    """A scenario that goes the same way up to the obstacle: its calls have their cases there."""
+
+    def faults(self) -> list[Fault]:
+        """The obstacles, new."""
+        return [
+            Fault(Place(caller, service, operation, 1), what, lasts=True)
+            for caller, service, operation, what in self.obstacles
+        ]
+
+
+def _insert(world: World) -> None:
+    world.insert(TENANT)
+
+
+def _live(world: World) -> None:
+    world.insert(TENANT)
+    world.run()
+    assert world.record(TENANT)["status"] == "ACTIVE"
+
+
+def _overwrite(world: World) -> None:
+    world.overwrite(TENANT, name="La Granja Nueva", tier="premium")
+
+
+def _remove(world: World) -> None:
+    world.remove(TENANT)
+
+
+def _stalled(world: World) -> None:
+    """Nobody answers for the zone, for longer than every retry."""
+    world.strike(Fault(Place("dns-records", "route53", "ChangeResourceRecordSets", 1), "5xx", lasts=True))
+    world.insert(TENANT)
+    world.run()
+    world.lift()
+    assert world.record(TENANT)["operation"]["state"] == "STALLED", world.record(TENANT)
+
+
+def _again(world: World) -> None:
+    """The schedule starts what has stalled, once it is due."""
+    for _ in range(100):
+        world.tick()
+        if any(execution.status == "RUNNING" for execution in world.executions(TENANT)):
+            return
+    world.retry(TENANT)
+
+
+def _foreign_record(world: World) -> None:
+    world.state.zone.put(world.host(TENANT), "A", "192.0.2.99")
+
+
+def _foreign_alias(world: World) -> None:
+    world.state.cloudfront.attach_elsewhere("E9STRANGER", world.host(TENANT))
+
+
+def _invalid(world: World) -> None:
+    world.insert(TENANT, tier="gold")
+
+
+def _full(world: World) -> None:
+    aliases = world.state.cloudfront.aliases[template.DISTRIBUTION]
+    aliases += [f"otra-{number}.{template.BASE}" for number in range(100 - len(aliases))]
+
+
+def _original(world: World) -> None:
+    world.insert(ITS_ORIGINAL)
+    world.run()
+
+
+def _look_alike(world: World) -> None:
+    world.insert(LOOK_ALIKE)
+
+
+_DENIED = "AccessDeniedException"
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("onboard", "a new tenant", _insert, "ACTIVE"),
+        Scenario("update", "an item of a live tenant changes", _overwrite, "ACTIVE", _live),
+        Scenario("remove", "the item of a live tenant goes", _remove, "HELD", _live),
+        Scenario("retry", "a stalled tenant is tried again", _again, "ACTIVE", _stalled),
+        Scenario("invalid", "the item breaks a rule", _invalid, "FAILED", like="onboard"),
+        Scenario(
+            "look-alike",
+            "the name looks like a live one",
+            _look_alike,
+            "FAILED",
+            _original,
+            tenant=LOOK_ALIKE,
+            like="onboard",
+        ),
+        Scenario(
+            "foreign-alias", "another distribution has the host", _insert, "FAILED", _foreign_alias, like="onboard"
+        ),
+        Scenario("quota", "the distribution is full", _insert, "FAILED", _full, like="onboard"),
+        Scenario(
+            "foreign-record", "the zone has a record of the host", _insert, "FAILED", _foreign_record, like="onboard"
+        ),
+        Scenario(
+            "no-database",
+            "SeedDatabase may not write",
+            _insert,
+            "FAILED",
+            obstacles=(("tenant-database.SeedDatabase", "dynamodb", "TransactWriteItems", _DENIED),),
+            like="onboard",
+        ),
+        Scenario(
+            "no-invalidation",
+            "CloudFront refuses the invalidation",
+            _insert,
+            "FAILED",
+            obstacles=(("edge-cache", "cloudfront", "CreateInvalidation", "AccessDenied"),),
+            like="onboard",
+        ),
+        Scenario(
+            "no-secret",
+            "VerifyTenant may not read its secret",
+            _insert,
+            "FAILED",
+            obstacles=(("tenant-probe.VerifyTenant", "secretsmanager", "GetSecretValue", _DENIED),),
+            like="onboard",
+        ),
+        Scenario(
+            "no-activation",
+            "ActivateTenant may not write",
+            _insert,
+            "FAILED",
+            obstacles=(("tenant-record.ActivateTenant", "dynamodb", "TransactWriteItems", _DENIED),),
+            like="onboard",
+        ),
+        Scenario(
+            "refused-update",
+            "a change of a live tenant is refused",
+            _overwrite,
+            "ACTIVE",
+            _live,
+            obstacles=(("edge-cache", "cloudfront", "CreateInvalidation", "AccessDenied"),),
+            like="update",
+        ),
+    )
+}
+
+
+@cache
+def _populated() -> Settled:
+    return populated()
+
+
+@cache
+def begun(name: str) -> Settled:
+    """A world at rest, in which the scenario can be asked for."""
+    scenario = SCENARIOS[name]
+    with World(settled=_populated()) as world:
+        scenario.prepare(world)
+        world.run()
+        return world.settle()
+
+
+@cache
+def trace_of(name: str) -> tuple[Crossing, ...]:
+    """Every call of the scenario without any other fault."""
+    scenario = SCENARIOS[name]
+    with World(settled=begun(name)) as world:
+        world.strike(*scenario.faults())
+        scenario.ask(world)
+        world.rest()
+        return tuple(world.trace)

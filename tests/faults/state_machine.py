@@ -1,0 +1,257 @@
+"""What can happen to tenants, as a machine of hypothesis: it draws which of it does, and in which order.
+
+Items come, change and go; records of streams come twice, late or in another order; faults strike calls; processes and
+executions end; clocks go wrong; strangers want the same hosts. What must hold all the same stands in ``promises``.
+"""
+
+import copy
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from tests.faults import promises
+from tests.faults.cases import whats
+from tests.faults.clock import Clock
+from tests.faults.points import Fault, Kind, Place
+from tests.faults.promises import TENANTS, People
+from tests.faults.world import Settled, World, populated
+
+STEPS = 30
+_DAY = 86_400.0
+_KINDS = [kind for kind in Kind if kind is not Kind.TORN]
+_REQUESTS = ("AliasRequestsTable", "DnsRequestsTable", "CacheRequestsTable")
+_MOST_ROUNDS = 12
+
+tenants = st.sampled_from(TENANTS)
+specs = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["La Granja Mercado", "Mercado del Sol"]),
+        "tier": st.sampled_from(["basic", "premium"]),
+        "desired_state": st.sampled_from(["active", "active", "suspended"]),
+    }
+)
+
+
+class SkewedClock(Clock):
+    """The functions' wall clock is wrong by ``skew`` seconds; how long things take, it knows."""
+
+    skew = 0.0
+
+    def iso(self, seconds_from_now: float = 0) -> str:
+        return super().iso(seconds_from_now + self.skew)
+
+
+@dataclass
+class Coming(Fault):
+    """Strikes once, after so many more calls to which it can happen."""
+
+    after: int = 0
+
+    def strikes(self, place: Place) -> bool:
+        if self.hits or self.what not in whats(place):
+            return False
+        self.after -= 1
+        return self.after < 0
+
+
+class WatchedWorld(World):
+    """A world that is looked at after every event."""
+
+    watch: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(self, chance: int) -> None:
+        super().__init__(chance, settled=_populated(), shuffled=True)
+        self.clock: SkewedClock = SkewedClock(self.clock.now)
+
+    def step(self) -> bool:
+        happened = super().step()
+        self.watch()
+        return happened
+
+
+@cache
+def _populated() -> Settled:
+    return populated()
+
+
+class Tenants(RuleBasedStateMachine):
+    """What can happen. ``held``: (table, record) that a stream has not delivered yet."""
+
+    world: WatchedWorld
+
+    @initialize(chance=st.integers(0, 2**32))
+    def begin(self, chance: int) -> None:
+        self.world = WatchedWorld(chance).__enter__()
+        self.people = People(self.world)
+        self.held: list[tuple[str, dict[str, Any]]] = []
+        self.seen = promises.Watcher(self.world)
+        self.world.watch = self.seen.look
+
+    # --- people -------------------------------------------------------------------------------------------------------
+
+    @rule(tenant=tenants, spec=specs, late=st.booleans())
+    def put(self, tenant: str, spec: dict[str, Any], late: bool) -> None:
+        self.people.put(tenant, spec)
+        self._hold_newest("TenantsTable", late)
+
+    @rule(tenant=tenants)
+    def put_badly(self, tenant: str) -> None:
+        self.people.put(tenant, {"name": "La Granja Mercado", "tier": "gold"})
+
+    @rule(tenant=tenants, late=st.booleans())
+    def ask_again(self, tenant: str, late: bool) -> None:
+        if self.people.items[tenant]:
+            self.people.ask_again(tenant)
+            self._hold_newest("TenantsTable", late)
+
+    @rule(tenant=tenants, late=st.booleans())
+    def remove(self, tenant: str, late: bool) -> None:
+        if self.people.items[tenant]:
+            self.people.remove(tenant)
+            self._hold_newest("TenantsTable", late)
+
+    @rule(tenant=tenants, what=st.sampled_from(["record", "alias", "file"]))
+    def a_stranger_comes(self, tenant: str, what: str) -> None:
+        self.people.stranger_comes(tenant, what)
+        self.seen.remember_what_is_foreign()
+
+    @rule(tenant=tenants)
+    def strangers_leave(self, tenant: str) -> None:
+        self.people.strangers_leave(tenant)
+        self.seen.remember_what_is_foreign()
+
+    # --- streams ------------------------------------------------------------------------------------------------------
+
+    @rule(table=st.sampled_from(["TenantsTable", "ProvisioningTable", *_REQUESTS]), back=st.integers(1, 6))
+    def deliver_again(self, table: str, back: int) -> None:
+        stream = self.world.table(table).stream
+        if len(stream) >= back:
+            self._deliver(table, stream[-back])
+
+    @rule(most=st.integers(1, 30))
+    def drop_the_next_request(self, most: int) -> None:
+        """A request's record does not come, until it is delivered late."""
+        for _ in range(most):
+            before = {table: len(self.world.table(table).stream) for table in _REQUESTS}
+            if not self.world.step():
+                return
+            for table in _REQUESTS:
+                if len(self.world.table(table).stream) > before[table]:
+                    self._hold_newest(table, late=True)
+                    return
+
+    @precondition(lambda self: self.held)
+    @rule(which=st.integers(0, 9))
+    def deliver_late(self, which: int) -> None:
+        self._deliver(*self.held.pop(which % len(self.held)))
+
+    def _hold_newest(self, table: str, late: bool) -> None:
+        """The record that was written just now comes late; nobody has read it yet."""
+        stream = self.world.table(table).stream
+        if late:
+            self.held.append((table, stream.pop()))
+
+    def _deliver(self, table: str, record: dict[str, Any]) -> None:
+        again = copy.deepcopy(record)
+        again["dynamodb"]["ApproximateCreationDateTime"] = self.world.clock.now
+        self.world.table(table).stream.append(again)
+
+    # --- what goes wrong ----------------------------------------------------------------------------------------------
+
+    @rule(what=st.sampled_from(_KINDS), after=st.integers(0, 60))
+    def a_fault_comes(self, what: Kind, after: int) -> None:
+        self.world.strike(Coming(Place("", "", "", 0), what, after=after))
+
+    @rule()
+    def environments_end(self) -> None:
+        self.world.functions.forget()
+
+    @rule(which=st.integers(0, 9))
+    def stop_an_execution(self, which: int) -> None:
+        if running := self.world.machines.running:
+            self.world.machines.stop({"executionArn": running[which % len(running)].arn})
+
+    @rule(days=st.sampled_from([-1, 0, 1]))
+    def the_clock_is_set(self, days: int) -> None:
+        self.world.clock.skew = days * _DAY
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    @rule(events=st.integers(1, 12))
+    def some_events(self, events: int) -> None:
+        for _ in range(events):
+            self.world.step()
+
+    @rule(events=st.integers(12, 60))
+    def many_events(self, events: int) -> None:
+        for _ in range(events):
+            self.world.step()
+
+    @rule(seconds=st.sampled_from([1, 10, 60, 600]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.run(seconds)
+
+    @rule()
+    def the_schedule_comes(self) -> None:
+        self.world.tick()
+
+    # --- and in the end -----------------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        try:
+            if sys.exception() is None:
+                self._ends_well()
+        finally:
+            self.world.__exit__()
+
+    def _ends_well(self) -> None:
+        """Nothing goes wrong any more, and what is due comes. Then what failed for good is asked for once more."""
+        self.world.lift()
+        self.world.clock.skew = 0.0
+        while self.held:
+            self._deliver(*self.held.pop())
+        self._settle()
+        promises.require_what_was_asked_for(self.world, self.people, self.seen)
+        for tenant in TENANTS * 2:  # twice, since a name that the first one gave back is free for the other one
+            if self.people.items[tenant] and self.world.record(tenant)["operation"]["state"] == "FAILED":
+                self.people.ask_again(tenant)
+                self._settle()
+        self.people.forgive()
+        promises.require_what_was_asked_for(self.world, self.people, self.seen)
+
+    def _settle(self) -> None:
+        for _ in range(_MOST_ROUNDS):
+            self.world.rest()
+            due = promises.due_at(self.world)
+            if due is None:
+                return
+            self.world.run(max(0.0, due - self.world.clock.now))
+            self.world.tick()
+        raise AssertionError(f"not settled: {[self.world.record(tenant) for tenant in TENANTS]}")
+
+
+def explore(chance: int, runs: int) -> str:
+    """What went wrong, or nothing."""
+    machine = seed(chance)(Tenants)
+    how = settings(
+        max_examples=runs,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(machine, settings=how)
+    except BaseException:  # noqa: BLE001 - told by the test, in the process that was asked
+        return traceback.format_exc()
+    return ""

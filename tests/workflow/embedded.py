@@ -1,13 +1,15 @@
 """The embedded AWS with the real templates deployed, in the words of the field."""
 
+from __future__ import annotations
+
 import email
 import email.policy
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,13 +45,49 @@ class Trail:
         )
 
 
+@dataclass(frozen=True)
+class Mail:
+    """An e-mail in the mailbox. ``at``: when it arrived, in seconds since 1970."""
+
+    at: float
+    subject: str
+    text: str
+
+    @classmethod
+    def read(cls, path: Path) -> Mail:
+        mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        body = mail.get_body(("plain",))
+        assert body is not None
+        return cls(path.stat().st_mtime, str(mail["Subject"]), body.get_content())
+
+    @cached_property
+    def tenants(self) -> dict[str, str]:
+        """Whom it is about, as it spells them: to its whole text, or to their own line in a digest."""
+        if single := re.match(r"\[fluxion\] (.+): \w+ (?:failed|stalled)$", self.subject):
+            return {single[1]: self.text}
+        found: dict[str, str] = {}
+        _, digest, listed = self.text.partition("— Tenants / Inquilinos —\n")
+        for line in listed.splitlines() if digest else ():
+            if line.startswith(" " * 6):
+                found |= dict.fromkeys(filter(None, line.strip().split(", ")), line)
+            elif line.startswith(" " * 4):
+                found[line.strip().partition(": ")[0]] = line
+        return {tenant.rstrip(","): line for tenant, line in found.items()}
+
+    def about(self, tenant_id: str) -> str | None:
+        """What it says of a tenant; None if nothing."""
+        text = self.tenants.get(tenant_id) or self.tenants.get(f"{tenant_id[:37]}...")  # as a subject cuts it
+        digest = "— Tenants" in self.text
+        return f"{self.text.partition('— Tenants')[0]}{text}" if digest and text else text
+
+
 @dataclass
 class EmbeddedAws:
     """One running stack. Each test works on tenants of its own, so that all can share it."""
 
     environment: Mapping[str, str]
     outputs: Mapping[str, str]
-    _extra: list[str] = field(default_factory=list)
+    _mails: dict[Path, Mail] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
@@ -183,19 +221,21 @@ class EmbeddedAws:
             client.event_hooks["request"].append(lambda request: request.extensions.update(sni_hostname=host))
             yield client
 
-    def mails(self, tenant_id: str) -> list[EmailMessage]:
-        """The e-mails whose subject names the tenant, oldest first."""
-        folder = Path(self.environment["FLUXION_MAIL_DIR"])
-        paths = sorted(folder.rglob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
-        found = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in paths]
-        return [mail for mail in found if f"] {tenant_id}: " in str(mail["Subject"])]
+    def mailbox(self) -> list[Mail]:
+        """All e-mails, oldest first."""
+        for path in Path(self.environment["FLUXION_MAIL_DIR"]).rglob("*.eml"):
+            if path not in self._mails:
+                self._mails[path] = Mail.read(path)
+        return sorted(self._mails.values(), key=lambda mail: mail.at)
+
+    def mails(self, tenant_id: str) -> list[str]:
+        """Subject and text of the e-mails about a tenant, oldest first; of a digest what concerns it."""
+        found = ((mail, mail.about(tenant_id)) for mail in self.mailbox())
+        return [f"{mail.subject}\n{text}" for mail, text in found if text]
 
     def mail(self, tenant_id: str, number: int = 1) -> str:
-        """Subject and text of the tenant's n-th e-mail, once it is there."""
-        mails = eventually(lambda: self.mails(tenant_id)[number - 1 :], f"mail {number} about {tenant_id}", 30)
-        body = mails[0].get_body(("plain",))
-        assert body is not None
-        return f"{mails[0]['Subject']}\n{body.get_content()}"
+        """The tenant's n-th e-mail, once it is there."""
+        return eventually(lambda: self.mails(tenant_id)[number - 1 :], f"mail {number} about {tenant_id}", 30)[0]
 
     @contextmanager
     def bus(self, prefix: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:

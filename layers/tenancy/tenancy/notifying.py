@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aws_lambda_powertools import Logger
+
 from tenancy import aws, messages
 from tenancy.errors import TenancyError, TransientError
 from tenancy.messages import Links, Mail, Report
@@ -18,6 +20,8 @@ PAUSE_SECONDS = 0.25
 # When SNS does not take a mail, its failures come again after so long, and then twice as long, up to five minutes.
 FIRST_POSTPONED_SECONDS, LONGEST_POSTPONED_SECONDS = 5, 300
 _A_CALL = 10  # ChangeMessageVisibilityBatch, API reference
+
+logger = Logger(child=True)
 
 type Message = Mapping[str, Any]
 """A message of a queue as Lambda hands it over."""
@@ -92,8 +96,10 @@ class FailureNotifier:
                     aws.client("sqs").change_message_visibility_batch(
                         QueueUrl=self._settings.failure_queue_url, Entries=entries
                     )
-            except TenancyError:
-                return  # then they come a little later, and the failure that is told of is the first one
+            except TenancyError as error:
+                # What kept them from being mailed is told first; this only makes them come later.
+                logger.warning("not postponed, and so comes again when the queue says: %s", error)
+                return
 
 
 def postponed(tries: int) -> int:

@@ -4,7 +4,8 @@ counts them.
 import_ms: `import app` in a fresh process, wall time, with all that it imports and builds for its first invocation;
 the interpreter's own start is not in it, the files are in the page cache, bytecode is what the layers bring.
 processor_ms is how much of that was work: it says less than the wall time if other programs kept both processors busy.
-Then the parts in ms, each without what it imports itself, by `-X importtime`, which slows everything a little.
+Then the parts in ms, each without what it imports itself, by `-X importtime`, which slows everything a little;
+tenancy's holds the boto3 clients that it makes.
 peak_mb: the largest of the function's processes after a burst on a stack of the benchmark's own (proc(5), VmHWM).
 """
 
@@ -15,7 +16,7 @@ import tempfile
 import time
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -32,7 +33,7 @@ TITLE = "imports: import ≤ 400 ms and package ≤ 50 MB but for DuckDB, peak �
 BOUND_IMPORT_MS, BOUND_PACKAGE_MB, BOUND_SHARE_OF_MEMORY = 400.0, 50.0, 0.5
 TENANTS, REFUSED = 50, "admin"  # a reserved name: somebody has to be told, so the notifier works too
 RUNS, RUNS_BY_PART = 9, 3
-_PATIENCE_SECONDS = 240.0
+_PATIENCE_SECONDS, _SCHEDULES_SECONDS = 240.0, 90.0
 _MB = 2**20
 _DUCKDB = f"{MAIN}-duckdb"
 _PARTS = {
@@ -56,11 +57,16 @@ print(*(seconds * 1000 for seconds in took), "tenancy.database" in sys.modules)
 class Function:
     """A function as it is deployed. ``path``: its code, then its layers, as Lambda puts them on ``sys.path``."""
 
-    name: str
+    deployed_name: str
     path: Sequence[Path]
     variables: Mapping[str, str]
     memory_size: int
     has_duckdb: bool
+
+    @property
+    def name(self) -> str:
+        """That of its folder."""
+        return self.deployed_name.removeprefix(f"{MAIN}-").replace("-", "_")
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
@@ -75,10 +81,10 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
         ]
         say(f"{TENANTS} tenants at once, and one that is refused")
         _burst(ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN))
-        peaks = _peaks(stack.env["AWS_ENDPOINT_URL"])
+        peaks = _peaks(stack.env["AWS_ENDPOINT_URL"], {function.deployed_name for function in functions})
         say(f"importing each function {RUNS + RUNS_BY_PART} times")
         for function in sorted(functions, key=lambda each: each.name):
-            yield _row(function, peaks[f"{MAIN}-{function.name.replace('_', '-')}"])
+            yield _row(function, peaks[function.deployed_name])
 
 
 def _row(function: Function, peak_mb: float) -> dict[str, Any]:
@@ -119,11 +125,11 @@ def _unpacked_layers(build: Path, folder: Path) -> dict[str, Path]:
 
 
 def _function(config: Mapping[str, Any], build: Path, layers: Mapping[str, Path]) -> Function:
-    name = config["FunctionName"].removeprefix(f"{MAIN}-")
+    logical_id = config["FunctionName"].removeprefix(f"{MAIN}-").title().replace("-", "")
     has = [layers[layer["Arn"].split(":")[-2]] for layer in config["Layers"]]
     return Function(
-        name=name.replace("-", "_"),
-        path=[build / name.title().replace("-", ""), *(folder / "python" for folder in has)],
+        deployed_name=config["FunctionName"],
+        path=[build / logical_id, *(folder / "python" for folder in has)],
         variables=config["Environment"]["Variables"],
         memory_size=config["MemorySize"],
         has_duckdb=any(folder.name == _DUCKDB for folder in has),
@@ -182,11 +188,23 @@ def _burst(control_plane: ControlPlane) -> None:
         ended = {name: each["status"] for name, each in records.items() if each["operation"]["state"] in ENDED}
     if ended != dict.fromkeys(tenants, "ACTIVE") | {REFUSED: "FAILED"}:
         raise RuntimeError(f"after {_PATIENCE_SECONDS:.0f} s the tenants are {ended}")
-    time.sleep(3.0)  # the events are on their way, and the mail
 
 
-def _peaks(endpoint_url: str) -> dict[str, float]:
-    """Most MB that a process of each function ever had resident, by the function's name; of the stack at this URL."""
+def _peaks(endpoint_url: str, functions: Set[str]) -> dict[str, float]:
+    """Most MB that a process of each function ever had resident, on the stack at this URL.
+
+    Waits until all have begun to work: what follows an onboarding does so at once, what is scheduled within a minute.
+    """
+    until = time.monotonic() + _SCHEDULES_SECONDS
+    while missing := functions - _resident(endpoint_url).keys():
+        if time.monotonic() > until:
+            raise RuntimeError(f"nothing called {', '.join(sorted(missing))}")
+        time.sleep(1.0)
+    time.sleep(3.0)  # the last ones are just at it
+    return _resident(endpoint_url)
+
+
+def _resident(endpoint_url: str) -> dict[str, float]:
     found: dict[str, float] = defaultdict(float)
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tests.faults.functions import FunctionFailed
-from tests.faults.messaging import Message, matches
+from tests.faults.messaging import Message, QueueState, matches
 from tests.faults.template import QueueSource, Rule, Schedule, StreamSource
 
 _POLL_SECONDS = 0.25
@@ -240,6 +240,39 @@ class Router:
         except FunctionFailed:
             if failed < 2:
                 self._around.after(60.0 * (failed + 1), lambda: self._call(arn, event, failed + 1))
+
+
+class DeadLetters:
+    """What ``fluxion replay`` does, once the cause is gone."""
+
+    def __init__(self, sources: Sequence[StreamSource], behind: Mapping[str, str], around: Around) -> None:
+        """behind: a dead-letter queue's ARN → the queue in front of it."""
+        self._sources, self._behind, self._around = sources, behind, around
+
+    def replay(self, queue: QueueState) -> None:
+        """Everything that waits in a queue of last resort, again."""
+        waiting, queue.messages[:] = list(queue.messages), []
+        for message in waiting:
+            content = json.loads(message.body)
+            if queue.arn in self._behind:
+                self._around.queue(self._behind[queue.arn]).send(message.body, self._around.now())
+            elif "record" in content:  # start_workflow sets aside what it cannot handle, whole
+                self._around.invoke("fluxion-start-workflow", {"Records": [content["record"]]})
+            else:
+                self._again(content["DDBStreamBatchInfo"], content["requestContext"]["functionArn"])
+
+    def _again(self, where: Mapping[str, Any], function_arn: str) -> None:
+        function = function_arn.rpartition(":")[2]
+        source = next(source for source in self._sources if source.function == function)
+        first, last = where["startSequenceNumber"], where["endSequenceNumber"]
+        records = [
+            record
+            for record in self._around.table(source.table).stream
+            if first <= record["dynamodb"]["SequenceNumber"] <= last
+            and (not source.filters or any(matches(pattern, record) for pattern in source.filters))
+        ]
+        if records:
+            self._around.invoke(function, {"Records": records})
 
 
 class Timer:

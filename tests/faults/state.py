@@ -176,7 +176,7 @@ class Seen:
             if key[0] not in ids and item.get("tenant_id", {}).get("S") not in ours
         }
         files = {
-            str(path.relative_to(self.tenants_folder)): path.read_bytes()
+            str(path.relative_to(self.tenants_folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(self.tenants_folder.rglob("*"))
             if path.is_file() and path.relative_to(self.tenants_folder).parts[0] not in ours
         }

@@ -26,7 +26,7 @@ from typing import Any, Self
 from tests.faults import clock as clocks
 from tests.faults import sdk, template
 from tests.faults.clock import Clock, Patches
-from tests.faults.delivery import Poller, Router, Stream, Timer
+from tests.faults.delivery import DeadLetters, Poller, Router, Stream, Timer
 from tests.faults.files import Files
 from tests.faults.functions import Functions, Inline
 from tests.faults.interpreter import Execution
@@ -125,6 +125,8 @@ class World(Seen):
             *self.pollers,
             Router(found.rules, self),
         ]
+        behind = {queue.dead_letters: queue.arn for queue in template.queues() if queue.dead_letters}
+        self._dead_letters = DeadLetters(found.streams, behind, self)
         self.timers = [Timer(schedule, self) for schedule in found.schedules]
         site = Site(
             self._cross_here,
@@ -277,6 +279,17 @@ class World(Seen):
             self.run(timer.schedule.seconds)
             self.clock.now += timer.schedule.seconds
             timer.fire()
+
+    def dead_letters(self) -> list[str]:
+        """Queues of last resort that hold something: each has an alarm."""
+        worked_off = {poller.source.queue for poller in self.pollers}
+        found = [queue for arn, queue in self.state.queues.by_arn.items() if queue.messages and arn not in worked_off]
+        return [queue.arn.rpartition(":")[2] for queue in found]
+
+    def replay(self) -> None:
+        """A person has removed the cause, and has everything done after all that waits in queues of last resort."""
+        for name in self.dead_letters():
+            self._dead_letters.replay(self.state.queues.at(name))
 
     # --- faults -------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """The distribution: the tenants' hosts as its alternate domain names, all of them behind one ETag."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from tenancy import aws, quota
 from tenancy.batching import Pace, Rate, Rules
@@ -39,6 +38,7 @@ class Distribution:
 
     def __init__(self, settings: AliasSettings) -> None:
         self.settings = settings
+        self._cloudfront = aws.client("cloudfront", contended=True)
         self._id = settings.distribution_id
         self.rules = Rules[Work](
             limits={"tenants": settings.tenants_a_call},
@@ -67,7 +67,7 @@ class Distribution:
 
     def _read_plan_write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
         with aws.calls(WHO, _KNOWN):
-            found = _cloudfront().get_distribution_config(Id=self._id)
+            found = self._cloudfront.get_distribution_config(Id=self._id)
         config, etag = found["DistributionConfig"], found["ETag"]
         current = config.get("Aliases", {}).get("Items", [])
         attach = [item.record.host for item in batch if item.is_wanted]
@@ -80,7 +80,7 @@ class Distribution:
             start([item for item in batch if item.record.host not in refused])
             config["Aliases"] = {"Quantity": len(plan.aliases), "Items": list(plan.aliases)}
             with aws.calls(WHO, _KNOWN):
-                _cloudfront().update_distribution(Id=self._id, IfMatch=etag, DistributionConfig=config)
+                self._cloudfront.update_distribution(Id=self._id, IfMatch=etag, DistributionConfig=config)
         return [refused.get(item.record.host) or self._fact(item) for item in batch]
 
     def _refused(self, plan: AliasPlan) -> dict[str, PermanentError]:
@@ -98,7 +98,3 @@ class Distribution:
     def _fact(self, item: Work) -> CnameAttached | CnameDetached:
         kind = CnameAttached if item.is_wanted else CnameDetached
         return kind(stage=item.stage, attempt=item.record.attempt, host=item.record.host, distribution_id=self._id)
-
-
-def _cloudfront() -> Any:
-    return aws.client("cloudfront", contended=True)

@@ -44,6 +44,7 @@ class HostedZone:
 
     def __init__(self, settings: DnsSettings) -> None:
         self.settings = settings
+        self._route53 = aws.client("route53", contended=True)
         self._zone_id = settings.hosted_zone_id
         self._target = settings.distribution_domain_name.lower().rstrip(".")
         self._count = 0, float("-inf")  # records in the zone, and when they were counted
@@ -111,7 +112,7 @@ class HostedZone:
         changes += [_change("DELETE", record) for record in plan.delete]
         if changes:
             with aws.calls(WHO, _KNOWN):
-                _route53().change_resource_record_sets(HostedZoneId=self._zone_id, ChangeBatch={"Changes": changes})
+                self._route53.change_resource_record_sets(HostedZoneId=self._zone_id, ChangeBatch={"Changes": changes})
             count, since = self._count
             self._count = count + len(plan.create) - len(plan.delete), since
         return [self._result(item, plan.conflicts.get(item.record.host)) for item in batch]
@@ -144,13 +145,13 @@ class HostedZone:
         count, since = self._count
         if time.monotonic() - since > _COUNT_KEPT_SECONDS or count > _NEARLY_FULL * self.settings.zone_record_quota:
             with aws.calls(WHO):
-                found = _route53().get_hosted_zone(Id=self._zone_id)
+                found = self._route53.get_hosted_zone(Id=self._zone_id)
             self._count = int(found["HostedZone"]["ResourceRecordSetCount"]), time.monotonic()
         return self._count[0]
 
     def _look(self, host: str) -> RecordSet:
         with aws.calls(WHO, _KNOWN):
-            page = _route53().list_resource_record_sets(
+            page = self._route53.list_resource_record_sets(
                 HostedZoneId=self._zone_id, StartRecordName=host, StartRecordType="A", MaxItems="20"
             )
         return frozenset(record for record in map(_from_route53, page["ResourceRecordSets"]) if record.host == host)
@@ -168,10 +169,6 @@ class HostedZone:
 
 def _owned(batch: Sequence[Work]) -> set[str]:
     return {item.record.host for item in batch if item.is_owned}
-
-
-def _route53() -> Any:
-    return aws.client("route53", contended=True)
 
 
 def _change(action: str, record: Record) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The report of the benchmarks: `{commit, machine, rows: [{bench, …, command}]}`."""
+"""The report of the benchmarks: `{commit, machine, price_table_date, rows: [{bench, …, command}]}`."""
 
 import json
 import os
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+
+from bench import prices
 
 ROOT = Path(__file__).resolve().parents[1]
 PATH = ROOT / "bench" / "report.json"
@@ -30,7 +32,12 @@ def write(rows: Sequence[Mapping[str, Any]]) -> Path:
     """Replace the report. Rows of benchmarks that were not run now stay, if they are of this very commit."""
     commit, run = _commit(), {row["bench"] for row in rows}
     kept = [row for row in _before(commit) if row["bench"] not in run]
-    content = {"commit": commit, "machine": _machine(), "rows": [*kept, *rows]}
+    content = {
+        "commit": commit,
+        "machine": _machine(),
+        "price_table_date": prices.DATE,
+        "rows": [*kept, *rows],
+    }
     PATH.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return PATH
 

@@ -37,7 +37,7 @@ def test_a_benchmark_has_a_title_and_rows(name: str) -> None:
 def test_the_report_names_commit_machine_and_the_command_of_each_row(written: Path) -> None:
     report.write([row("up", seconds=1.5)])
     content = json.loads(written.read_text())
-    assert set(content) == {"commit", "machine", "rows"}
+    assert set(content) == {"commit", "machine", "price_table_date", "rows"}
     assert {"system", "processors", "memory_gib", "python", "load"} == set(content["machine"])
     assert content["rows"] == [{"bench": "up", "seconds": 1.5, "command": "make bench ARGS=up"}]
 

@@ -1,0 +1,54 @@
+"""The least time that a burst of tenants can take under AWS's quotas: arithmetic, independent of the simulation.
+
+N tenants ask at one moment. Each has two records in the zone, created by CREATE (one change each; an UPSERT would be
+two). Rates are a second's. Sources of the quotas: ``local.emulator.quotas``; ``u`` (UpdateDistribution) and ``rho``
+(CreateDistributionTenant) are not published, so they are parameters.
+"""
+
+from typing import Literal
+
+type Mode = Literal["alias", "distribution-tenant", "wildcard"]
+
+RECORDS = 2  # of a tenant: A and AAAA
+CHANGE_BURST, CHANGES = 1_500, 100  # Route 53, record changes: at once, then a second
+REQUEST_BURST, REQUESTS = 50, 10  # Route 53, requests
+START_BURST, STARTS = 1_300, 300  # Step Functions, StartExecution
+TRANSITION_BURST, TRANSITIONS = 5_000, 5_000  # Step Functions, state transitions
+TRANSITIONS_A_TENANT = 15
+START_SECONDS, STARTERS = 0.03, 10  # one start, and how many are under way at once
+IN_SYNC_SECONDS = 60.0  # until all name servers of the zone know a change, at the latest
+PROBE_SECONDS = 5.0  # to see a site that is there
+
+
+def t_dns(tenants: int) -> float:
+    """Seconds until the zone has taken the records of all."""
+    return max(0.0, (tenants * RECORDS - CHANGE_BURST) / CHANGES)
+
+
+def t_sfn(tenants: int) -> float:
+    """Seconds until all executions are started and may make their transitions."""
+    return max(
+        0.0,
+        (tenants - START_BURST) / STARTS,
+        (TRANSITIONS_A_TENANT * tenants - TRANSITION_BURST) / TRANSITIONS,
+        tenants * START_SECONDS / STARTERS,
+    )
+
+
+def t_star(tenants: int, mode: Mode, u: float, rho: float) -> float:
+    """Seconds until the last of N tenants is live, if nothing but AWS's quotas takes time.
+
+    In ``alias`` one update of the distribution is enough, however many tenants there are: the wildcard serves while it
+    is deployed. In ``distribution-tenant`` each tenant is a call. ``wildcard`` writes nothing.
+    """
+    if mode == "wildcard":
+        return t_sfn(tenants) + PROBE_SECONDS
+    edge = 1 / u if mode == "alias" else tenants / rho
+    return max(t_dns(tenants), t_sfn(tenants), edge) + IN_SYNC_SECONDS
+
+
+def t_one_call(tenants: int, u: float) -> float:
+    """The same for the design that makes its calls for each tenant: five requests and, by UPSERT, four changes."""
+    requests = (5 * tenants - REQUEST_BURST) / REQUESTS
+    changes = (2 * RECORDS * tenants - CHANGE_BURST) / CHANGES
+    return max(requests, changes, tenants / u, t_sfn(tenants)) + IN_SYNC_SECONDS

@@ -132,7 +132,7 @@ class DeadLetters:
 
     def peek(self, queue: Queue, most: int) -> list[Letter]:
         """What waits, at most so many. It is there again at once."""
-        letters = self._take(queue, most)
+        letters = self._take(queue, min(most, queue.waiting))
         self._put_back(queue, letters)
         return letters
 
@@ -149,7 +149,7 @@ class DeadLetters:
             MaxNumberOfMessages=most,
             VisibilityTimeout=_TAKEN_SECONDS,
             WaitTimeSeconds=_WAIT_SECONDS,
-            AttributeNames=["SentTimestamp"],
+            MessageSystemAttributeNames=["SentTimestamp"],
             MessageAttributeNames=["All"],
         )
         return [

@@ -44,7 +44,7 @@ def _show(queues: "Sequence[Queue]", letters: Any, as_json: bool) -> None:
     from cli import display
     from cli.dead_letters import described
 
-    shown = [(queue, letters.peek(queue, _SHOWN) if queue.waiting else []) for queue in queues]
+    shown = [(queue, letters.peek(queue, _SHOWN)) for queue in queues]
     if as_json:
         display.document(
             [

@@ -19,7 +19,7 @@ THROTTLED = {
     "events": ("ThrottlingException", 400),
     "route53": ("Throttling", 400),
     "secretsmanager": ("ThrottlingException", 400),
-    "sns": ("Throttled", 429),
+    "sns": ("Throttling", 400),
     "sqs": ("RequestThrottled", 403),
     "stepfunctions": ("ThrottlingException", 400),
 }

@@ -61,7 +61,7 @@ _CODES: dict[tuple[str, str], list[str]] = {
     ("stepfunctions", "SendTaskFailure"): ["AccessDeniedException", "InvalidToken", "TaskDoesNotExist", "TaskTimedOut"],
     ("events", "PutEvents"): ["AccessDeniedException", "Unprocessed"],
     ("sns", "Publish"): ["AuthorizationError", "EndpointDisabled", "KMSThrottling", "NotFound", "Throttled"],
-    ("sqs", "SendMessage"): ["AccessDenied", "AWS.SimpleQueueService.NonExistentQueue"],
+    ("sqs", "SendMessage"): ["AccessDenied", "KmsThrottled", "QueueDoesNotExist"],
     ("secretsmanager", "GetSecretValue"): ["AccessDeniedException", "DecryptionFailure", "ResourceNotFoundException"],
     ("states", "Invoke"): ["AWSLambdaException", "Unknown"],
     ("states", "PutItem"): ["RequestLimitExceeded", "ThrottlingException", "DynamoDbException"],

@@ -3,7 +3,10 @@
 See bench/simulation for what is the product's own code there and what is a model, and docs/scale.md for the results.
 """
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any, get_args
 
 from bench import costs, plot, usage
@@ -25,12 +28,20 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """One row for a size, mode, design and rate; then the plot is drawn from them."""
     counted = usage.count(say)
     made: list[dict[str, Any]] = []
-    for case in cases():
-        say(f"{case.tenants:,} tenants, {case.mode}, {case.design}, u {case.u}, rho {case.rho}")
-        one_call = next((row["makespan_s"] for row in made if _is_rival(row, case)), None)
-        made.append(row(case, Burst(case).run(), counted, one_call))
+    # Each in a process of its own: they have nothing in common, and are slow enough to be worth one.
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), max_workers=os.cpu_count()) as pool:
+        every = list(cases())
+        for case, outcome in zip(every, pool.map(simulate, every), strict=True):
+            say(f"{case.tenants:,} tenants, {case.mode}, {case.design}")
+            one_call = next((row["makespan_s"] for row in made if _is_rival(row, case)), None)
+            made.append(row(case, outcome, counted, one_call))
     plot.draw(made)
     yield from made
+
+
+def simulate(case: Case) -> Outcome:
+    """One burst, wherever that is called."""
+    return Burst(case).run()
 
 
 def cases() -> Iterator[Case]:
@@ -69,7 +80,7 @@ def row(case: Case, outcome: Outcome, counted: usage.Counted, one_call: float | 
         "aws_calls_per_tenant": round(outcome.aws_calls / case.tenants, 4),
         "throttles": sum(outcome.refused.values()),
         "outlasts": outcome.outlasts,
-        "longest_wait_s": round(max(writer.figures.longest_wait for writer in outcome.writers.values()), 1),
+        "longest_wait_s": round(max(figures.longest_wait for figures in outcome.writers.values()), 1),
         "transitions_per_tenant": round(outcome.usage.transitions / case.tenants, 1),
         "functions_at_once": round(outcome.functions_peak),
         "dollars_per_tenant": round(without, 6),

@@ -61,5 +61,6 @@ def svg(lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     chart.y_labels = [{"label": f"{10**power:,}", "value": power} for power in range(1, tallest + 1)]
     chart.range = (1, tallest)
     for title, line in lines.items():
-        chart.add(title, [(math.log10(tenants), math.log10(seconds)) for tenants, seconds in line])
+        points = [(math.log10(tenants), math.log10(seconds)) for tenants, seconds in line]
+        chart.add(title, points, stroke_style={"width": 2, **({"dasharray": "6, 4"} if "T*" in title else {})})
     return _ALIVE.sub("", chart.render(is_unicode=True)) + "\n"

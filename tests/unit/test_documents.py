@@ -19,7 +19,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 READMES = (ROOT / "README.md", ROOT / "README.es.md")
 
 # Pages about something else than one class of errors.
-OTHER_PAGES = {"README", "other", "tenant-files"}
+OTHER_PAGES = {"README", "dead-letters", "other", "tenant-files"}
 MAILED = errors.leaves(errors.PermanentError) | errors.leaves(errors.TransientError)
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -139,6 +139,19 @@ def test_subcommands_and_options_of_fluxion_exist(page: Path) -> None:
             assert subcommand in options, line
             flags = {word.partition("=")[0] for word in rest if word.startswith("--")}
             assert flags <= options[subcommand], line
+
+
+def test_every_queue_that_is_replayed_exists_and_every_dead_letter_queue_has_its_replay() -> None:
+    template = (ROOT / "template.yaml").read_text()
+    queues = set(re.findall(r"^  (\w+Queue):$", template, re.MULTILINE))
+    worked_off = set(re.findall(r"Queue: !GetAtt (\w+)\.Arn", template))
+
+    replayed = {
+        name for page in PAGES for line in code(page) for name in re.findall(r"fluxion replay --queue (\w+)", line)
+    }
+
+    assert replayed == queues - worked_off
+    assert all(name in (RUNBOOKS / "dead-letters.md").read_text() for name in replayed)
 
 
 def test_the_two_readmes_are_one_page_in_two_languages() -> None:

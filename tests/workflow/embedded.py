@@ -58,7 +58,8 @@ class Mail:
         mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
         body = mail.get_body(("plain",))
         assert body is not None
-        return cls(path.stat().st_mtime, str(mail["Subject"]), body.get_content())
+        subject = " ".join(str(mail["Subject"]).split())  # a long one is folded
+        return cls(path.stat().st_mtime, subject, body.get_content())
 
     @cached_property
     def tenants(self) -> dict[str, str]:

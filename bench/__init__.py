@@ -4,4 +4,15 @@ A benchmark is a module of this package with `TITLE`, a line for people, and `ro
 dictionaries, the rows of its table; `say(text)` tells what is going on. Its name goes into BENCHES.
 """
 
-BENCHES = ("gateway", "up", "single", "imports", "database", "burst_simulated", "poison_simulated")
+BENCHES = (
+    "gateway",
+    "up",
+    "single",
+    "imports",
+    "database",
+    "burst_simulated",
+    "poison_simulated",
+    "burst_emulated",
+    "growth",
+    "poison",
+)

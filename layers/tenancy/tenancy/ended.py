@@ -53,7 +53,7 @@ class EndedExecutions:
             failed_stage=workflow.last_state(execution),
         )
         try:
-            self._failures.record_failure(call)
+            self._failures.record_failure(call, has_ended=True)
         except LeaseHeldByOther as error:
             # Whoever works on the tenant now has been told to go round again, and so does what this one left undone.
             logger.info(str(error), extra={"tenant_id": tenant_id, "execution_arn": execution})

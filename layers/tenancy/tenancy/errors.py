@@ -112,6 +112,12 @@ class RequestRefused(PermanentError):
     remedy = "Read the message of the service; check that the stack's resources exist, then set requested_at."
 
 
+class DatabaseBelongsToOthers(PermanentError):
+    """The tenant's folder holds a database that this control plane did not put there."""
+
+    remedy = "Move the database file named in the message out of the tenant's folder, then set requested_at."
+
+
 class StaleWriteAheadLog(PermanentError):
     """A write-ahead log lies beside a database file that was never used. Opening it would replay foreign rows."""
 

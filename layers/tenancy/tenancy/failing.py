@@ -11,14 +11,15 @@ from typing import Any
 from tenancy import clock, events
 from tenancy.errors import is_permanent, remedy_for
 from tenancy.leasing import (
-    AS_READ,
     CLAIMING,
     DUE,
     as_read,
     event_of,
     first_fields,
-    free_or_mine,
+    is_mine,
+    is_over,
     operation,
+    refuse_the_dead,
     require_lease,
     until_undisturbed,
 )
@@ -54,18 +55,17 @@ class TenantFailures:
             return {"undo": False, "generation": 0}
         if is_rolling_back(record, call):
             return {"undo": True, "generation": record.generation}
-        dead_holder = require_lease(self._provisioning, record, call)
+        refuse_the_dead(record, call)
+        require_lease(self._provisioning, record, call)
         if not self._remaining(record):
             return {"undo": False, "generation": 0}
-        self.begin_roll_back(record, call, dead_holder, _error_of(call), counts=call.failed_stage in CLAIMING)
+        self.begin_roll_back(record, call, _error_of(call), counts=call.failed_stage in CLAIMING)
         return {"undo": True, "generation": record.generation}
 
-    def begin_roll_back(
-        self, record: TenantRecord, call: StageCall, dead_holder: str | None, error: Mapping[str, Any], *, counts: bool
-    ) -> None:
+    def begin_roll_back(self, record: TenantRecord, call: StageCall, error: Mapping[str, Any], *, counts: bool) -> None:
         """Take the lease, or keep it, and turn round. ``counts``: it is a run of its own."""
         moment = clock.now()
-        lease = record.lease if record.lease and dead_holder is None else None
+        lease = record.lease if is_mine(record, call) else None
         self._provisioning.commit(
             call.tenant_id,
             fields={
@@ -81,8 +81,7 @@ class TenantFailures:
                 ),
             },
             remove=DUE,
-            condition=f"{free_or_mine(dead_holder)} AND {AS_READ}",
-            values=as_read(record, call, dead_holder),
+            **as_read(record),
         )
 
     def _remaining(self, record: TenantRecord) -> list[str]:
@@ -92,31 +91,36 @@ class TenantFailures:
 
     # --- RecordFailure ------------------------------------------------------------------------------------------------
 
-    def record_failure(self, call: StageCall) -> dict[str, Any]:
+    def record_failure(self, call: StageCall, *, has_ended: bool = False) -> dict[str, Any]:
         """A state failed for good, or its retries are used up: say so, in the record and in the outbox.
 
         A tenant that was ever live keeps its status and its site. Of one that never was, nothing may be left when it
         failed for good: what is left all the same is listed, and is due for another try, and so is a tenant that has
         stalled. Returns ``{again}``.
-        """
-        return until_undisturbed(call, self._try_to_record_failure)
 
-    def _try_to_record_failure(self, call: StageCall) -> dict[str, Any]:
+        has_ended: it is not the execution that says so, since it is no more. It can't go round again either.
+        """
+        return until_undisturbed(call, lambda call: self._try_to_record_failure(call, has_ended))
+
+    def _try_to_record_failure(self, call: StageCall, has_ended: bool) -> dict[str, Any]:
         record = self._provisioning.record(call.tenant_id)
         if record and _is_recorded(record, call):
             return {"again": record.lease is not None}
-        dead_holder = require_lease(self._provisioning, record, call)
+        if not has_ended and is_over(record, call):
+            return {"again": False}
+        require_lease(self._provisioning, record, call)
         error = _first_error(record, call)
+        is_live = record is not None and record.was_ever_live
         state = OperationState.FAILED if is_permanent(error["code"]) else OperationState.STALLED
-        holds_lease = record is not None and record.lease is not None and record.lease.holder == call.execution_arn
-        again = holds_lease and record is not None and record.requested != record.seen
-        is_clean = record is not None and state == OperationState.FAILED and not record.was_ever_live
-        remaining = self._remaining(record) if record and is_clean else []
-        is_clean = is_clean and not remaining
+        is_to_be_clean = state == OperationState.FAILED and not is_live
+        remaining = self._remaining(record) if record and is_to_be_clean else []
+        holds_lease = is_mine(record, call)
+        is_asked_again = holds_lease and record is not None and record.requested != record.seen
+        again = is_asked_again and not has_ended
         # A run that failed before it had claimed anything is a run all the same, and counted: its failure must not
         # look like a repetition of the last one. A roll-back has counted it already.
         is_uncounted = (call.failed_stage in CLAIMING or not holds_lease) and not (record and not record.is_wanted)
-        kind = OperationKind.UPDATE if record and record.was_ever_live else OperationKind.ONBOARD
+        kind = OperationKind.UPDATE if is_live else OperationKind.ONBOARD
         started_at = record.operation.started_at if record and holds_lease else clock.now()
         fields = first_fields(record) | {
             "status": str(_status_after_failure(record, state, remaining)),
@@ -126,14 +130,16 @@ class TenantFailures:
             "operation": operation(kind, state, call, started_at, stage=error["stage"]),
             "stalls": 0,
         }
-        if remaining or state == OperationState.STALLED:
+        if is_asked_again and has_ended:
+            fields |= {"due_for": RETRY, "due_at": clock.now()}
+        elif remaining or state == OperationState.STALLED:
             fields |= _due_again(record.stalls if record else 0)
+        is_clean = is_to_be_clean and not remaining
         self._provisioning.commit(
             call.tenant_id,
             fields=fields,
             remove=[*([] if "due_at" in fields else DUE), *([] if again else ["lease"])],
-            condition=f"{free_or_mine(dead_holder)} AND {AS_READ}",
-            values=as_read(record, call, dead_holder),
+            **as_read(record),
             event=event_of(_failure_fact(record, fields, call, remaining), call, fields["generation"]),
             forget=_NOTHING_TO_UNDO if is_clean else (),
             release=self._own_claim(record) if is_clean else None,
@@ -156,8 +162,7 @@ def _is_recorded(record: TenantRecord, call: StageCall) -> bool:
 
 def is_rolling_back(record: TenantRecord, call: StageCall) -> bool:
     """Whether this execution has turned round already, and only the answer was lost."""
-    is_mine = record.lease is not None and record.lease.holder == call.execution_arn
-    return is_mine and record.operation.execution_arn == call.execution_arn and not record.is_wanted
+    return is_mine(record, call) and record.operation.execution_arn == call.execution_arn and not record.is_wanted
 
 
 def failure_of(record: TenantRecord) -> dict[str, str]:

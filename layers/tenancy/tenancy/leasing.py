@@ -9,17 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from tenancy import clock, events, workflow
-from tenancy.errors import ConcurrentUpdate, LeaseHeldByOther
+from tenancy.errors import ConcurrentUpdate, GenerationSuperseded, LeaseHeldByOther
 from tenancy.model import OperationKind, OperationState, StageCall, TenantRecord, shown
 from tenancy.provisioning import ConditionFailed, Provisioning
 
 CLAIMING = ("ClaimTenant", "HoldTenant")
 DUE = ("due_for", "due_at")
-AS_READ = (
-    "(attribute_not_exists(attempt) OR (generation = :generation AND attempt = :attempt AND requested = :requested))"
-)
 _TRIES = 8
-_FREE_OR_MINE = "(attribute_not_exists(lease) OR lease.holder = :holder)"
 
 
 def until_undisturbed(call: StageCall, step: Callable[[StageCall], dict[str, Any]]) -> dict[str, Any]:
@@ -34,15 +30,15 @@ def until_undisturbed(call: StageCall, step: Callable[[StageCall], dict[str, Any
     )
 
 
-def require_lease(provisioning: Provisioning, record: TenantRecord | None, call: StageCall) -> str | None:
-    """Make sure that the lease is free, ours, or left behind by an execution that has ended: that one is returned.
+def require_lease(provisioning: Provisioning, record: TenantRecord | None, call: StageCall) -> None:
+    """Make sure that the lease is ours, free, or left behind by an execution that has ended.
 
     Raises LeaseHeldByOther after the holder has been told to go round again.
     """
     if record is None or record.lease is None or record.lease.holder == call.execution_arn:
-        return None
+        return
     if not workflow.is_running(record.lease.holder):
-        return record.lease.holder
+        return
     provisioning.update(
         call.tenant_id,
         fields={"requested": record.requested + 1},
@@ -62,17 +58,33 @@ def event_of(fact: events.Fact, call: StageCall, generation: int) -> events.Even
     )
 
 
-def free_or_mine(dead_holder: str | None) -> str:
-    return "(lease.holder = :dead)" if dead_holder else _FREE_OR_MINE
+def is_mine(record: TenantRecord | None, call: StageCall) -> bool:
+    """Whether this execution holds the tenant's lease."""
+    return record is not None and record.lease is not None and record.lease.holder == call.execution_arn
 
 
-def as_read(record: TenantRecord | None, call: StageCall, dead_holder: str | None) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        ":generation": record.generation if record else 0,
-        ":attempt": record.attempt if record else 0,
-        ":requested": record.requested if record else 0,
-    }
-    return values | ({":dead": dead_holder} if dead_holder else {":holder": call.execution_arn})
+def is_over(record: TenantRecord | None, call: StageCall) -> bool:
+    """Whether this very execution is on record as ended. Its functions may still be at work for some seconds."""
+    if record is None or record.lease is not None:
+        return False
+    return (record.last_error or {}).get("execution_arn") == call.execution_arn
+
+
+def refuse_the_dead(record: TenantRecord | None, call: StageCall) -> None:
+    """Raise GenerationSuperseded if this execution is on record as ended: it has no say any more."""
+    if is_over(record, call):
+        raise GenerationSuperseded(f"{call.execution_arn} is on record as ended")
+
+
+def as_read(record: TenantRecord | None) -> dict[str, Any]:
+    """``condition`` and ``values`` of a write that decides by what was read: nobody else may have decided meanwhile."""
+    if record is None:
+        return {"condition": "attribute_not_exists(pk)", "values": {}}
+    values = {":generation": record.generation, ":attempt": record.attempt, ":requested": record.requested}
+    condition = "generation = :generation AND attempt = :attempt AND requested = :requested AND "
+    if record.lease is None:
+        return {"condition": condition + "attribute_not_exists(lease)", "values": values}
+    return {"condition": condition + "lease.holder = :holder", "values": {**values, ":holder": record.lease.holder}}
 
 
 def first_fields(record: TenantRecord | None) -> dict[str, Any]:

@@ -9,13 +9,12 @@ from tenancy import aws, clock, events, hostnames
 from tenancy.errors import LeaseHeldByOther, NameClaimedByOther, PermanentError
 from tenancy.failing import TenantFailures, failure_of, is_rolling_back
 from tenancy.leasing import (
-    AS_READ,
     DUE,
     as_read,
     event_of,
     first_fields,
-    free_or_mine,
     operation,
+    refuse_the_dead,
     require_lease,
     until_undisturbed,
 )
@@ -50,14 +49,15 @@ class TenantLifecycle:
             return _claimed(record)
         if record and is_rolling_back(record, call) and record.operation.stage == call.stage:
             return _outcome("undo", record.generation, record.attempt, failure_of(record))
-        dead_holder = require_lease(self._provisioning, record, call)
+        refuse_the_dead(record, call)
+        require_lease(self._provisioning, record, call)
         raw = self._read_item(call.tenant_id)
         if raw is None:
-            self._hold(record, call, dead_holder)
+            self._hold(record, call)
             return _outcome("removed", record.generation if record else 0)
         item = TenantItem.parse(raw)
         if record and record.status == Status.ROLLBACK_INCOMPLETE and _asks_the_same(record, item):
-            return self._resume_roll_back(record, call, dead_holder)
+            return self._resume_roll_back(record, call)
         claimed = _next_record(record, item, call, self._settings.base_domain)
         fact = events.TenantClaimed(
             stage=call.stage,
@@ -73,8 +73,7 @@ class TenantLifecycle:
                 call.tenant_id,
                 fields=claimed,
                 remove=DUE,
-                condition=f"{free_or_mine(dead_holder)} AND {AS_READ}",
-                values=as_read(record, call, dead_holder),
+                **as_read(record),
                 event=event_of(fact, call, claimed["generation"]),
                 claim=claimed["skeleton"],
             )
@@ -82,9 +81,9 @@ class TenantLifecycle:
             raise self._name_taken(item.tenant_id) from None
         return _outcome("claimed", claimed["generation"], claimed["attempt"])
 
-    def _resume_roll_back(self, record: TenantRecord, call: StageCall, dead_holder: str | None) -> dict[str, Any]:
+    def _resume_roll_back(self, record: TenantRecord, call: StageCall) -> dict[str, Any]:
         """Nothing new is asked for, and something of the last run is still to be undone."""
-        self._failures.begin_roll_back(record, call, dead_holder, record.last_error or {}, counts=True)
+        self._failures.begin_roll_back(record, call, record.last_error or {}, counts=True)
         return _outcome("undo", record.generation, record.attempt + 1, failure_of(record))
 
     def _name_taken(self, tenant_id: str) -> PermanentError:
@@ -140,21 +139,21 @@ class TenantLifecycle:
 
     def _try_to_hold(self, call: StageCall) -> dict[str, Any]:
         record = self._provisioning.record(call.tenant_id)
-        dead_holder = require_lease(self._provisioning, record, call)
+        refuse_the_dead(record, call)
+        require_lease(self._provisioning, record, call)
         if self._read_item(call.tenant_id) is not None:
             return {"outcome": "returned"}
-        self._hold(record, call, dead_holder)
+        self._hold(record, call)
         return {"outcome": "held"}
 
-    def _hold(self, record: TenantRecord | None, call: StageCall, dead_holder: str | None) -> None:
+    def _hold(self, record: TenantRecord | None, call: StageCall) -> None:
         if record is None:
             return
         self._provisioning.commit(
             call.tenant_id,
             fields={"operation": operation(OperationKind.OFFBOARD, OperationState.HELD, call, clock.now())},
             remove=["lease", *DUE],
-            condition=f"{free_or_mine(dead_holder)} AND {AS_READ}",
-            values=as_read(record, call, dead_holder),
+            **as_read(record),
         )
 
     def _own_record(self, call: StageCall) -> TenantRecord:

@@ -39,6 +39,8 @@ REMEDY_ES = {
     "AccessDenied": "Dé al rol de la función el permiso que nombra el mensaje, y después ejecute de nuevo.",
     "RequestRefused": "Lea el mensaje del servicio; compruebe que los recursos del stack existen, y después ejecute de "
     "nuevo.",
+    "DatabaseBelongsToOthers": "Saque de la carpeta del inquilino la base de datos que nombra el mensaje, y después "
+    "ejecute de nuevo.",
     "StaleWriteAheadLog": "Saque de la carpeta del inquilino el archivo .wal que nombra el mensaje, y después ejecute "
     "de nuevo.",
 }

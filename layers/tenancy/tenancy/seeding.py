@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tenancy.database import TenantSeeder, migrations
-from tenancy.errors import GenerationSuperseded, TenantDatabaseMissing
+from tenancy.errors import DatabaseBelongsToOthers, GenerationSuperseded, TenantDatabaseMissing
 from tenancy.events import DatabaseDiscarded, DatabaseSeeded
 from tenancy.model import StageCall, digest_of, shown
 from tenancy.provisioning import Effect, EffectState, Provisioning
@@ -35,6 +35,8 @@ class Seeding:
         if record.database_path and not (self._directory / record.database_path).exists():
             # An empty database in its place would look like success, and hide that a customer's rows are gone.
             raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
+        if effect is None and (stranger := self._seeder.found(record.tenant_id)):
+            raise DatabaseBelongsToOthers(f"{stranger} is there, and this control plane did not put it there")
         effect = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
         self._provisioning.start_effect(effect)
         result = self._seeder.seed(spec, record.generation)

@@ -59,8 +59,39 @@ def test_every_transient_error_is_retried_somewhere_and_no_other_error_is() -> N
 def test_a_task_cannot_hang_and_cannot_vanish(machine: str, name: str, state: dict[str, Any]) -> None:
     assert state["Comment"].endswith(".")
     assert 0 < state["TimeoutSeconds"] <= 3600
-    assert all(retry["JitterStrategy"] == "FULL" for retry in state["Retry"])
+    # Looking whether DNS is there yet is no retry of something that is overloaded: what jitter would add, tenants wait.
+    spread = [retry for retry in state["Retry"] if retry["ErrorEquals"] != ["SiteNotReady"]]
+    assert all(retry["JitterStrategy"] == "FULL" for retry in spread)
     assert any(entry["ErrorEquals"] == ["States.ALL"] for entry in state["Catch"])
+
+
+_ALWAYS = {"ServiceThrottled", "ServiceUnavailable", "ConcurrentUpdate"}
+_OF_LAMBDA = {name for name in NOT_OURS if name.startswith("Lambda.")} | {"Sandbox.Timedout", "Runtime.ExitError"}
+_OF_DYNAMODB = {name for name in NOT_OURS if name.startswith("DynamoDb.")}
+_OF_THE_ZONE = {"ZoneBusy"}
+_OF_DATABASES = {"TenantDatabaseBusy", "TenantDatabaseMissing", "StorageFull", "StorageUnavailable"}
+OF_STATES = {
+    "CreateDnsRecords": _OF_THE_ZONE,
+    "DeleteDnsRecords": _OF_THE_ZONE,
+    "SeedDatabase": _OF_DATABASES,
+    "DiscardDatabase": _OF_DATABASES,
+    "VerifyTenant": {"SiteNotReady"},
+}
+
+
+@pytest.mark.parametrize(("machine", "name", "state"), list(tasks()))
+def test_each_state_retries_every_transient_error_that_can_come_to_it(
+    machine: str, name: str, state: dict[str, Any]
+) -> None:
+    of_its_service = _OF_LAMBDA if "lambda" in state["Resource"] else _OF_DYNAMODB
+
+    assert names(state, "Retry") == _ALWAYS | {"States.Timeout"} | of_its_service | OF_STATES.get(name, set())
+
+
+def test_what_cannot_be_undone_does_not_keep_the_rest_from_being_undone() -> None:
+    for machine, name, state in tasks():
+        if name in ("DiscardDatabase", "DeleteDnsRecords", "DetachCname"):
+            assert state["Catch"][-1]["Next"] == state["Next"], (machine, name)
 
 
 def test_what_supersedes_ends_quietly_before_anything_is_recorded() -> None:

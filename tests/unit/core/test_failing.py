@@ -10,7 +10,7 @@ from tenancy import clock, workflow
 from tenancy.cdn import Distribution
 from tenancy.dns import HostedZone
 from tenancy.ended import EndedExecutions
-from tenancy.errors import LeaseHeldByOther
+from tenancy.errors import GenerationSuperseded, LeaseHeldByOther
 from tenancy.model import Status, TenantRecord
 from tenancy.provisioning import ConditionFailed, Provisioning
 from tenancy.reconciling import Reconciler
@@ -339,6 +339,63 @@ def test_a_stopped_execution_whose_tenant_another_one_works_on_wakes_that_one(
     record = record_of(provisioning)
     assert record.lease is not None
     assert (record.lease.holder, record.requested, record.seen) == ("two", 1, 0)
+
+
+@pytest.mark.parametrize("state", ["ClaimTenant", "RollBack", "HoldTenant", "RecordFailure"])
+def test_an_execution_that_is_on_record_as_ended_has_no_say_any_more(
+    begun: None, ended: Ended, lifecycle: Lifecycle, tables: Tables, state: str
+) -> None:
+    lifecycle.end(RUN)
+    ended(RUN)
+    before = tables.items()
+    act: dict[str, Callable[[], Any]] = {
+        "ClaimTenant": lambda: lifecycle.claim("granja", RUN),
+        "RollBack": lambda: lifecycle.roll_back("granja", "AccessDenied", stage="SeedDatabase", execution=RUN),
+        "HoldTenant": lambda: lifecycle.hold("granja", RUN),
+        "RecordFailure": lambda: lifecycle.fail("granja", "AccessDenied", execution=RUN),
+    }
+
+    if state == "RecordFailure":
+        assert act[state]() == {"again": False}
+    else:
+        with pytest.raises(GenerationSuperseded):
+            act[state]()
+    assert tables.items() == before
+
+
+def test_what_an_ended_execution_had_read_before_it_ended_decides_nothing(
+    begun: None, ended: Ended, lifecycle: Lifecycle, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, reached = Provisioning.commit, []
+
+    def late(self: Provisioning, tenant_id: str, **given: Any) -> None:
+        if not reached:  # the first one that decides to turn round has read the record already
+            reached.append(True)
+            lifecycle.end(RUN)
+            ended(RUN)
+        commit(self, tenant_id, **given)
+
+    monkeypatch.setattr(Provisioning, "commit", late)
+
+    with pytest.raises(GenerationSuperseded):
+        lifecycle.roll_back("granja", "AccessDenied", stage="SeedDatabase", execution=RUN)
+
+    assert (record_of(provisioning).operation.state, record_of(provisioning).lease) == ("STALLED", None)
+
+
+def test_a_change_that_came_while_the_dead_execution_worked_is_due_at_once(
+    tables: Tables, ended: Ended, lifecycle: Lifecycle, provisioning: Provisioning
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja", RUN)
+    with pytest.raises(LeaseHeldByOther):
+        lifecycle.claim("granja", "two")
+    lifecycle.end(RUN)
+
+    ended(RUN, "FAILED", stage="RecordFailure", error="AliasBelongsToOthers", cause="taken")
+
+    assert (record_of(provisioning).status, record_of(provisioning).lease) == (Status.FAILED, None)
+    assert fields_of(tables)["due_at"] <= clock.now()
 
 
 # --- Reconcile --------------------------------------------------------------------------------------------------------

@@ -368,6 +368,23 @@ def test_the_samples_of_a_roll_back_leave_nothing(world: World, tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize("pointer", [False, True])
+def test_a_database_that_was_there_before_is_somebody_elses(world: World, tmp_path: Path, pointer: bool) -> None:
+    from tenancy.errors import DatabaseBelongsToOthers
+
+    claimed(world)
+    folder = tmp_path / "tenants" / "granja"
+    folder.mkdir()
+    (folder / "old.duckdb").write_bytes(b"a customer's rows")
+    if pointer:
+        (folder / "current").write_text("old.duckdb\n")
+
+    with pytest.raises(DatabaseBelongsToOthers, match=r"granja/old\.duckdb"):
+        run("tenant_database", "seed_database")
+    assert run("tenant_record", "roll_back")["undo"] is False
+    assert (folder / "old.duckdb").read_bytes() == b"a customer's rows"
+
+
 def test_the_sample_of_a_stopped_execution_is_recorded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     claimed(world)
     world.executions.running.discard(EXECUTION)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tenancy import aws
+from tenancy import aws, workflow
 from tenancy.cache import EdgeCache
 from tenancy.dns import HostedZone
 from tenancy.errors import AccessDenied, GenerationSuperseded
@@ -67,6 +67,41 @@ def test_the_intent_is_on_record_before_the_effect(
     assert seen == ["STARTED"]
     assert after is not None
     assert after.state == "DONE"
+
+
+def test_nobody_hears_of_a_result_before_it_is_on_record(
+    ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    answer = workflow.answer
+
+    def watched(token: str, outcome: Any) -> None:
+        effect = provisioning.effect("granja", "dns_records")
+        seen.append(effect.state if effect else None)
+        answer(token, outcome)
+
+    monkeypatch.setattr(workflow, "answer", watched)
+    ask(HostedZone(DNS), "granja")
+
+    assert seen == ["DONE"]
+
+
+def test_a_result_from_before_the_tenant_turned_round_is_nobodys(
+    ask: Ask, route53: FakeRoute53, lifecycle: Lifecycle, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = route53.change_resource_record_sets
+
+    def turned_round_meanwhile(**arguments: Any) -> dict[str, Any]:
+        lifecycle.roll_back("granja", "AccessDenied", stage="CreateDnsRecords", execution="execution-of-granja")
+        return change(**arguments)
+
+    monkeypatch.setattr(route53, "change_resource_record_sets", turned_round_meanwhile)
+    (answer,) = ask(HostedZone(DNS), "granja")
+
+    effect = provisioning.effect("granja", "dns_records")
+    assert isinstance(answer, GenerationSuperseded)
+    assert effect is not None
+    assert effect.state == "STARTED"  # it is there, and is still to be undone
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem", "TransactWriteItems"])

@@ -158,8 +158,8 @@ def test_a_failed_change_of_a_live_tenant_changes_nothing_that_visitors_see(
 
 def test_each_failure_is_recorded_and_none_is_recorded_twice(tables: Tables, lifecycle: Lifecycle) -> None:
     tables.insert("www")
-    for visit in ("first", "second", "second"):
-        lifecycle.fail("www", "InvalidTenantItem", visit=visit)
+    for execution in ("one", "two", "two"):
+        lifecycle.fail("www", "InvalidTenantItem", execution=execution, visit=execution)
 
     assert tables.events() == ["TenantOnboardingFailed"] * 2
 

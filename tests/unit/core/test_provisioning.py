@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from tenancy import aws, provisioning
 from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
 from tenancy.events import Event, TenantActivated
-from tenancy.provisioning import Provisioning
+from tenancy.provisioning import ConditionFailed, Provisioning
 
 from .conftest import Tables
 
@@ -55,6 +55,16 @@ def test_a_result_whose_answer_was_lost_is_on_record_once(tables: Tables, provis
         )
 
     assert tables.events() == ["TenantActivated"]
+
+
+def test_a_result_that_is_refused_tells_nobody(tables: Tables, provisioning: Provisioning) -> None:
+    fact = TenantActivated(stage="ActivateTenant", attempt=1, host="granja.fluxionia.co")
+    event = Event.of(fact, tenant_id="granja", generation=1, execution_arn="one", occurred_at="now")
+
+    with pytest.raises(ConditionFailed):
+        provisioning.commit("granja", fields={}, condition="attribute_exists(pk)", values={}, event=event)
+
+    assert tables.items() == []
 
 
 def test_a_rival_at_the_same_moment_is_waited_for(

@@ -123,18 +123,21 @@ def point(folder: TenantFolder, database: Path) -> None:
 
 
 def discard(folder: TenantFolder) -> None:
-    """Removes the tenant's databases, and its folder unless something else lies in it. Call it while it is held.
+    """Removes the tenant's current database, and its folder unless something else lies in it. Call it while it is held.
 
-    A crash on the way leaves the tenant with its database, or with files that ``clean`` knows as left-overs.
+    A database that the pointer does not name is somebody else's, and stays. A crash on the way leaves the tenant with
+    its database, or with files that are known as left-overs.
     """
-    for name in folder.databases():
+    try:
+        current = folder.current()
+    except TenantDatabaseMissing:
+        current = None
+    if current:
         with suppress(FileExistsError):
-            partial(folder.file(name)).hardlink_to(folder.file(name))
-    sync_directory(folder.path)
+            partial(current).hardlink_to(current)
+        sync_directory(folder.path)
     folder.pointer.unlink(missing_ok=True)
-    for name in folder.databases():
-        write_ahead_log(folder.file(name)).unlink(missing_ok=True)
-    clean(folder)
+    _remove_left_overs(folder, None)
     folder.lock.unlink(missing_ok=True)
     folder.turn.unlink(missing_ok=True)
     try:
@@ -148,22 +151,29 @@ def discard(folder: TenantFolder) -> None:
 def clean(folder: TenantFolder) -> Path | None:
     """Removes what a crash while publishing has left. Call it while the tenant is held, so nobody is at it now.
 
-    Removes temporary files, and published names that the pointer never reached: those share their inode with a
-    temporary file. Any other file might be somebody's only copy and stays. Returns the current database, if there is
-    one. Raises TenantDatabaseMissing if a database lies there and no pointer says which one counts.
+    Returns the current database, if there is one. Raises TenantDatabaseMissing if a database lies there and no pointer
+    says which one counts.
     """
     current = folder.current()
-    for temporary, name in folder.partials():
-        final = folder.path / name
-        if final != current and final.exists() and final.samefile(temporary):
-            final.unlink()
-        temporary.unlink()
+    _remove_left_overs(folder, current)
     if current is None and (unnamed := folder.databases()):
         raise TenantDatabaseMissing(
             f"The folder of '{folder.tenant_id}' has no pointer, but a database that may hold rows: {unnamed[0]}. "
             "Write its name into the file 'current', or move it away."
         )
     return current
+
+
+def _remove_left_overs(folder: TenantFolder, current: Path | None) -> None:
+    """Removes temporary files, and names that the pointer never reached, or reaches no more: those share their inode
+    with a temporary file. Any other file might be somebody's only copy and stays.
+    """
+    for temporary, name in folder.partials():
+        final = folder.path / name
+        if final != current and final.exists() and final.samefile(temporary):
+            write_ahead_log(final).unlink(missing_ok=True)
+            final.unlink()
+        temporary.unlink()
 
 
 def _copy(source: Path, target: Path) -> None:

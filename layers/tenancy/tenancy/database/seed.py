@@ -122,6 +122,12 @@ class TenantSeeder:
                 self._tidy(tenant_id)
             return result
 
+    def found(self, tenant_id: str) -> str | None:
+        """A database that lies in the tenant's folder, whether the pointer names it or not; None if there is none."""
+        folder = TenantFolder.of(self._databases.directory, tenant_id)
+        names = folder.databases() if folder.path.is_dir() else []
+        return folder.relative(folder.file(names[0])) if names else None
+
     def discard(self, tenant_id: str) -> None:
         """Removes what was published for a tenant that was never live. Nothing there is success.
 

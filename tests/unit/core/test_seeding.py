@@ -1,0 +1,41 @@
+"""The database's states between intent and result. What they write is shown in tests/unit/database."""
+
+from pathlib import Path
+
+import pytest
+
+from tenancy.database import TenantSeeder
+from tenancy.errors import StorageUnavailable
+from tenancy.model import StageCall
+from tenancy.provisioning import Provisioning
+from tenancy.seeding import SYSTEM, Seeding
+from tenancy.settings import DatabaseSettings
+
+from .conftest import Lifecycle, Tables
+
+
+def _call(stage: str) -> StageCall:
+    return StageCall(tenant_id="granja", stage=stage, execution_arn="one", generation=1)
+
+
+def test_a_discard_that_was_cut_short_is_not_trusted(
+    tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_short(*_: object) -> None:
+        raise StorageUnavailable("half of it is gone")
+
+    (tmp_path / "tenants").mkdir()
+    folders = {"tenants_directory": str(tmp_path / "tenants"), "scratch_directory": str(tmp_path / "scratch")}
+    seeding = Seeding(DatabaseSettings(provisioning_table="provisioning", **folders))
+    tables.insert("granja")
+    lifecycle.claim("granja", "one")
+    seeding.seed(_call("SeedDatabase"))
+    lifecycle.roll_back("granja", "AccessDenied", stage="InvalidateCache", execution="one")
+    monkeypatch.setattr(TenantSeeder, "discard", cut_short)
+
+    with pytest.raises(StorageUnavailable):
+        seeding.discard(_call("DiscardDatabase"))
+
+    effect = provisioning.effect("granja", SYSTEM)
+    assert effect is not None
+    assert effect.state == "STARTED"  # a run that wants the database after all must look

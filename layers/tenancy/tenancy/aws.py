@@ -30,10 +30,14 @@ _AT_ONCE = 8  # calls of one batch: a thousand tenants' intents are 40 calls, wh
 
 _THROTTLED = {
     "ExecutionLimitExceeded",
-    "KMSThrottlingException",
+    "KMSThrottling",
+    "KmsThrottled",
+    "KmsThrottlingException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "Throttled",
     "ThrottledException",
     "Throttling",
     "ThrottlingException",

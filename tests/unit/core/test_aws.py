@@ -2,6 +2,7 @@
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.session import get_session
 
 from tenancy import aws
 from tenancy.errors import (
@@ -39,6 +40,23 @@ def test_a_refusal_has_a_name_of_ours_and_the_words_of_aws(code: str, status: in
         raise refused("Change", code, "because", status)
 
     assert type(caught.value) is error
+
+
+def throttling_codes() -> set[str]:
+    """Error codes by which a service of ours asks for fewer calls, as its model has them."""
+    found = set()
+    for service in ("cloudfront", "dynamodb", "events", "route53", "secretsmanager", "sns", "sqs", "stepfunctions"):
+        for shape in get_session().get_service_model(service).error_shapes:
+            code = shape.metadata.get("error", {}).get("code") or shape.name
+            if "throttl" in f"{shape.name} {code}".lower() or shape.name.startswith("RequestLimit"):
+                found.add(str(code))
+    return found
+
+
+@pytest.mark.parametrize("code", sorted(throttling_codes()))
+def test_whatever_a_service_calls_it_throttling_is_throttling(code: str) -> None:
+    with pytest.raises(ServiceThrottled), aws.calls("AWS"):
+        raise refused("Change", code, "slower")
 
 
 @pytest.mark.parametrize("silence", [ReadTimeoutError, ConnectTimeoutError, EndpointConnectionError])

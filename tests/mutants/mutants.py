@@ -23,6 +23,7 @@ from tests.mutants.tries import Try
 ALIASES, RECORDS, CACHE = "fluxion-cdn-aliases", "fluxion-dns-records", "fluxion-edge-cache"
 _ITEMS = 'config["Aliases"] = {"Quantity": len(plan.aliases), "Items": list(plan.aliases)}'
 _CHANGES = 'ChangeBatch={"Changes": changes}'
+_UNESCAPED = "_cut(tenant_id, LONGEST_ID_IN_S"
 _ANY_RECORD = Unconditional(RECORDS)
 _ZONE_THROTTLES = tries.onboards_while("route53", "ChangeResourceRecordSets", 1, "Throttling", "*DnsRecords*")
 
@@ -51,7 +52,7 @@ def _more_records(name: str, kind: str, value: str) -> tuple[Mistake, ...]:
 
 MUTANTS = (
     # ---- Route 53 ----
-    Mutant("UPSERT instead of CREATE", (InLayer(RECORDS, "dns", '"Action": "CREATE"', '"Action": "UPSERT"'),)),
+    Mutant("UPSERT instead of CREATE", (InLayer(RECORDS, "dns", '{"Action": action', '{"Action": "UPSERT"'),)),
     Mutant(
         "a CNAME at the zone's apex",
         _more_records('batch[0].record.host.partition(".")[2]', "CNAME", "self._target"),
@@ -158,7 +159,7 @@ MUTANTS = (
     # ---- SNS, EventBridge ----
     Mutant(
         "a subject with a line break",
-        (InLayer("fluxion-failure-notifier", "messages", "name = _escaped(tenant_id)", "name = tenant_id"),),
+        (InLayer("fluxion-failure-notifier", "messages", "_cut(_escaped(tenant_id), LONGEST_ID_IN_S", _UNESCAPED),),
         tries.mails_about("mal\nhecho"),
     ),
     Mutant(
@@ -167,8 +168,8 @@ MUTANTS = (
             InLayer(
                 "fluxion-failure-notifier",
                 "messages",
-                "if len(name) > LONGEST_ID_IN_SUBJECT:",
-                "if False:",
+                "_cut(_escaped(tenant_id), LONGEST_ID_IN_SUBJECT)",
+                "_escaped(tenant_id)",
                 also=("[:LONGEST_SUBJECT]", ""),
             ),
         ),
@@ -176,7 +177,7 @@ MUTANTS = (
     ),
     Mutant(
         "more than ten events in one call",
-        (InLayer("fluxion-publish-events", "outbox", "_ENTRIES_A_CALL = 10", "_ENTRIES_A_CALL = 100"),),
+        (InLayer("fluxion-publish-events", "outbox", '"entries": 10,', '"entries": 100,'),),
         tries.many_events,
     ),
 )

@@ -111,7 +111,8 @@ def mails_about(tenant_id: str) -> Try:
             "execution_arn": f"arn:aws:states:us-east-1:0:execution:m:{tenant}",
         }
         body = json.dumps({"detail-type": "TenantOnboardingFailed", "detail": {"metadata": metadata, "data": data}})
-        record = {"messageId": tenant, "receiptHandle": "r", "body": body, "attributes": {}, "messageAttributes": {}}
+        record = {"messageId": tenant, "receiptHandle": "r", "body": body, "messageAttributes": {}}
+        record |= {"attributes": {"ApproximateReceiveCount": "1"}}
         record |= {"md5OfBody": "", "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:0:q"}
         _works(product, "fluxion-failure-notifier", {"Records": [record | {"awsRegion": "us-east-1"}]})
 

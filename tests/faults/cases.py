@@ -92,7 +92,8 @@ def whats(place: Place) -> list[str]:
     """Everything that can happen to a call."""
     service, operation = place.service, place.operation
     if is_of_machine(place):
-        return [*_MACHINE, *([Kind.LOST] if operation == "PutItem" else []), *codes_of("states", operation)]
+        lost = [Kind.LOST] if operation == "PutItem" else []
+        return [*_MACHINE, Kind.STOPPED, *lost, *codes_of("states", operation)]
     if service in ("dns", "https"):
         return list(_LOOKS)
     kinds = [*_CALLS, *([Kind.TORN] if (service, operation) == ("files", "write") else [])]
@@ -108,7 +109,7 @@ def strikes_at(place: Place) -> Iterator[Strike]:
     """Every single fault of a call: once, so that the same execution gets over it, and until it is lifted."""
     for what in whats(place):
         yield Strike(place, str(what), lasts=False)
-        if what not in (Kind.TORN,):
+        if what not in (Kind.TORN, Kind.STOPPED):
             yield Strike(place, str(what), lasts=True)
 
 
@@ -150,6 +151,7 @@ class Run:
         """Run it, let the schedule put right what it can, and look."""
         scenario = SCENARIOS[self.case.scenario]
         faults = [Fault(strike.place, strike.what, strike.lasts) for strike in self.case.strikes]
+        without = invariants.mutations(trace_of(scenario.name))
         with World(seed=self.seed, settled=begun(scenario.name)) as world:
             before = invariants.Before.of(world, scenario.tenant)
             world.strike(*scenario.faults(), *faults)
@@ -157,7 +159,6 @@ class Run:
             world.rest()
             hits = sum(fault.hits for fault in faults)
             wrong = [f"converged: {fault.place} was never struck" for fault in faults if not fault.hits]
-            without = invariants.mutations(trace_of(scenario.name))
             wrong += invariants.extra_mutations(world.trace, without, hits, only_contended=not self._is_passing)
             for fault in faults:
                 world.points.faults.remove(fault)

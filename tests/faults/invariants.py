@@ -164,10 +164,14 @@ def _run(item: Mapping[str, Any]) -> tuple[int, str]:
 
 def _mailed(world: World, tenant: str, before: Before) -> Iterator[str]:
     """Every failure is on record and in the mailbox."""
-    failures = [
-        (item["type"], json.loads(item["detail"])) for item in world.outbox(tenant) if item["type"] in _ENDS_BADLY
+    ends = [
+        (item["type"], json.loads(item["detail"]))
+        for item in world.outbox(tenant)
+        if item["type"] in _ENDS_WELL + _ENDS_BADLY
     ]
-    recorded = {detail["metadata"]["execution_arn"] for _, detail in failures}
+    failures = [(kind, detail) for kind, detail in ends if kind in _ENDS_BADLY]
+    # One that had come to its end, and was stopped on its way out, has nothing more to say.
+    recorded = {detail["metadata"]["execution_arn"] for _, detail in ends}
     for execution in world.executions(tenant):
         if execution.status in ("FAILED", "TIMED_OUT", "ABORTED") and execution.arn not in recorded:
             yield f"lost: {execution.name} has {execution.status} and no record says so"

@@ -20,6 +20,7 @@ from tests.faults.interpreter import (
     cause_of,
     check,
 )
+from tests.faults.points import Kind
 from tests.faults.refusals import OF_TASKS, Refused, known_only
 
 _TRANSITION_SECONDS = 0.03
@@ -219,15 +220,28 @@ class Machines:
         )
 
     def _crossed(
-        self, execution: Execution, service: str, operation: str, effect: Callable[[], Any], **more: Any
+        self,
+        execution: Execution,
+        service: str,
+        operation: str,
+        effect: Callable[[], Any],
+        *,
+        detail: str,
+        lose: Callable[[], None] = lambda: None,
     ) -> Any:
-        machine = execution.machine_arn.rpartition("-")[2]
-
         def refusal(what: str, message: str) -> Exception:
             name = OF_TASKS.get((service, what)) or f"{'Lambda' if service == 'lambda' else 'DynamoDb'}.{what}"
             return StateError(name, message or f"{what} (injected)")
 
-        return self._around.cross(f"{machine}.{execution.state}", service, operation, effect, refusal=refusal, **more)
+        def then(what: str) -> None:
+            if what == Kind.LOST:
+                lose()
+            elif what == Kind.STOPPED:
+                self._around.after(0.0, lambda: self.stop({"executionArn": execution.arn}))
+
+        caller = f"{execution.machine_arn.rpartition('-')[2]}.{execution.state}"
+        more = {"detail": detail, "refusal": refusal, "then": then}
+        return self._around.cross(caller, service, operation, effect, **more)
 
     def new_token(self, execution: Execution) -> str:
         token = f"token-{next(self._numbers)}"

@@ -23,11 +23,13 @@ class Kind(StrEnum):
     CRASH_AFTER = "crash-after"
     LOST = "lost"
     """The service has answered well, and what should follow (a stream record) never comes."""
+    STOPPED = "stopped"
+    """The call goes well, and somebody stops the execution meanwhile (StopExecution)."""
     TORN = "torn"
     """The process dies half-way through a write."""
 
 
-_AFTER = (Kind.TIMEOUT_AFTER, Kind.CRASH_AFTER, Kind.LOST)
+_AFTER = (Kind.TIMEOUT_AFTER, Kind.CRASH_AFTER, Kind.LOST, Kind.STOPPED)
 
 
 class Crash(BaseException):
@@ -110,13 +112,13 @@ class Points:
         detail: str = "",
         refusal: Callable[[str, str], Exception],
         half: Callable[[], Any] | None = None,
-        lose: Callable[[], Any] | None = None,
+        then: Callable[[str], Any] | None = None,
     ) -> Any:
         """Let a call happen, or not. Returns what ``effect`` returns.
 
         refusal: the error that a Kind or a code of the service is to this caller.
         half:    does part of the effect, for a write that is torn.
-        lose:    takes back what should follow from the effect, for Kind.LOST.
+        then:    what else comes of the fault after the effect: of Kind.LOST and Kind.STOPPED.
         """
         if self.is_dead:
             raise Crash
@@ -134,8 +136,8 @@ class Points:
             self._die()
         if fault.what == Kind.TIMEOUT_AFTER:
             raise refusal(fault.what, "")
-        if lose:
-            lose()
+        if then:
+            then(fault.what)
         return result
 
     def _let(self, place: Place, detail: str, effect: Callable[[], Any], what: str = "") -> Any:

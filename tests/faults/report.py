@@ -14,7 +14,7 @@ from tests.faults.cases import Outcome, Signature, count
 from tests.faults.points import Kind
 
 FILE = "faults.json"
-_COLUMNS = ("throttle", "5xx", "time-out", "crash", "own error")
+_COLUMNS = ("throttle", "5xx", "time-out", "crash", "stopped", "own error")
 
 
 def summary(root: Path, seed: int, outcomes: Sequence[Outcome], uncovered: Iterable[Signature]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _column(what: str) -> str:
         return "time-out"
     if what in (Kind.CRASH_BEFORE, Kind.CRASH_AFTER, Kind.TORN):
         return "crash"
-    return what if what in (Kind.THROTTLE, Kind.SERVER_ERROR) else "own error"
+    return what if what in (Kind.THROTTLE, Kind.SERVER_ERROR, Kind.STOPPED) else "own error"
 
 
 def _cell(cases: int, wrong: int) -> str:

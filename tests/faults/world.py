@@ -76,6 +76,8 @@ class World(Seen):
     begin with. shuffled: what is due at one moment happens in an order that the seed decides, else in order of asking.
     """
 
+    is_open = False
+
     def __init__(self, seed: int = 0, *, settled: Settled | None = None, shuffled: bool = False) -> None:
         self.state: State = settled.state() if settled else State.new()
         self.clock = Clock(settled.now if settled else clocks.START)
@@ -87,6 +89,8 @@ class World(Seen):
         self._patches, self._lasting = Patches(), Patches()
 
     def __enter__(self) -> Self:
+        assert not World.is_open, "one world at a time: they replace the same things"
+        World.is_open = True
         self.folder = Path(tempfile.mkdtemp(prefix="fluxion-world-"))
         self.tenants_folder, self.scratch = self.folder / "tenants", self.folder / "scratch"
         if self._settled:
@@ -98,6 +102,7 @@ class World(Seen):
         return self
 
     def __exit__(self, *_: object) -> None:
+        World.is_open = False
         self.functions.forget()
         self._patches.undo()
         self._lasting.undo()

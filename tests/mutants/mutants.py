@@ -39,7 +39,7 @@ class Mutant:
 
 def _more_aliases(expression: str) -> InLayer:
     """The writer of aliases adds those of an expression over `batch`."""
-    wrong = f"more = [*plan.aliases, *({expression})]\n        " + _ITEMS.replace("plan.aliases", "more")
+    wrong = f"more = [*plan.aliases, *({expression})]; " + _ITEMS.replace("plan.aliases", "more")
     return InLayer(ALIASES, "cdn", _ITEMS, wrong)
 
 

@@ -30,7 +30,7 @@ SHARES = [set(TENANTS[:100]), set(TENANTS[100:])]
 REPEATED = set(TENANTS[80:120])
 WRITERS = {"fluxion-cdn-aliases": "UpdateDistribution", "fluxion-dns-records": "ChangeResourceRecordSets"}
 QUOTAS = Quotas(scale=100, aliases=300, distribution_update_burst=100)
-ON_ITS_WAY = 0.5  # seconds that each writer's first write takes, so that both have read before either has written
+ON_ITS_WAY = 3.0  # seconds that the first two writes take, so that both writers have read before either has written
 
 
 @pytest.fixture(scope="module")

@@ -272,7 +272,21 @@ def test_too_many_invalidations_are_waited_for(ask: Ask, cloudfront: FakeCloudFr
     cloudfront.before = [refused("CreateInvalidation", "TooManyInvalidationsInProgress")]
 
     assert ask(EdgeCache(CACHE), "granja") == [{"changed": True}]
-    assert len(virtual_time.waited) == 1
+    assert virtual_time.waited
+
+
+def test_a_tenant_alone_waits_for_no_company_and_a_trickle_shares_calls(
+    ask: Ask, cloudfront: FakeCloudFront, virtual_time: VirtualTime
+) -> None:
+    writer = EdgeCache(CACHE)
+
+    ask(writer, "granja")
+    assert virtual_time.waited == []
+    for tenant in ("mercado", "tienda", "bodega"):
+        ask(writer, tenant)
+
+    assert len(cloudfront.invalidations) == 4
+    assert 2.5 < sum(virtual_time.waited) < 6, "three calls at once, then one in three seconds"
 
 
 def test_no_more_tags_a_call_than_cloudfront_takes_in_a_second(ask: Ask, cloudfront: FakeCloudFront) -> None:

@@ -31,6 +31,7 @@ class EdgeCache:
     def __init__(self, settings: CacheSettings) -> None:
         self.settings = settings
         self._id = settings.distribution_id
+        self._cloudfront = aws.client("cloudfront", contended=True)
         tags = settings.invalidations_per_second
         full = min(settings.tenants_a_call, tags)
         self.rules = Rules[Work](
@@ -56,7 +57,7 @@ class EdgeCache:
             [item.record.tenant_id, str(item.record.generation), self.target(item.record)] for item in batch
         )
         with aws.calls(WHO, _KNOWN):
-            answer = aws.client("cloudfront", contended=True).create_invalidation(
+            answer = self._cloudfront.create_invalidation(
                 DistributionId=self._id,
                 InvalidationBatch={
                     "Paths": {"Quantity": len(tags), "Items": tags},

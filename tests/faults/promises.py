@@ -3,7 +3,9 @@
 The model of desired state is what people put last, and where strangers are; everything else is looked up.
 """
 
+import datetime as dt
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +18,8 @@ from tests.faults.world import World
 
 TENANTS = ("granja", "lagranja", "1agranja")
 _TWIN = {"lagranja": "1agranja", "1agranja": "lagranja"}
+INVALID = "gold"
+"""A tier that no item may have."""
 _STRANGERS_DISTRIBUTION = "E9STRANGER"
 _STRANGERS_FILE = "LEAME.txt"
 _LIVE = ("ACTIVE", "SUSPENDED")
@@ -43,7 +47,8 @@ class People:
         self.strangers: dict[str, set[str]] = {tenant: set() for tenant in TENANTS}
         self.excuses: dict[str, set[str]] = {tenant: set() for tenant in TENANTS}
         """Why a tenant may have failed for good, as long as nobody asks again: errors by name."""
-        self.forgive()
+        for tenant in _TWIN:
+            self.excuses[tenant].add("NameClaimedByOther")
 
     def put(self, tenant: str, spec: dict[str, Any]) -> None:
         self.items[tenant] = spec
@@ -92,7 +97,8 @@ class People:
         """Everything that failed has been asked for again: only what is in the way now is an excuse."""
         for tenant in TENANTS:
             now = {_TAKEN_BY_STRANGERS[what] for what in self.strangers[tenant] if what in _TAKEN_BY_STRANGERS}
-            self.excuses[tenant] = now | ({"NameClaimedByOther"} if tenant in _TWIN else set())
+            is_outdone = tenant in _TWIN and claimed_by(self._world, tenant) == _TWIN[tenant]
+            self.excuses[tenant] = now | ({"NameClaimedByOther"} if is_outdone else set())
 
 
 class Watcher:
@@ -106,6 +112,10 @@ class Watcher:
 
     def remember_what_is_foreign(self) -> None:
         """A stranger came or went, and that is not for us to say."""
+        folder = self._world.tenants_folder
+        strangers = [folder / tenant / _STRANGERS_FILE for tenant in TENANTS]
+        others = [path for path in folder.rglob("*") if path.relative_to(folder).parts[0] not in TENANTS]
+        self._files = [str(path) for path in others + strangers if path.is_file()]
         self._foreign = self._what_is_foreign()
 
     def look(self) -> None:
@@ -118,30 +128,22 @@ class Watcher:
             self._require_turns(tenant, record)
 
     def _what_is_foreign(self) -> Any:
-        """Cheap enough for every event: files by size and time. See also ``World.foreign``."""
-        state, world = self._world.state, self._world
+        """Cheap enough for every event: a file by its size and time."""
+        state, ours = self._world.state, template.DISTRIBUTION
         zone = {
-            key: value for key, value in state.zone.records.items() if "AliasTarget" not in value or _is_others(key[0])
+            (host, kind): record
+            for (host, kind), record in state.zone.records.items()
+            if "AliasTarget" not in record or _is_others(host)
         }
-        ours = template.DISTRIBUTION
         aliases = {of: list(hosts) for of, hosts in state.cloudfront.aliases.items() if of != ours}
         aliases[ours] = [host for host in state.cloudfront.aliases[ours] if _is_others(host)]
         items = {
             key: item
-            for key, item in world.table("ProvisioningTable").items.items()
-            if not any(key[0] == f"TENANT#{tenant}" for tenant in TENANTS)
-            and not ("tenant_id" in item and item["tenant_id"]["S"] in TENANTS)
+            for key, item in self._world.table("ProvisioningTable").items.items()
+            if item.get("tenant_id", {}).get("S") not in TENANTS
         }
-        return zone, aliases, items, self._foreign_files()
-
-    def _foreign_files(self) -> dict[str, tuple[int, int]]:
-        folder = self._world.tenants_folder
-        found = [path for path in folder.iterdir() if path.name not in TENANTS]
-        found += [folder / tenant / _STRANGERS_FILE for tenant in TENANTS]
-        found = [path for path in found if path.exists()]
-        found += [path for each in found if each.is_dir() for path in each.iterdir()]
-        stats = ((path, path.stat()) for path in found if path.is_file())
-        return {str(path): (stat.st_size, stat.st_mtime_ns) for path, stat in stats}
+        files = [(stat.st_size, stat.st_mtime_ns) for stat in map(os.stat, self._files)]
+        return zone, aliases, items, files
 
     def _require_live(self, tenant: str, record: dict[str, Any]) -> None:
         """A live tenant has all that it needs, stays live, and keeps its file: there is no offboarding yet."""
@@ -220,8 +222,6 @@ def _skeleton(tenant: str) -> str:
 
 def due_at(world: World) -> float | None:
     """When the last tenant is due that is due for something."""
-    import datetime as dt
-
     due = [item["due_at"]["S"] for item in world.table("ProvisioningTable").items.values() if "due_at" in item]
     return max((dt.datetime.fromisoformat(moment).timestamp() for moment in due), default=None)
 
@@ -247,29 +247,29 @@ def _wrong(world: World, people: People, seen: Watcher, tenant: str) -> Iterator
         return
     if "lease" in record:
         yield f"{tenant} is still leased by {record['lease']['holder']}"
-    state, error = record["operation"]["state"], record.get("last_error", {}).get("code")
-    told = f"{tenant} is {record['status']}, {state}, {error}"
     if item is None:
-        if state != "HELD":
-            yield f"{told}, and its item is gone"
-    elif item["tier"] == "gold":
-        if (state, error) != ("FAILED", "InvalidTenantItem"):
-            yield f"{told}, and its item is invalid"
-    elif state == "FAILED":
-        if error not in people.excuses[tenant] or (error == "NameClaimedByOther" and not _is_outdone(world, tenant)):
-            yield f"{told}, for no reason: {record['last_error']}"
+        if record["operation"]["state"] != "HELD":
+            yield f"{_shown(tenant, record)}, and its item is gone"
+    elif record["operation"]["state"] == "FAILED" or item["tier"] == INVALID:
+        yield from _failed_for_a_reason(world, people, tenant, record)
     else:
         yield from _as_asked(world, tenant, record, item)
-    if tenant not in seen.live and state == "FAILED":
+    if tenant not in seen.live and record["operation"]["state"] == "FAILED":
         left = [name for name in world.left_over(tenant) if _is_ours(people, tenant, name)]
         if left or record["status"] != "FAILED":
-            yield f"{told}, and has {left}"
+            yield f"{_shown(tenant, record)}, and has {left}"
     yield from _told(world, tenant)
 
 
-def _is_outdone(world: World, tenant: str) -> bool:
-    """Whether somebody who looks like it has the name. Before anybody asks again, it may have had it."""
-    return claimed_by(world, tenant) != tenant
+def _shown(tenant: str, record: dict[str, Any]) -> str:
+    return f"{tenant} is {record['status']}, {record['operation']['state']}, {record.get('last_error')}"
+
+
+def _failed_for_a_reason(world: World, people: People, tenant: str, record: dict[str, Any]) -> Iterator[str]:
+    item, error = people.items[tenant], record.get("last_error", {}).get("code")
+    excuses = {"InvalidTenantItem"} if item and item["tier"] == INVALID else people.excuses[tenant]
+    if record["operation"]["state"] != "FAILED" or error not in excuses:
+        yield f"{_shown(tenant, record)}, and not FAILED for one of {sorted(excuses)}"
 
 
 def _is_ours(people: People, tenant: str, name: str) -> bool:
@@ -281,7 +281,7 @@ def _is_ours(people: People, tenant: str, name: str) -> bool:
 def _as_asked(world: World, tenant: str, record: dict[str, Any], item: dict[str, Any]) -> Iterator[str]:
     status = "SUSPENDED" if item["desired_state"] == "suspended" else "ACTIVE"
     if (record["operation"]["state"], record["status"]) != ("SUCCEEDED", status):
-        yield f"{tenant} is {record['status']}, {record['operation']['state']}, and not {status}: {record.get('last_error')}"
+        yield f"{_shown(tenant, record)}, and not {status}"
         return
     if record["spec"] != {**item, "settings": {}}:
         yield f"{tenant} is {record['spec']}, and was to be {item}"
@@ -325,6 +325,10 @@ def _told(world: World, tenant: str) -> Iterator[str]:
         stage = detail["data"]["stage"]
         if kind in _ENDS_BADLY and not any(tenant in text and stage in text for text in mails):
             yield f"nobody was mailed that {kind} in {stage} of {tenant}"
+
+
+def _execution(detail: Any) -> str:
+    return str(detail["metadata"]["execution_arn"])
 
 
 def _first_ones(stream: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

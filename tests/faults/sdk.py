@@ -9,6 +9,8 @@ from typing import Any
 import botocore.client
 import botocore.endpoint
 import botocore.retries.quota
+import botocore.signers
+import botocore.useragent
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
@@ -52,6 +54,9 @@ def install(patches: Patches, ask: Ask, clock: Clock) -> None:
     patches.set(botocore.client.BaseClient, "_convert_to_request_dict", remembered)
     patches.set(botocore.endpoint.Endpoint, "_get_response", answered)
     patches.set(botocore.retries.quota.RetryQuota, "__init__", counted)
+    # A tenth of all time, for what nobody here reads.
+    patches.set(botocore.signers.RequestSigner, "handler", lambda *_, **__: None)
+    patches.set(botocore.useragent.UserAgentString, "to_string", lambda _: "fluxion")
 
 
 def forget_retries() -> None:

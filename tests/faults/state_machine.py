@@ -20,12 +20,13 @@ from tests.faults import promises
 from tests.faults.cases import whats
 from tests.faults.clock import Clock
 from tests.faults.points import Fault, Kind, Place
-from tests.faults.promises import TENANTS, People
+from tests.faults.promises import INVALID, TENANTS, People
 from tests.faults.world import Settled, World, populated
 
 STEPS = 30
 _DAY = 86_400.0
 _KINDS = [kind for kind in Kind if kind is not Kind.TORN]
+_CRASHES = [Kind.CRASH_BEFORE, Kind.CRASH_AFTER]
 _REQUESTS = ("AliasRequestsTable", "DnsRequestsTable", "CacheRequestsTable")
 _MOST_ROUNDS = 12
 
@@ -33,10 +34,11 @@ tenants = st.sampled_from(TENANTS)
 specs = st.fixed_dictionaries(
     {
         "name": st.sampled_from(["La Granja Mercado", "Mercado del Sol"]),
-        "tier": st.sampled_from(["basic", "premium"]),
+        "tier": st.sampled_from(["basic", "standard", "premium"] * 3 + [INVALID]),
         "desired_state": st.sampled_from(["active", "active", "suspended"]),
     }
 )
+few, many = st.integers(0, 12), st.integers(0, 60)
 
 
 class SkewedClock(Clock):
@@ -86,36 +88,42 @@ class Tenants(RuleBasedStateMachine):
 
     world: WatchedWorld
 
-    @initialize(chance=st.integers(0, 2**32))
-    def begin(self, chance: int) -> None:
+    @initialize(chance=st.integers(0, 2**32), wanted=st.dictionaries(tenants, specs, min_size=1))
+    def begin(self, chance: int, wanted: dict[str, dict[str, Any]]) -> None:
         self.world = WatchedWorld(chance).__enter__()
         self.people = People(self.world)
         self.held: list[tuple[str, dict[str, Any]]] = []
         self.seen = promises.Watcher(self.world)
         self.world.watch = self.seen.look
+        for tenant, spec in wanted.items():
+            self.people.put(tenant, spec)
 
     # --- people -------------------------------------------------------------------------------------------------------
 
-    @rule(tenant=tenants, spec=specs, late=st.booleans())
-    def put(self, tenant: str, spec: dict[str, Any], late: bool) -> None:
+    @rule(tenant=tenants, spec=specs, late=st.booleans(), then=many)
+    def put(self, tenant: str, spec: dict[str, Any], late: bool, then: int) -> None:
         self.people.put(tenant, spec)
         self._hold_newest("TenantsTable", late)
+        self.events_come(then)
 
-    @rule(tenant=tenants)
-    def put_badly(self, tenant: str) -> None:
-        self.people.put(tenant, {"name": "La Granja Mercado", "tier": "gold"})
+    @rule(tenant=tenants, spec=specs, what=st.sampled_from(_KINDS), after=many, then=many)
+    def put_while_a_fault_comes(self, tenant: str, spec: dict[str, Any], what: Kind, after: int, then: int) -> None:
+        self.people.put(tenant, spec)
+        self.a_fault_comes(what, after, then)
 
-    @rule(tenant=tenants, late=st.booleans())
-    def ask_again(self, tenant: str, late: bool) -> None:
+    @rule(tenant=tenants, late=st.booleans(), then=few)
+    def ask_again(self, tenant: str, late: bool, then: int) -> None:
         if self.people.items[tenant]:
             self.people.ask_again(tenant)
             self._hold_newest("TenantsTable", late)
+            self.events_come(then)
 
-    @rule(tenant=tenants, late=st.booleans())
-    def remove(self, tenant: str, late: bool) -> None:
+    @rule(tenant=tenants, late=st.booleans(), then=few)
+    def remove(self, tenant: str, late: bool, then: int) -> None:
         if self.people.items[tenant]:
             self.people.remove(tenant)
             self._hold_newest("TenantsTable", late)
+            self.events_come(then)
 
     @rule(tenant=tenants, what=st.sampled_from(["record", "alias", "file"]))
     def a_stranger_comes(self, tenant: str, what: str) -> None:
@@ -165,33 +173,36 @@ class Tenants(RuleBasedStateMachine):
 
     # --- what goes wrong ----------------------------------------------------------------------------------------------
 
-    @rule(what=st.sampled_from(_KINDS), after=st.integers(0, 60))
-    def a_fault_comes(self, what: Kind, after: int) -> None:
+    @rule(what=st.sampled_from(_KINDS), after=few, then=many)
+    def a_fault_comes(self, what: Kind, after: int, then: int) -> None:
+        self.world.strike(Coming(Place("", "", "", 0), what, after=after))
+        self.events_come(then)
+
+    @rule(what=st.sampled_from(_CRASHES), after=many)
+    def a_process_ends(self, what: Kind, after: int) -> None:
         self.world.strike(Coming(Place("", "", "", 0), what, after=after))
 
-    @rule()
-    def environments_end(self) -> None:
+    @rule(then=few)
+    def all_environments_end(self, then: int) -> None:
         self.world.functions.forget()
+        self.events_come(then)
 
-    @rule(which=st.integers(0, 9))
-    def stop_an_execution(self, which: int) -> None:
+    @rule(which=st.integers(0, 9), then=few)
+    def an_execution_is_stopped(self, which: int, then: int) -> None:
         if running := self.world.machines.running:
             self.world.machines.stop({"executionArn": running[which % len(running)].arn})
+            self.events_come(then)
 
-    @rule(days=st.sampled_from([-1, 0, 1]))
-    def the_clock_is_set(self, days: int) -> None:
+    @rule(days=st.sampled_from([-1, 0, 1]), then=few)
+    def the_clock_is_set(self, days: int, then: int) -> None:
         self.world.clock.skew = days * _DAY
+        self.events_come(then)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
-    @rule(events=st.integers(1, 12))
-    def some_events(self, events: int) -> None:
-        for _ in range(events):
-            self.world.step()
-
-    @rule(events=st.integers(12, 60))
-    def many_events(self, events: int) -> None:
-        for _ in range(events):
+    @rule(count=st.integers(12, 80))
+    def events_come(self, count: int) -> None:
+        for _ in range(count):
             self.world.step()
 
     @rule(seconds=st.sampled_from([1, 10, 60, 600]))

@@ -92,6 +92,20 @@ def test_of_two_that_read_the_same_record_at_the_same_moment_one_claims_and_the_
     assert lifecycle.activate("granja", "one") == {"again": True}
 
 
+def test_a_run_that_came_and_went_between_look_and_claim_is_not_overwritten(
+    tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.insert("granja")
+    lifecycle.onboard("granja")
+    overtake(monkeypatch, lambda: lifecycle.onboard("granja", "one"))
+
+    lifecycle.claim("granja", "two")
+
+    record = provisioning.record("granja")
+    assert record is not None
+    assert record.attempt == 3
+
+
 def test_of_two_failures_at_the_same_moment_none_is_lost(
     tables: Tables, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

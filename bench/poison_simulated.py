@@ -46,6 +46,6 @@ def row(poison_in: Literal["record", "alias"], place: int, clean: Outcome) -> di
         "failed": ", ".join(f"{number} {error}" for error, number in outcome.failed.items()),
         "makespan_s": round(others, 1),
         "without_s": round(clean.makespan, 1),
-        "delay_s": round(others - clean.makespan, 1),
+        "delay_s": round(max(0.0, others - clean.makespan), 1),
         "allowed_s": round((extra + 1) * _SECONDS[poison_in] + _TOKENS_SECONDS[poison_in], 1),
     }

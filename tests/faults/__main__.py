@@ -31,7 +31,9 @@ def main() -> int:
 
         def told(outcome: Outcome) -> None:
             nonlocal wrong
-            wrong += bool(outcome.wrong)
+            if outcome.wrong:
+                wrong += 1
+                console.print(f"[red]{outcome.case.id}[/red]\n  {'; '.join(outcome.wrong)[:600]}", highlight=False)
             progress.update(bar, advance=1, description=f"faults ({wrong} wrong)" if wrong else "faults")
 
         def grown(more: int) -> None:
@@ -46,8 +48,6 @@ def main() -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=2) + "\n")
     console.print(report.table(outcomes))
-    for failure in found["failures"][:20]:
-        console.print(f"[red]{failure['case']}[/red]\n  {failure['why'][:600]}", highlight=False)
     numbers = {key: value for key, value in found.items() if isinstance(value, int)}
     console.print(" · ".join(f"{key.replace('_', ' ')} {value}" for key, value in numbers.items()))
     console.print(f"uncovered calls {len(found['uncovered_calls'])} · written to {path}", highlight=False)

@@ -17,6 +17,8 @@ LONGEST = 400
 
 # Files that may be longer, each with its reason. One that has become shorter fails the gate: take it out.
 LONG_ON_PURPOSE = {
+    "docs/decisions.md": "one numbered list, which other pages point into",
+    "docs/local-aws.md": "half of it is a generated table, a line for each behaviour",
     "template.yaml": "one stack is one file; a section per concern",
     "statemachine/onboard_tenant.asl.json": "a state machine is one file; half of it is retries, spelled out",
 }

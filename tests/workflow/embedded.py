@@ -136,6 +136,13 @@ class EmbeddedAws:
         condition = boto3.dynamodb.conditions.Key("pk").eq(f"TENANT#{tenant_id}")
         return list(self.provisioning.query(KeyConditionExpression=condition, ConsistentRead=True)["Items"])
 
+    def everything(self) -> list[dict[str, Any]]:
+        """All items of the provisioning table."""
+        pages = self._resource.meta.client.get_paginator("scan").paginate(
+            TableName=self.provisioning.name, ConsistentRead=True
+        )
+        return [item for page in pages for item in page["Items"]]
+
     def outbox(self, tenant_id: str) -> list[str]:
         return [item["type"] for item in self.items(tenant_id) if item["sk"].startswith("EVENT#")]
 
@@ -202,8 +209,8 @@ class EmbeddedAws:
         found += [f"alias {alias}" for alias in self.aliases() if alias == host != wildcard]
         found += [f"file {name}" for name in self.files(tenant_id)]
         found += [item["sk"] for item in self.items(tenant_id) if item["sk"].startswith("EFFECT#")]
-        claims = self.provisioning.scan(ConsistentRead=True)["Items"]
-        return found + [item["pk"] for item in claims if item["sk"] == "CLAIM" and item["tenant_id"] == tenant_id]
+        claims = (item for item in self.everything() if item["sk"] == "CLAIM")
+        return found + [item["pk"] for item in claims if item["tenant_id"] == tenant_id]
 
     # --- what people get ----------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.aws import ControlPlane
 from cli.errors import Refused
@@ -171,15 +171,24 @@ class DeadLetters:
 
     def work_through(self, queue: Queue) -> list[Outcome]:
         """Replay what waits now, at most 1,000 messages. What succeeds is deleted, the rest stays as it was."""
-        letters = self._take(queue, _MOST_AT_A_TIME)
-        outcomes = [Outcome(letter, self._tried(queue, letter)) for letter in letters]
+        outcomes = [self._tried_and_removed(queue, letter) for letter in self._take(queue, _MOST_AT_A_TIME)]
         again = self._set_aside_again(queue, {outcome.letter.record for outcome in outcomes} - {None})
         outcomes = [Outcome(each.letter, each.error or again.get(each.letter.record)) for each in outcomes]
         for outcome in outcomes:
-            if outcome.error is None:
-                self._sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=outcome.letter.handle)
+            if outcome.letter.record and outcome.error is None:
+                self._remove(queue, outcome.letter)
         self._put_back(queue, [outcome.letter for outcome in outcomes if outcome.error])
         return outcomes
+
+    def _tried_and_removed(self, queue: Queue, letter: Letter) -> Outcome:
+        """Of a record that may be set aside again, success is known later."""
+        outcome = Outcome(letter, self._tried(queue, letter))
+        if outcome.error is None and letter.record is None:
+            self._remove(queue, letter)
+        return outcome
+
+    def _remove(self, queue: Queue, letter: Letter) -> None:
+        self._sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=letter.handle)
 
     def _tried(self, queue: Queue, letter: Letter) -> str | None:
         try:
@@ -189,6 +198,10 @@ class DeadLetters:
         except ClientError as error:
             answer = error.response["Error"]
             return f"AWS answered {answer['Code']} to {error.operation_name}: {answer['Message']}"
+        except BotoCoreError as error:
+            return f"AWS could not be asked: {error}"
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            return f"it is not what this command knows ({type(error).__name__}: {error}); read it with --json"
         return None
 
     def _replay(self, queue: Queue, letter: Letter) -> None:
@@ -219,7 +232,7 @@ class DeadLetters:
         newcomers = self._take(queue, _MOST_AT_A_TIME)
         again = [letter for letter in newcomers if letter.record in records]
         for letter in again:
-            self._sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=letter.handle)
+            self._remove(queue, letter)
         self._put_back(queue, [letter for letter in newcomers if letter.record not in records])
         return {letter.record: f"set aside again: {_why(letter.content)}" for letter in again}
 
@@ -322,7 +335,14 @@ def _equals(alternative: Any, value: Any) -> bool:
 
 
 def described(letter: Letter) -> str:
-    """A message in one line, for a person."""
+    """A message in one line, for a person; its beginning, if it is not what it seems."""
+    try:
+        return _described(letter)
+    except (AttributeError, LookupError, TypeError):
+        return letter.body[:100]
+
+
+def _described(letter: Letter) -> str:
     content = letter.content
     if batch := content.get("DDBStreamBatchInfo"):
         context = content["requestContext"]

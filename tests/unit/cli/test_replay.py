@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from cli import dead_letters
 from cli.dead_letters import NotReplayed, matches
@@ -251,6 +251,47 @@ def test_what_nobody_understands_stays_and_holds_up_no_other(letters: Letters, f
 
     assert fluxion("replay", "--queue", "PoisonQueue").exit_code == 1
     assert letters.bodies("PoisonQueue") == [{"why": "a test"}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"DDBStreamBatchInfo": {}, "requestContext": {}},
+        {"DDBStreamBatchInfo": 1},
+        {"record": "no record"},
+        {"requestPayload": {}, "requestContext": {"functionArn": "short"}},
+        {"detail": "x"},
+        [1],
+    ],
+)
+def test_a_message_that_is_not_what_it_seems_stays_and_holds_up_no_other(
+    letters: Letters, fluxion: Fluxion, body: Any
+) -> None:
+    letters.put("PoisonQueue", body)
+    letters.put("PoisonQueue", {"record": RECORD, "error": "AccessDenied", "message": "no"})
+    assert fluxion("replay").exit_code == 0
+
+    result = fluxion("replay", "--queue", "PoisonQueue")
+
+    assert (result.exit_code, "Traceback" in result.output) == (1, False)
+    assert "1 done" in result.output
+    assert letters.bodies("PoisonQueue") == [body]
+
+
+def test_an_aws_that_does_not_answer_leaves_what_it_was_asked_for(letters: Letters, fluxion: Fluxion) -> None:
+    class Silent(Functions):
+        def invoke(self, **_: Any) -> dict[str, Any]:
+            raise ReadTimeoutError(endpoint_url="https://lambda")
+
+    poison = {"record": RECORD, "error": "AccessDenied", "message": "no"}
+    letters.put("PoisonQueue", poison)
+    letters.deployed.stand_ins["lambda"] = Silent()
+
+    result = fluxion("replay", "--queue", "PoisonQueue")
+
+    assert result.exit_code == 1
+    assert "could not be asked" in result.output
+    assert letters.bodies("PoisonQueue") == [poison]
 
 
 # --- records of a stream ----------------------------------------------------------------------------------------------

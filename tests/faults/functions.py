@@ -4,11 +4,14 @@ import importlib.util
 import io
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
+
+from aws_lambda_powertools.warnings import PowertoolsUserWarning
 
 from tests.faults.clock import Clock, TimedOut
 from tests.faults.points import Crash, Points
@@ -79,7 +82,10 @@ class Functions:
         self.current, points.is_dead = name, False
         clock.deadline = clock.now + function.timeout
         try:
-            with redirect_stdout(io.StringIO()):  # metrics
+            with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                # Metrics are printed; that a process died without any is no reason for another exception.
+                warnings.simplefilter("ignore", PowertoolsUserWarning)
+                warnings.filterwarnings("ignore", "No application metrics to publish")
                 answer = self._handler(function)(json.loads(json.dumps(event)), context)
             return json.loads(json.dumps(answer))
         except Crash:
@@ -100,7 +106,11 @@ class Functions:
         self._warm.clear()
 
     def _die(self, name: str) -> None:
+        """The process's memory goes: its handler, and what it had gathered to say."""
+        from tenancy import stage
+
         self._warm.pop(name, None)
+        stage.metrics.clear_metrics()
         self.ended()
 
     def _handler(self, function: Function) -> Callable[..., Any]:

@@ -120,6 +120,7 @@ class World(Seen):
         self.functions.settings = {
             "TENANTS_DIRECTORY": str(self.tenants_folder.resolve()),
             "SCRATCH_DIRECTORY": str(self.scratch.resolve()),
+            "POWERTOOLS_LOG_LEVEL": os.environ["POWERTOOLS_LOG_LEVEL"],
         }
         self.functions.ended = self.files.close_all
         self.machines = Machines(self, self.state.executions, self._seed)

@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check conformance mutants faults bench lock clean
+.PHONY: help run up down test check conformance mutants planted faults bench lock clean
 
 setup := @sh scripts/setup
 
@@ -41,6 +41,10 @@ conformance: ## the cases of tests/conformance in a real account, never run so f
 mutants: ## twenty and more wrong products, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
 	$(setup) project emulator sam
 	@.venv/bin/python -m tests.mutants $(ARGS)
+
+planted: ## forty mistakes in the product, each noticed by the test that it names (ARGS='--only lease' for some)
+	$(setup) project
+	@.venv/bin/python -m tests.planted $(ARGS)
 
 faults: ## a fault at every call, in one process; a table and .local/faults.json (CASE='id' replays one, ARGS="--seed 7")
 	$(setup) project

@@ -206,8 +206,10 @@ class Tenants(RuleBasedStateMachine):
             self.world.step()
 
     @rule(seconds=st.sampled_from([1, 10, 60, 600]))
-    def time_passes(self, seconds: int) -> None:
+    def time_passes(self, seconds: float) -> None:
+        until = self.world.clock.now + seconds
         self.world.run(seconds)
+        self.world.clock.now = max(self.world.clock.now, until)
 
     @rule()
     def the_schedule_comes(self) -> None:
@@ -245,7 +247,7 @@ class Tenants(RuleBasedStateMachine):
             due = promises.due_at(self.world)
             if due is None:
                 return
-            self.world.run(max(0.0, due - self.world.clock.now))
+            self.time_passes(max(0.0, due - self.world.clock.now))
             self.world.tick()
         raise AssertionError(f"not settled: {[self.world.record(tenant) for tenant in TENANTS]}")
 

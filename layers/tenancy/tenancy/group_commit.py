@@ -6,20 +6,22 @@ or repeated request can never undo a newer decision.
 """
 
 import random
+import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tenancy import batching, clock, workflow
 from tenancy.batching import Pace, Rules, Steps
-from tenancy.errors import GenerationSuperseded, PermanentError, TenancyError
+from tenancy.errors import ConcurrentUpdate, GenerationSuperseded, PermanentError, TenancyError
 from tenancy.events import Event, Fact
 from tenancy.model import TenantRecord, shown
 from tenancy.provisioning import ConditionFailed, Effect, EffectState, Provisioning
 
 _THREADS = 16
+_JOINS = 5  # times another writer may be faster
 
 type Key = tuple[str, int]
 """A tenant, and which of its desired states."""
@@ -84,6 +86,16 @@ class Work:
 type Result = Fact | TenancyError
 type Outcome = Mapping[str, Any] | TenancyError
 type Start = Callable[[Sequence[Work]], None]
+type Settlement = Result | Mapping[str, Any]
+"""A result, or what another writer has recorded already."""
+
+
+class Joined(Exception):
+    """Another writer has begun, or ended, the same for these tenants."""
+
+    def __init__(self, tenants: Set[str]) -> None:
+        super().__init__(", ".join(sorted(tenants)))
+        self.tenants = tenants
 
 
 class Left(Exception):
@@ -108,7 +120,8 @@ class Writer(Protocol):
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
         """Make it true for all of the batch by one call. Returns what happened for each, in their order.
 
-        start: writes the intents down; to be called with what is about to be written, before it is.
+        start: writes the intents down; to be called with what is about to be written, before it is. What it raises is
+               not for the writer.
         Raises a TenancyError if the system refuses the whole call: then nothing has happened, or, after
                ServiceUnavailable, nobody knows.
         """
@@ -120,6 +133,7 @@ class GroupCommit:
     def __init__(self, writer: Writer, provisioning: Provisioning) -> None:
         self._writer = writer
         self._provisioning = provisioning
+        self._invocation = ""
         workflow.prepare()
 
     def run(self, requests: Sequence[Request], until: float) -> dict[Request, Exception | None]:
@@ -129,13 +143,14 @@ class GroupCommit:
         Returns each request with None, or with what kept it from being answered: such a request is to be delivered
         again, and is then answered from the record.
         """
+        self._invocation = secrets.token_hex(8)
         waiting: dict[Key, list[Request]] = {}
         for request in requests:
             waiting.setdefault(request.key, []).append(request)
         told: list[Future[dict[Request, Exception | None]]] = []
         with ThreadPoolExecutor(_THREADS) as pool:
 
-            def settled(results: Sequence[tuple[Work, Result]]) -> None:
+            def settled(results: Sequence[tuple[Work, Settlement]]) -> None:
                 for item, result in results:
                     told.append(pool.submit(self._tell, waiting[item.key], item, result))
 
@@ -145,13 +160,13 @@ class GroupCommit:
                 work, known = [], dict.fromkeys(waiting, error)
             told += [pool.submit(_answer_all, waiting[key], outcome) for key, outcome in known.items()]
             rules, pace = self._writer.rules, self._writer.pace
-            what: Steps[Work, Fact] = batching.steps(
+            what: Steps[Work, Any] = batching.steps(
                 work, rules, pace, until=until, now=time.monotonic, chance=random.random
             )
             batching.carry_out(
                 what,
                 pause=time.sleep,
-                call=lambda batch: self._writer.write(batch, self._start),
+                call=self._write,
                 settled=settled,
             )
         answered: dict[Request, Exception | None] = dict.fromkeys(requests, Left())
@@ -177,18 +192,62 @@ class GroupCommit:
                 work.append(Work(record, effect, stage))
         return work, known
 
-    def _start(self, work: Sequence[Work]) -> None:
-        self._provisioning.start_effects([self._effect(item, EffectState.STARTED) for item in work])
+    def _write(self, batch: Sequence[Work]) -> Sequence[Settlement]:
+        """One call for all, unless another writer has the same in hand: then what it does is ours too."""
+        settled: dict[Key, Settlement] = {}
+        left = list(batch)
+        for _ in range(_JOINS):
+            try:
+                results = self._writer.write(left, self._start) if left else []
+            except Joined as joined:
+                rivals = joined.tenants
+            except TenancyError as error:
+                if not settled:
+                    raise
+                # Some are settled, and must not be asked for again as if nothing had happened.
+                return [settled.get(item.key, error) for item in batch]
+            else:
+                settled |= {item.key: result for item, result in zip(left, results, strict=True)}
+                left = [item for item in left if self._has_rival(item, settled[item.key])]
+                rivals = {item.record.tenant_id for item in left}
+            if not rivals:
+                return [settled[item.key] for item in batch]
+            left, known = self._join(left, rivals)
+            settled |= known
+        busy = ConcurrentUpdate(f"another writer of {self._writer.system} works on the same tenants all the time")
+        settled |= dict.fromkeys((item.key for item in left), busy)
+        return [settled[item.key] for item in batch]
 
-    def _tell(self, requests: Sequence[Request], item: Work, result: Result) -> dict[Request, Exception | None]:
+    def _join(self, batch: Sequence[Work], tenants: Set[str]) -> tuple[list[Work], dict[Key, Settlement]]:
+        """The batch as it is on record now, as far as these tenants are concerned."""
+        again, known = self._look_up({item.key: item.stage for item in batch if item.record.tenant_id in tenants})
+        fresh = {item.key: item for item in again}
+        return [fresh.get(item.key, item) for item in batch if item.key not in known], dict(known)
+
+    def _has_rival(self, item: Work, result: Settlement) -> bool:
+        """Whether what was found, and taken for somebody else's, may be the work of another writer of ours."""
+        if item.is_owned or not isinstance(result, PermanentError):
+            return False
+        tenant_id = item.record.tenant_id
+        _, effect = self._provisioning.records_and_effects([tenant_id], self._writer.system)[tenant_id]
+        return effect is not None and effect.writer != self._invocation
+
+    def _start(self, work: Sequence[Work]) -> None:
+        intents = [(self._effect(item, EffectState.STARTED), item.effect) for item in work]
+        if faster := self._provisioning.start_effects(intents):
+            raise Joined(faster)
+
+    def _tell(self, requests: Sequence[Request], item: Work, result: Settlement) -> dict[Request, Exception | None]:
         """Write the outcome down, with its event, before anybody hears of it."""
         outcome: Outcome = {"changed": True}
         try:
             if isinstance(result, TenancyError):
                 outcome = result
                 self._withdraw(item, result)
-            else:
+            elif isinstance(result, Fact):
                 self._finish(item, result)
+            else:
+                outcome = result
         except TenancyError as error:
             outcome = error
         return _answer_all(requests, outcome)
@@ -233,6 +292,7 @@ class GroupCommit:
             generation=record.generation,
             attempt=record.attempt,
             target=self._writer.target(record),
+            writer=self._invocation,
         )
 
 

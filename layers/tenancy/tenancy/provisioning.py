@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -32,7 +32,7 @@ WHO = "DynamoDB"
 _REFUSED, _CONFLICT = "ConditionalCheckFailed", "TransactionConflict"  # codes in CancellationReasons
 _SLOWER = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds, between tries of a transaction that met another
-_READ_AT_ONCE, _WRITTEN_AT_ONCE = 100, 25  # BatchGetItem, BatchWriteItem: API reference, request limits
+_READ_AT_ONCE, _TRANSACTED_AT_ONCE = 100, 100  # BatchGetItem, TransactWriteItems: API reference, request limits
 _serialise = TypeSerializer().serialize
 _deserialise = TypeDeserializer().deserialize
 
@@ -50,6 +50,7 @@ class Effect:
 
     system: the function that owns the effect, for instance ``dns_records``.
     target: what the effect makes true; a different target is a different effect.
+    writer: which invocation wrote this, where several may work on one system.
     """
 
     tenant_id: str
@@ -58,6 +59,7 @@ class Effect:
     generation: int
     attempt: int
     target: str
+    writer: str = ""
 
 
 class ConditionFailed(Exception):
@@ -150,18 +152,51 @@ class Provisioning:
 
     # --- intents ------------------------------------------------------------------------------------------------------
 
-    def start_effects(self, effects: Sequence[Effect]) -> None:
-        """Write intents down, before the effects: 25 a call. Repeating it changes nothing."""
-        puts = [{"PutRequest": {"Item": _item(_effect_item(effect))}} for effect in effects]
-        aws.at_once(self._put_all, itertools.batched(puts, _WRITTEN_AT_ONCE, strict=False))
+    def start_effects(self, intents: Sequence[tuple[Effect, Effect | None]]) -> set[str]:
+        """Write intents down, before the effects: 100 a call.
 
-    def _put_all(self, puts: Sequence[Mapping[str, Any]]) -> None:
-        left = {self._table: list(puts)}
+        intents: each with the effect that was read, None for none. Returns the tenants whose effect is another one by
+                 now, since another writer was faster: theirs are not written. Repeating one's own changes nothing.
+        Raises ConcurrentUpdate.
+        """
+        faster = aws.at_once(self._start_some, itertools.batched(intents, _TRANSACTED_AT_ONCE, strict=False))
+        return set[str]().union(*faster)
+
+    def _start_some(self, intents: Sequence[tuple[Effect, Effect | None]]) -> set[str]:
+        faster: set[str] = set()
+        left = list(intents)
         while left:
-            with aws.calls(WHO):
-                left = self._dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems", {})
-            if left:
-                time.sleep(0.05)
+            reasons = self._transact([self._put_if_unchanged(intent, read) for intent, read in left])
+            if not reasons:
+                break
+            if _REFUSED not in reasons:
+                self._raise_refusal(reasons, f"the intents of {len(left)} tenants")
+            pairs = list(zip(left, reasons, strict=True))
+            faster |= {intent.tenant_id for (intent, _), reason in pairs if reason == _REFUSED}
+            left = [pair for pair, reason in pairs if reason != _REFUSED]
+        return faster
+
+    def _put_if_unchanged(self, intent: Effect, read: Effect | None) -> dict[str, Any]:
+        condition, names = "attribute_not_exists(pk)", {}
+        values: dict[str, Any] = {":writer": intent.writer}
+        if read:
+            condition = "(#state = :state AND attempt = :attempt AND target = :target AND writer = :read)"
+            values |= {
+                ":state": str(read.state),
+                ":attempt": read.attempt,
+                ":target": read.target,
+                ":read": read.writer,
+            }
+            names = {"ExpressionAttributeNames": {"#state": "state"}}
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": _item(_effect_item(intent)),
+                "ConditionExpression": f"{condition} OR writer = :writer",
+                "ExpressionAttributeValues": _item(values),
+                **names,
+            }
+        }
 
     def start_effect(self, effect: Effect) -> None:
         """Write one intent down, before the effect."""
@@ -175,9 +210,11 @@ class Provisioning:
                 self._dynamodb.delete_item(
                     TableName=self._table,
                     Key=_effect_key(effect.tenant_id, effect.system),
-                    ConditionExpression="#state = :started AND generation = :generation",
+                    ConditionExpression="#state = :started AND generation = :generation AND writer = :writer",
                     ExpressionAttributeNames={"#state": "state"},
-                    ExpressionAttributeValues=_item({":started": "STARTED", ":generation": effect.generation}),
+                    ExpressionAttributeValues=_item(
+                        {":started": "STARTED", ":generation": effect.generation, ":writer": effect.writer}
+                    ),
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -231,8 +268,11 @@ class Provisioning:
             raise NameTaken
         if _REFUSED in reasons:
             raise ConditionFailed(tenant_id)
+        self._raise_refusal(reasons, f"the record of {tenant_id}")
+
+    def _raise_refusal(self, reasons: Sequence[str], what: str) -> NoReturn:
         if _CONFLICT in reasons:
-            raise ConcurrentUpdate(f"the record of {tenant_id} was being written each time this was to be written")
+            raise ConcurrentUpdate(f"{what} was being written each time this was to be written")
         kind = ServiceThrottled if _SLOWER & set(reasons) else RequestRefused
         raise kind(f"{WHO} refused a transaction: {', '.join(reasons)}")
 
@@ -355,6 +395,7 @@ def _effect_item(effect: Effect) -> dict[str, Any]:
         "generation": effect.generation,
         "attempt": effect.attempt,
         "target": effect.target,
+        "writer": effect.writer,
         "at": clock.now(),
     }
 
@@ -367,6 +408,7 @@ def _effect(item: Mapping[str, Any]) -> Effect:
         generation=item["generation"],
         attempt=item["attempt"],
         target=item["target"],
+        writer=item["writer"],
     )
 
 

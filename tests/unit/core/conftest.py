@@ -1,6 +1,7 @@
 """The control plane's tables on moto (which tells the truth about DynamoDB), and a Step Functions that only listens."""
 
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -11,11 +12,13 @@ import pytest
 from moto import mock_aws
 
 from tenancy import aws, group_commit, workflow
+from tenancy.cdn import Distribution
+from tenancy.dns import HostedZone
 from tenancy.errors import TenancyError
 from tenancy.failing import TenantFailures
 from tenancy.group_commit import GroupCommit, Left, Request, Writer
 from tenancy.lifecycle import TenantLifecycle
-from tenancy.model import StageCall
+from tenancy.model import StageCall, TenantRecord
 from tenancy.provisioning import Provisioning
 from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, RecordSettings
 
@@ -273,3 +276,35 @@ def ask(
         return [answered.get(f"token-{tenant}") for tenant in tenants]
 
     return ask
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+RUN = "execution-of-granja"
+
+
+@pytest.fixture
+def begun(ask: Ask, cloudfront: FakeCloudFront, route53: FakeRoute53) -> None:
+    """granja has its alias and its records, and was never live."""
+    ask(Distribution(CDN), "granja")
+    ask(HostedZone(DNS), "granja", claim=False)
+    cloudfront.may_go = {f"granja.{BASE}"}
+
+
+def record_of(provisioning: Provisioning, tenant_id: str = "granja") -> TenantRecord:
+    record = provisioning.record(tenant_id)
+    assert record is not None
+    return record
+
+
+def fields_of(tables: Tables, tenant_id: str = "granja") -> dict[str, Any]:
+    return dict(tables.provisioning.get_item(Key={"pk": f"TENANT#{tenant_id}", "sk": "TENANT"})["Item"])
+
+
+def claims(tables: Tables) -> list[str]:
+    return [item["tenant_id"] for item in tables.items() if item["sk"] == "CLAIM"]
+
+
+def last_event(tables: Tables, kind: str) -> dict[str, Any]:
+    (*_, found) = sorted((item for item in tables.items() if item.get("type") == kind), key=lambda item: item["sk"])
+    return dict(json.loads(found["detail"])["data"])

@@ -1,17 +1,20 @@
 """What all writers share: every state is answered, from what is on record, and an intent comes before its effect."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tenancy import aws, workflow
 from tenancy.cache import EdgeCache
+from tenancy.cdn import Distribution
 from tenancy.dns import HostedZone
-from tenancy.errors import AccessDenied, GenerationSuperseded
+from tenancy.errors import AccessDenied, GenerationSuperseded, RecordBelongsToOthers
 from tenancy.group_commit import GroupCommit, Request, Writer
-from tenancy.provisioning import Provisioning
+from tenancy.provisioning import Effect, EffectState, Provisioning
 
-from .conftest import BASE, CACHE, DNS, Ask, Executions, Lifecycle, Tables, instead_of
+from .conftest import BASE, CACHE, CDN, DNS, Ask, Executions, Lifecycle, Tables, instead_of
 from .fakes import FakeCloudFront, FakeRoute53, refused
 
 
@@ -104,7 +107,7 @@ def test_a_result_from_before_the_tenant_turned_round_is_nobodys(
     assert effect.state == "STARTED"  # it is there, and is still to be undone
 
 
-@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem", "TransactWriteItems"])
+@pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
 def test_a_writer_that_may_not_use_its_own_table_says_so_to_every_state(
     ask: Ask, route53: FakeRoute53, tables: Tables, lifecycle: Lifecycle, operation: str
 ) -> None:
@@ -167,3 +170,90 @@ def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(
 
     assert dict(executions.answers) == {"one": {"changed": True}, "two": {"changed": True}}
     assert route53.changes == 1
+
+
+# --- two at once ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rivals(
+    tables: Tables, lifecycle: Lifecycle, executions: Executions, provisioning: Provisioning
+) -> Callable[..., list[Any]]:
+    """The same requests reach two writers; the second does all of its work at one moment of the first's."""
+
+    def rivals(make: Callable[[], Writer], fake: Any, operation: str) -> list[Any]:
+        tenants = ["granja", "mercado"]
+        for tenant in tenants:
+            tables.insert(tenant)
+            lifecycle.claim(tenant, f"execution-of-{tenant}")
+        requests = [Request(t, 1, "TheStage", f"execution-of-{t}", f"token-{t}", t) for t in tenants]
+        call, begun = getattr(fake, operation), []
+
+        def between(**arguments: Any) -> Any:
+            if not begun:
+                begun.append(True)
+                assert set(GroupCommit(make(), provisioning).run(requests, until=1e9).values()) == {None}
+            return call(**arguments)
+
+        setattr(fake, operation, between)
+        assert set(GroupCommit(make(), provisioning).run(requests, until=1e9).values()) == {None}
+        return [outcome for _, outcome in executions.answers]
+
+    return rivals
+
+
+@pytest.mark.parametrize("operation", ["get_distribution_config", "update_distribution"])
+def test_two_writers_of_one_distribution_do_the_same_once(
+    rivals: Callable[..., list[Any]],
+    cloudfront: FakeCloudFront,
+    provisioning: Provisioning,
+    tables: Tables,
+    operation: str,
+) -> None:
+    answers = rivals(lambda: Distribution(CDN), cloudfront, operation)
+
+    assert all("changed" in answer for answer in answers)
+    assert sorted(cloudfront.aliases[2:]) == [f"granja.{BASE}", f"mercado.{BASE}"]
+    assert tables.events().count("CnameAttached") == 2
+    assert {provisioning.effect(tenant, "cdn_aliases").state for tenant in ("granja", "mercado")} == {"DONE"}  # type: ignore[union-attr]
+
+
+def test_two_writers_of_one_zone_do_the_same_once(
+    rivals: Callable[..., list[Any]], route53: FakeRoute53, provisioning: Provisioning, tables: Tables
+) -> None:
+    answers = rivals(lambda: HostedZone(DNS), route53, "change_resource_record_sets")
+
+    assert all("changed" in answer for answer in answers)
+    assert len(route53.records) == 4
+    assert tables.events().count("DnsRecordsCreated") == 2
+    assert {provisioning.effect(tenant, "dns_records").state for tenant in ("granja", "mercado")} == {"DONE"}  # type: ignore[union-attr]
+
+
+def test_a_foreign_record_is_foreign_to_both_writers(
+    rivals: Callable[..., list[Any]], route53: FakeRoute53, provisioning: Provisioning
+) -> None:
+    route53.put(f"granja.{BASE}", "A", "192.0.2.7")
+    foreign = dict(route53.records)
+
+    answers = rivals(lambda: HostedZone(DNS), route53, "change_resource_record_sets")
+
+    assert [type(answer) for answer in answers].count(RecordBelongsToOthers) == 2
+    assert foreign.items() <= route53.records.items()
+    assert (f"granja.{BASE}", "AAAA") not in route53.records
+
+
+def test_an_intent_that_another_writer_holds_is_not_withdrawn(
+    tables: Tables, provisioning: Provisioning, lifecycle: Lifecycle
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja")
+    intent = Effect("granja", "dns_records", EffectState.STARTED, 1, 1, "target", "one")
+    assert provisioning.start_effects([(intent, None)]) == set()
+    assert provisioning.start_effects([(intent, None)]) == set(), "repeating one's own changes nothing"
+    other = replace(intent, writer="two")
+    assert provisioning.start_effects([(other, None)]) == {"granja"}
+    assert provisioning.start_effects([(other, intent)]) == set()
+
+    provisioning.withdraw_effect(intent)
+
+    assert provisioning.effect("granja", "dns_records") == other

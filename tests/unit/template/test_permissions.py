@@ -67,7 +67,7 @@ def reads_stream_of(table: str) -> dict[str, set[str]]:
 
 
 WRITER = {
-    **on(P, "dynamodb", "BatchGetItem", "PutItem", "BatchWriteItem", "UpdateItem", "DeleteItem"),
+    **on(P, "dynamodb", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
     **on("*", "states", "SendTaskSuccess", "SendTaskFailure"),
 }
 GRANTS: dict[str, dict[str, set[str]]] = {

@@ -40,15 +40,6 @@ def test_a_message_in_the_poison_queue_sets_the_alarm_off(embedded_aws: Embedded
         sqs.purge_queue(QueueUrl=url)
 
 
-def test_an_execution_that_is_stopped_sets_the_alarm_off(embedded_aws: EmbeddedAws) -> None:
-    states = embedded_aws.client("stepfunctions")
-    machine = embedded_aws.outputs["OffboardTenantStateMachineArn"]
-    arn = states.start_execution(stateMachineArn=machine, input=json.dumps({"tenant_id": "nobody"}))["executionArn"]
-    states.stop_execution(executionArn=arn)
-    eventually(lambda: state(embedded_aws, "fluxion-OffboardTenantAborted") == "ALARM", "the alarm goes off")
-    eventually(lambda: mailed(embedded_aws, "fluxion-OffboardTenantAborted"), "the alarm is mailed")
-
-
 def test_executions_are_logged_without_their_data_and_metrics_are_extracted(embedded_aws: EmbeddedAws) -> None:
     embedded_aws.onboard("vigilada", name="La Vigilada")
     arn = embedded_aws.executions("vigilada")[0]["executionArn"]

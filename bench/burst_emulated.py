@@ -1,9 +1,9 @@
 """Many tenants at once on the embedded AWS with AWS's quotas, by group commit and one call a tenant, side by side.
 
-Same product, same quotas, same machine, one after the other in one run. One call a tenant (TenantsACall = 1) may update
-the distribution once a second, the largest rate that anybody assumes; group commit keeps to 0.04 a second, the least that
-anybody has seen. What group commit needs is this machine's processors, not AWS's quotas: `burst_simulated` has the quotas
-alone, and both designs at the same rates.
+Same product, same quotas, same machine, one after the other in one run. One call a tenant (TenantsACall = 1) may
+update the distribution once a second, the largest rate that anybody assumes; group commit keeps to 0.04 a second, the
+least that anybody has seen. What group commit needs is this machine's processors, not AWS's quotas: `burst_simulated`
+has the quotas alone, and both designs at the same rates.
 """
 
 from collections.abc import Callable, Iterator

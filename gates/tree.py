@@ -20,6 +20,7 @@ LONG_ON_PURPOSE = {
     "docs/decisions.md": "one numbered list, which other pages point into",
     "docs/local-aws.md": "half of it is a generated table, a line for each behaviour",
     "layers/tenancy/tenancy/provisioning.py": "only one module writes the table",
+    "tests/unit/cli/test_replay.py": "every dead-letter queue, each way out of it",
     "tests/unit/core/test_functions.py": "one world in which every function meets its samples",
     "template.yaml": "one stack is one file; a section per concern",
     "statemachine/onboard_tenant.asl.json": "a state machine is one file; half of it is retries, spelled out",

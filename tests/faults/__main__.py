@@ -14,6 +14,9 @@ from tests.faults.cases import Case, Outcome, Run, all_cases
 from tests.faults.template import ROOT
 
 
+_EVERY = 500  # cases, for a log that shows no bar
+
+
 def main() -> int:
     """Exit status: 0 if all is well."""
     arguments = _arguments()
@@ -23,14 +26,17 @@ def main() -> int:
     cases = list(all_cases())
     if arguments.sample:
         cases = suite.sample(cases, arguments.sample, arguments.seed)
-    wrong = 0
+    known = wrong = 0
     times = TimeElapsedColumn(), TimeRemainingColumn()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("faults", total=len(cases))
 
         def told(outcome: Outcome) -> None:
-            nonlocal wrong
+            nonlocal known, wrong
+            known += 1
+            if not console.is_terminal and known % _EVERY == 0:
+                console.print(f"{known} cases, {wrong} wrong")
             if outcome.wrong:
                 wrong += 1
                 console.print(f"[red]{outcome.case.id}[/red]\n  {'; '.join(outcome.wrong)[:600]}", highlight=False)

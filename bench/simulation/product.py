@@ -45,15 +45,15 @@ class Timings:
     transition: float = 0.03
     put_item: float = 0.01
     batch_read: float = 0.012  # 100 keys, so 50 tenants
-    batch_write: float = 0.012  # 25 intents
+    intents: float = 0.02  # 25 of them, in a transaction
     transaction: float = 0.018
     answer: float = 0.018  # SendTaskSuccess
     answerers: int = group_commit._THREADS
     at_once: int = aws._AT_ONCE  # batch reads and writes
     # Of one whole processor, measured with boto3 on the project's machine: a transaction and its answer in 16 threads
-    # 2.9 to 3.7 ms, 25 intents 3.6 to 5.3 ms, 100 keys 5 ms.
+    # 2.9 to 3.7 ms, 25 intents 3 ms, 100 keys 5 ms.
     cpu_answer: float = 0.0035
-    cpu_batch_write: float = 0.004
+    cpu_intents: float = 0.003
     cpu_batch_read: float = 0.005
     cold: float = 0.8
     claim: float = 0.08

@@ -210,7 +210,7 @@ class WriterFunction:
 
     def _start(self, work: Sequence[Work]) -> None:
         timings = self._timings
-        writes = math.ceil(len(work) / 25), about(timings.batch_write, self._chance), timings.cpu_batch_write
+        writes = math.ceil(len(work) / 25), about(timings.intents, self._chance), timings.cpu_intents
         self._clock.take(self.function.batches(*writes, timings.at_once))
         for item in work:
             self._here[item.record.tenant_id].is_started = True

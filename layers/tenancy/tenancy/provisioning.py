@@ -32,7 +32,8 @@ WHO = "DynamoDB"
 _REFUSED, _CONFLICT = "ConditionalCheckFailed", "TransactionConflict"  # codes in CancellationReasons
 _SLOWER = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds, between tries of a transaction that met another
-_READ_AT_ONCE, _TRANSACTED_AT_ONCE = 100, 100  # BatchGetItem, TransactWriteItems: API reference, request limits
+_READ_AT_ONCE = 100  # BatchGetItem: API reference, request limits
+_INTENTS_AT_ONCE = 25  # a fourth of what a transaction may hold: several at once are sooner done than one large one
 _serialise = TypeSerializer().serialize
 _deserialise = TypeDeserializer().deserialize
 
@@ -153,13 +154,13 @@ class Provisioning:
     # --- intents ------------------------------------------------------------------------------------------------------
 
     def start_effects(self, intents: Sequence[tuple[Effect, Effect | None]]) -> set[str]:
-        """Write intents down, before the effects: 100 a call.
+        """Write intents down, before the effects: 25 a transaction.
 
         intents: each with the effect that was read, None for none. Returns the tenants whose effect is another one by
                  now, since another writer was faster: theirs are not written. Repeating one's own changes nothing.
         Raises ConcurrentUpdate.
         """
-        faster = aws.at_once(self._start_some, itertools.batched(intents, _TRANSACTED_AT_ONCE, strict=False))
+        faster = aws.at_once(self._start_some, itertools.batched(intents, _INTENTS_AT_ONCE, strict=False))
         return set[str]().union(*faster)
 
     def _start_some(self, intents: Sequence[tuple[Effect, Effect | None]]) -> set[str]:

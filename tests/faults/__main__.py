@@ -13,7 +13,6 @@ from tests.faults import report, suite
 from tests.faults.cases import Case, Outcome, Run, all_cases
 from tests.faults.template import ROOT
 
-
 _EVERY = 500  # cases, for a log that shows no bar
 
 

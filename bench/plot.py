@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pygal  # type: ignore[import-untyped]
-from pygal.style import Style  # type: ignore[import-untyped]
-
 from bench.report import ROOT
 
 PATH = ROOT / "docs" / "burst.svg"
@@ -31,6 +28,10 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path = PATH) -> None:
 
 def svg(lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """A chart of these lines: points of (tenants, seconds)."""
+    # Here, and not above: an importer that pygal puts into the interpreter is too old for whoever asks all of them.
+    import pygal  # type: ignore[import-untyped]  # noqa: PLC0415
+    from pygal.style import Style  # type: ignore[import-untyped]  # noqa: PLC0415
+
     chart = pygal.XY(
         js=[],
         no_prefix=True,

@@ -305,20 +305,18 @@ def _told(world: World, tenant: str) -> Iterator[str]:
     on_the_bus = list(dict.fromkeys(event["detail"]["metadata"]["id"] for event in world.events(tenant)))
     if on_the_bus != ids:
         yield f"the bus got {len(on_the_bus)} events of {tenant}, in another order or not all {len(ids)}"
-    ends = [
+    turns = [
         (at, image["type"]["S"], json.loads(image["detail"]["S"]))
         for at, image in recorded
-        if image["type"]["S"] in _ENDS_BADLY + _ENDS_WELL
+        if image["type"]["S"] in ("TenantClaimed", *_ENDS_BADLY, *_ENDS_WELL)
     ]
+    ends = [turn for turn in turns if turn[1] != "TenantClaimed"]
     for execution in world.executions(tenant):
-        if execution.status == "SUCCEEDED":
-            continue
-        own = any(
-            detail["metadata"]["execution_arn"] == execution.arn for _, kind, detail in ends if kind in _ENDS_BADLY
-        )
-        # One that was stopped while another one was at work told that one to go round again, and was no failure.
-        later = any(at >= (execution.stopped or 0) for at, _, _ in ends)
-        if not own and not (execution.status == "ABORTED" and later):
+        own = [kind for _, kind, detail in turns if _execution(detail) == execution.arn]
+        # One that was stopped when its work was done, or while another one was at work, was no failure.
+        is_done = (own and own[-1] in _ENDS_WELL) or any(at >= (execution.stopped or 0) for at, _, _ in ends)
+        has_said = (own and own[-1] in _ENDS_BADLY) or (execution.status == "ABORTED" and is_done)
+        if execution.status != "SUCCEEDED" and not has_said:
             yield f"{execution.name} has {execution.status}, and no record says so"
     mails = [mail.subject + mail.body for mail in world.state.topics.mails]
     for _, kind, detail in ends:

@@ -23,8 +23,11 @@ def main() -> int:
     if arguments.case:
         return _replay(console, Case.parse(arguments.case), arguments.seed)
     cases = list(all_cases())
+    if arguments.only:
+        cases = [case for case in cases if case.scenario in arguments.only.split(",")]
     if arguments.sample:
         cases = suite.sample(cases, arguments.sample, arguments.seed)
+    is_part = bool(arguments.only or arguments.sample)
     known = wrong = 0
     times = TimeElapsedColumn(), TimeRemainingColumn()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times
@@ -38,16 +41,18 @@ def main() -> int:
                 console.print(f"{known} cases, {wrong} wrong")
             if outcome.wrong:
                 wrong += 1
-                console.print(f"[red]{outcome.case.id}[/red]\n  {'; '.join(outcome.wrong)[:600]}", highlight=False)
+                console.print(
+                    f"[red]{outcome.case.id}[/red]\n  {'; '.join(outcome.wrong)[:600]}", highlight=False, soft_wrap=True
+                )
             progress.update(bar, advance=1, description=f"faults ({wrong} wrong)" if wrong else "faults")
 
         def grown(more: int) -> None:
             progress.update(bar, total=(progress.tasks[bar].total or 0) + more)
 
         outcomes = suite.run(cases, arguments.seed, arguments.jobs, told)
-        if not arguments.sample:
+        if not is_part:
             outcomes += suite.explore(outcomes, arguments.seed, arguments.jobs, told, grown)
-    uncovered = set() if arguments.sample else suite.uncovered(outcomes)
+    uncovered = set() if is_part else suite.uncovered(outcomes)
     found = report.summary(ROOT, arguments.seed, outcomes, uncovered)
     path = Path(arguments.output)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--case", help="replay this one")
     parser.add_argument("--seed", type=int, default=5, help="decides jitter")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--only", help="only these scenarios, comma separated")
     parser.add_argument("--sample", type=int, help="only so many cases, chosen by the seed")
     parser.add_argument("--output", default=str(ROOT / ".local" / report.FILE))
     return parser.parse_args()

@@ -166,7 +166,7 @@ class Run:
             wrong += invariants.violations(world, scenario.tenant, before, self._ends(scenario))
             record = world.record(scenario.tenant)
             end = f"{record.get('status')}, {record.get('operation', {}).get('state')}"
-            if scenario.ends == "ACTIVE" and not scenario.obstacles and end.endswith("FAILED"):
+            if scenario.ends != "FAILED" and not scenario.obstacles and end.endswith("FAILED"):
                 wrong += _once_more(world, scenario, before)
             self.trace = list(world.trace)
             return Outcome(self.case, wrong, hits, seen=_seen(self.trace), by_hand=by_hand, end=end)
@@ -177,15 +177,18 @@ class Run:
         return not any(strike.lasts or strike.what in PERMANENT for strike in self.case.strikes)
 
     def _ends(self, scenario: Scenario) -> tuple[str, ...]:
-        """A permanent error may end in roll-back; nothing else may."""
-        if scenario.ends == "ACTIVE" and any(strike.what in PERMANENT for strike in self.case.strikes):
-            return ("ACTIVE", "FAILED")
+        """A permanent error may end in roll-back, or leave a live tenant live; nothing else may."""
+        if any(strike.what in PERMANENT for strike in self.case.strikes):
+            return (scenario.ends, "FAILED" if scenario.ends == "ACTIVE" else "ACTIVE")
         return (scenario.ends,)
 
 
 def _once_more(world: World, scenario: Scenario, before: invariants.Before) -> list[str]:
     """The cause of a permanent failure is gone, and somebody says so: the next run does what the first could not."""
-    world.retry(scenario.tenant)
+    if world.item(scenario.tenant):
+        world.retry(scenario.tenant)
+    else:  # as the alarm OffboardTenantFailed says
+        world.offboard(scenario.tenant)
     world.rest()
     _schedules(world, scenario.tenant)
     found = invariants.violations(world, scenario.tenant, before, (scenario.ends,))

@@ -52,7 +52,10 @@ def violations(world: World, tenant: str, before: Before, ends: tuple[str, ...])
     record = world.record(tenant)
     state, status = record.get("operation", {}).get("state"), record.get("status")
     found = list(_at_rest(world, tenant))
-    if (state == "HELD" and "HELD" in ends) or (status == "ACTIVE" and "ACTIVE" in ends):
+    is_held = state == "HELD" and "HELD" in ends
+    # Of a removal only one that has failed, and says so, leaves the tenant as it was.
+    is_live = status == "ACTIVE" and "ACTIVE" in ends and ("HELD" not in ends or state == "FAILED")
+    if is_held or is_live:
         found += _is_whole(world, tenant)
     elif status == "FAILED" and "FAILED" in ends:
         found += _is_clean(world, tenant, before)

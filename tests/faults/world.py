@@ -286,6 +286,13 @@ class World(Seen):
             self.clock.now += timer.schedule.seconds
             timer.fire()
 
+    def offboard(self, tenant_id: str) -> None:
+        """A person starts the machine for tenants whose item is gone."""
+        machine = next(each.arn for each in template.machines() if each.name.endswith("OffboardTenant"))
+        name = f"{tenant_id}-by-hand-{len(self.executions(tenant_id))}"
+        given = json.dumps({"tenant_id": tenant_id})
+        self.machines.call("StartExecution", {"stateMachineArn": machine, "name": name, "input": given}, self.clock.now)
+
     def dead_letters(self) -> list[str]:
         """Queues of last resort that hold something: each has an alarm."""
         worked_off = {poller.source.queue for poller in self.pollers}

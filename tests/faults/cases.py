@@ -159,7 +159,7 @@ class Run:
             world.rest()
             hits = sum(fault.hits for fault in faults)
             wrong = [f"converged: {fault.place} was never struck" for fault in faults if not fault.hits]
-            wrong += invariants.extra_mutations(world.trace, without, hits, only_contended=not self._is_passing)
+            wrong += invariants.extra_mutations(world.trace, without, len(faults), is_passing=self._is_passing)
             for fault in faults:
                 world.points.faults.remove(fault)
             by_hand = _put_right(world, scenario.tenant)

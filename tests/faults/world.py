@@ -53,6 +53,7 @@ _OTHERS_DISTRIBUTION = "E9STRANGER"
 _LONGEST_RUN_SECONDS = 15 * 3600  # longer than the machines' TimeoutSeconds
 _A_WHILE_SECONDS = 1200  # longer than the retries of a stream that gives up
 _MOST_STEPS = 200_000
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - half of the time is the disk's otherwise
 
 for _name, _value in ENVIRONMENT.items():  # Powertools reads them when it is imported
     os.environ.setdefault(_name, _value)
@@ -91,7 +92,7 @@ class World(Seen):
     def __enter__(self) -> Self:
         assert not World.is_open, "one world at a time: they replace the same things"
         World.is_open = True
-        self.folder = Path(tempfile.mkdtemp(prefix="fluxion-world-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="fluxion-world-", dir=_MEMORY))
         self.tenants_folder, self.scratch = self.folder / "tenants", self.folder / "scratch"
         if self._settled:
             shutil.copytree(self._settled.files, self.tenants_folder)
@@ -322,7 +323,7 @@ class World(Seen):
     def settle(self) -> Settled:
         """This world's state and files, to begin others with. Nothing may be under way."""
         assert not self.machines.running
-        home = Path(tempfile.mkdtemp(prefix="fluxion-settled-"))
+        home = Path(tempfile.mkdtemp(prefix="fluxion-settled-", dir=_MEMORY))
         atexit.register(shutil.rmtree, home, ignore_errors=True)
         folder = home / "tenants"
         shutil.copytree(self.tenants_folder, folder)
@@ -354,6 +355,8 @@ def _detail(params: Mapping[str, Any]) -> str:
         return " + ".join(filter(None, (_sort_key(key) for key in keys)))
     if "RequestItems" in params:
         return ", ".join(params["RequestItems"])
+    if "InvalidationBatch" in params:
+        return str(params["InvalidationBatch"]["CallerReference"])
     key = params.get("Key") or params.get("Item")
     return f"{params['TableName']} {_sort_key(key)}" if key else str(params.get("StartRecordName", ""))
 

@@ -237,18 +237,18 @@ PLANTS = (
     ),
     Plant(
         "an error of the undoing hides the first one",
-        _core("failing", "one_that_was_stopped_while_undoing_is_rolled_back_further"),
+        _core("ended", "one_that_was_stopped_while_undoing_is_rolled_back_further"),
         _in("failing", ("if record and not record.is_wanted and record.last_error:", "if False:")),
     ),
     Plant(
         "a stopped execution whose failure is on record is recorded again",
-        _core("failing", "what_a_state_has_recorded_is_not_recorded_twice"),
+        _core("ended", "what_a_state_has_recorded_is_not_recorded_twice"),
         _in("ended", ("if not holds_lease and self._provisioning.has_ended(tenant_id, execution):", "if False:")),
     ),
     # ---- later tries ----
     Plant(
         "the schedule starts tenants that are not due yet",
-        _core("failing", "who_is_due_is_started_once_each_time"),
+        _core("ended", "who_is_due_is_started_once_each_time"),
         _in("provisioning", ("due_for = :purpose AND due_at <= :now", "due_for = :purpose AND due_at > :now")),
     ),
     Plant(

@@ -26,6 +26,13 @@ def test_what_is_planted_is_found_exactly_once(plant: Plant) -> None:
         assert texts[change.path] != before
 
 
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.mistake)
+def test_the_test_that_notices_it_exists(plant: Plant) -> None:
+    path, name, *_ = plant.caught_by.split("::")
+
+    assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / path).read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "state"), [("a b", ""), ("", ""), ('{\n    "One": {\n      a a\n    },\n    "Two": {\n    }\n}', "Three")]
 )

@@ -3,6 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.query
@@ -213,12 +214,16 @@ def test_a_bad_item_that_comes_during_the_onboarding_fails_once_and_the_site_is_
 def test_every_log_line_of_a_stage_names_tenant_and_execution(embedded_aws: EmbeddedAws) -> None:
     record = embedded_aws.onboard("en-los-logs")
     logs = embedded_aws.client("logs")
+
+    def lines(function: str) -> list[dict[str, Any]]:
+        events = logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+        found = [line for event in events for line in event["message"].splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in found if "en-los-logs" in line and '"message"' in line]
+
     for function in (
         *("fluxion-tenant-record", "fluxion-tenant-database", "fluxion-tenant-probe"),
         *("fluxion-cdn-aliases", "fluxion-dns-records", "fluxion-edge-cache"),
     ):
-        events = logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
-        lines = [line for event in events for line in event["message"].splitlines() if line.startswith("{")]
-        ours = [json.loads(line) for line in lines if "en-los-logs" in line and '"message"' in line]
-        assert ours, function
+        # A writer may wait for its next turn after it has answered, and its lines come when it ends.
+        ours = eventually(partial(lines, function), f"lines of {function}", 20)
         assert {line["execution_arn"] for line in ours} == {record["operation"]["execution_arn"]}

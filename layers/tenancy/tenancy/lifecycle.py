@@ -104,8 +104,9 @@ class TenantLifecycle:
 
     def _try_to_activate(self, call: StageCall) -> dict[str, Any]:
         record = self._own_record(call)
-        if record.lease is None:
-            return {"again": False}
+        if record.lease is None or record.operation.state == OperationState.SUCCEEDED:
+            # This very call has succeeded before, and only its answer was lost: a lease that was kept means "again".
+            return {"again": record.lease is not None}
         again = record.requested != record.seen
         status = Status.SUSPENDED if record.spec.get("desired_state") == "suspended" else Status.ACTIVE
         moment = clock.now()

@@ -296,3 +296,19 @@ def test_a_claim_of_an_item_that_is_gone_holds_the_tenant(tables: Tables, lifecy
 def test_a_removal_of_a_tenant_that_never_was_leaves_nothing(tables: Tables, lifecycle: Lifecycle) -> None:
     assert lifecycle.hold("granja") == {"outcome": "held"}
     assert tables.items() == []
+
+
+def test_an_activation_whose_answer_was_lost_goes_round_again_all_the_same(
+    tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning
+) -> None:
+    tables.insert("granja")
+    lifecycle.claim("granja", "one")
+    tables.insert("granja", name="Otra")
+    with pytest.raises(LeaseHeldByOther):
+        lifecycle.claim("granja", "two")
+
+    answers = [lifecycle.activate("granja", "one") for _ in range(2)]
+
+    assert answers == [{"again": True}] * 2
+    assert lifecycle.claim("granja", "one")["generation"] == 2
+    assert [lifecycle.activate("granja", "one") for _ in range(2)] == [{"again": False}] * 2

@@ -69,7 +69,7 @@ def table(outcomes: Iterable[Outcome]) -> Table:
         cases[strike.place.caller][column] += 1
         wrong[strike.place.caller][column] += bool(outcome.wrong)
     found = Table(title="cases by caller and fault (wrong ones in brackets)", title_justify="left")
-    found.add_column("caller")
+    found.add_column("caller", min_width=max(map(len, cases), default=0))
     for column in (*_COLUMNS, "all"):
         found.add_column(column, justify="right")
     for caller in sorted(cases):

@@ -149,13 +149,25 @@ class Files:
 
     def _by_engine(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(database: Path, **more: Any) -> Any:
-            return self._cross(
-                "engine",
-                name,
-                lambda: real(database, **more),
-                detail=_shown(str(database)),
-                refusal=lambda what, _: _engine_refusal(what, str(database)),
-            )
+            opened: list[duckdb.DuckDBPyConnection] = []
+
+            def effect() -> Any:
+                opened.append(real(database, **more))
+                return opened[-1]
+
+            try:
+                return self._cross(
+                    "engine",
+                    name,
+                    effect,
+                    detail=_shown(str(database)),
+                    refusal=lambda what, _: _engine_refusal(what, str(database)),
+                )
+            except BaseException:
+                # A caller that never got the handle cannot close it; an engine that failed, or died, has none open.
+                for handle in opened:
+                    handle.close()
+                raise
 
         return call
 

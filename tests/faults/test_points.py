@@ -3,8 +3,12 @@
 import os
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from tenancy.database import engine
+from tests.faults.clock import Patches
+from tests.faults.files import Files
 from tests.faults.points import Crash, Fault, Place, Points
 from tests.faults.refusals import Refused
 from tests.faults.scenarios import TENANT, _populated
@@ -112,6 +116,24 @@ def test_a_write_that_is_torn_leaves_half_of_the_bytes_and_no_tenant_has_them() 
         assert 0 < half < whole.stat().st_size
         assert world.record(TENANT)["database_path"] == f"{TENANT}/{whole.name}"
         assert not torn.exists()
+
+
+@pytest.mark.parametrize("what", ["timeout-after", "crash-after"])
+def test_an_opening_that_is_struck_leaves_no_database_open(tmp_path: Path, what: str) -> None:
+    """The error keeps its frames alive, and with them what they hold: the next opening would meet that handle."""
+    database = tmp_path / "some.duckdb"
+    duckdb.connect(str(database)).close()
+    points = Points(faults=[Fault(Place("f", "engine", "connect", 1), what)])
+    patches = Patches()
+    try:
+        Files(lambda *given, **more: points.cross("f", *given, **more), lambda: True).install(patches)
+        with pytest.raises((duckdb.IOException, Crash)) as kept:
+            engine.connect(database, read_only=True)
+    finally:
+        patches.undo()
+
+    engine.connect(database, read_only=False).close()
+    assert kept.value is not None
 
 
 def test_afterwards_everything_is_as_it_was(tmp_path: Path) -> None:

@@ -140,6 +140,16 @@ class TenantResumed(Ending):
     host: str
 
 
+class DatabaseArchived(Fact):
+    """The tenant's rows are in the archive, and its database is gone."""
+
+    order = 83
+    archive: str | None = Field(description="Folder in the archive bucket; null if there was no database.")
+    rows: dict[str, int] = Field(description="How many rows each table had.")
+    bytes: int = Field(description="Size of the archive without its manifest.")
+    manifest_sha256: str | None
+
+
 class HostnameReleased(Fact):
     """Nobody holds the name any more; names that look like it are kept from others until the cool-down is over."""
 
@@ -221,7 +231,7 @@ TYPES: dict[str, type[Fact]] = {
     for fact in (
         TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
         TenantActivated, TenantUpdated, TenantSuspended, TenantResumed,
-        DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, HostnameReleased, TenantOffboarded,
+        DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
         TenantOnboardingFailed, TenantUpdateFailed, TenantStalled, TenantOffboardingFailed,
     )
 }  # fmt: skip

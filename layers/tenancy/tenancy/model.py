@@ -248,6 +248,7 @@ class TenantRecord(BaseModel):
     database_path: str | None = None
     content_digest: str | None = None
     schema_version: int | None = None
+    archive: dict[str, Any] | None = None
     live_since: str | None = None
     created_at: str
     updated_at: str

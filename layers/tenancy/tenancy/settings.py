@@ -109,6 +109,12 @@ class DatabaseSettings(Settings):
     scratch_directory: str
 
 
+class ArchiveSettings(DatabaseSettings):
+    """For the part of functions/tenant_database that archives."""
+
+    archive_bucket: str
+
+
 def _split(value: object) -> object:
     return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
 

@@ -232,7 +232,7 @@ TYPES: dict[str, type[Fact]] = {
         TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
         TenantActivated, TenantUpdated, TenantSuspended, TenantResumed,
         DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
-        TenantOnboardingFailed, TenantUpdateFailed, TenantStalled, TenantOffboardingFailed,
+        TenantOnboardingFailed, TenantUpdateFailed, TenantOffboardingFailed, TenantStalled,
     )
 }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -24,11 +23,6 @@ from tenancy.provisioning import Provisioning
 from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, LifecycleSettings
 
 from .fakes import FakeCloudFront, FakeRoute53
-
-# Powertools reads these once, when tenancy.stage is imported; the template sets them for every function.
-os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "fluxion")
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Fluxion")
-os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
 
 BASE = "fluxionia.co"
 GRACE_SECONDS = 3600

@@ -173,7 +173,7 @@ class ControlPlane:
         raw = self.typed_item(read["tenant_id"]) or {}
         if self.plain(raw) != read:
             return False
-        for number, name in enumerate(sorted(raw | changed)):
+        for number, name in enumerate(sorted({*raw, *changed})):
             names[f"#n{number}"] = name
             if name in raw:
                 values[f":r{number}"] = raw[name]
@@ -326,7 +326,7 @@ def _number(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Binary):
-        return base64.b64encode(value.value).decode()
+        return base64.b64encode(bytes(value.value)).decode()  # type: ignore[attr-defined]
     if isinstance(value, Mapping):
         return {name: _number(entry) for name, entry in value.items()}
     if isinstance(value, list | set):

@@ -64,6 +64,8 @@ def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
 def _what(row: Mapping[str, Any]) -> str:
     if row["code"]:
         return f"{row['code']}: {row['message']}"
-    shown = ((key, *("none" if each[side] is None else each[side] for side in ("before", "after")))
-             for key, each in row["changed"].items())  # fmt: skip
+    shown = (
+        (key, *("none" if each[side] is None else each[side] for side in ("before", "after")))
+        for key, each in row["changed"].items()
+    )
     return ", ".join(f"{key}: {before} → {after}" for key, before, after in shown)

@@ -1,7 +1,7 @@
 """`fluxion tenants remove`: a tenant's item goes, after a person has said so twice; mass removals are confirmed."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -85,19 +85,22 @@ def _remove(
         raise typer.Exit(1)
 
 
-def _confirm_held(control_plane: "ControlPlane", only: "Sequence[str]", yes: bool, as_json: bool) -> None:
-    from cli import display
-    from cli.errors import Refused, sentence
-
+def _held(control_plane: "ControlPlane", only: "Sequence[str]") -> list[str]:
+    """Tenants without an item whose removal waits for a person, of those that are named or of all."""
     wanted = {item["tenant_id"] for item in control_plane.items()}
     records = control_plane.records(only) if only else control_plane.all_records()
-    held = sorted(
+    return sorted(
         tenant_id
         for tenant_id, record in records.items()
-        if (record["operation"]["kind"], record["operation"]["state"]) == ("offboard", "HELD")
-        and record.get("due_for") == "confirmation"
-        and tenant_id not in wanted
+        if record.get("due_for") == "confirmation" and tenant_id not in wanted
     )
+
+
+def _confirm_held(control_plane: "ControlPlane", only: "Sequence[str]", yes: bool, as_json: bool) -> None:
+    from cli import display
+    from cli.errors import Refused
+
+    held = _held(control_plane, only)
     if others := sorted(set(only) - set(held)):
         raise Refused(f"No removal is held for confirmation of: {', '.join(others)}. Nothing was started.")
     if held:
@@ -105,16 +108,8 @@ def _confirm_held(control_plane: "ControlPlane", only: "Sequence[str]", yes: boo
             display.note(f"  {tenant_id}")
         display.note(f"{len(held)} removals are held. Confirmed, each goes on as if it had been asked for alone.")
         _ask("the number of tenants", str(len(held)), yes)
-    at, outcomes = tenants._now(), []
-    for tenant_id in held:
-        error = None
-        try:
-            control_plane.confirm_removal(tenant_id, tenants._who(), at)
-        except Exception as caught:  # one that cannot be started keeps none of the others
-            error = sentence(caught)
-            if error is None:
-                raise
-        outcomes.append({"tenant_id": tenant_id, "started": error is None, "error": error})
+    at = tenants._now()
+    outcomes = [_confirmed(control_plane, tenant_id, at) for tenant_id in held]
     if as_json:
         display.document(outcomes)
     elif not held:
@@ -124,6 +119,20 @@ def _confirm_held(control_plane: "ControlPlane", only: "Sequence[str]", yes: boo
             display.line(f"{outcome['tenant_id']}: {outcome['error'] or 'confirmed'}")
     if not all(outcome["started"] for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _confirmed(control_plane: "ControlPlane", tenant_id: str, at: str) -> dict[str, Any]:
+    """Start one; one that can't be started keeps none of the others."""
+    from cli.errors import sentence
+
+    error = None
+    try:
+        control_plane.confirm_removal(tenant_id, tenants._who(), at)
+    except Exception as caught:
+        error = sentence(caught)
+        if error is None:
+            raise
+    return {"tenant_id": tenant_id, "started": error is None, "error": error}
 
 
 def _ask(what: str, answer: str, yes: bool) -> None:

@@ -162,10 +162,12 @@ class Run:
             wrong += invariants.extra_mutations(world.trace, without, len(faults), is_passing=self._is_passing)
             for fault in faults:
                 world.points.faults.remove(fault)
-            by_hand = _put_right(world, scenario.tenant)
+            by_hand = _put_right(world, scenario)
             wrong += invariants.violations(world, scenario.tenant, before, self._ends(scenario))
             record = world.record(scenario.tenant)
             end = f"{record.get('status')}, {record.get('operation', {}).get('state')}"
+            if scenario.ends == "OFFBOARDED":
+                wrong += invariants.exposed(world.trace)
             if scenario.ends != "FAILED" and not scenario.obstacles and end.endswith("FAILED"):
                 wrong += _once_more(world, scenario, before)
             self.trace = list(world.trace)
@@ -178,6 +180,8 @@ class Run:
 
     def _ends(self, scenario: Scenario) -> tuple[str, ...]:
         """A permanent error may end in roll-back, or leave a live tenant live; nothing else may."""
+        if scenario.ends == "OFFBOARDED":  # forward only: it is tried again, whatever the error is
+            return (scenario.ends,)
         if any(strike.what in PERMANENT for strike in self.case.strikes):
             return (scenario.ends, "FAILED" if scenario.ends == "ACTIVE" else "ACTIVE")
         return (scenario.ends,)
@@ -190,41 +194,42 @@ def _once_more(world: World, scenario: Scenario, before: invariants.Before) -> l
     else:  # as the alarm OffboardTenantFailed says
         world.offboard(scenario.tenant)
     world.rest()
-    _schedules(world, scenario.tenant)
+    _schedules(world, scenario)
     found = invariants.violations(world, scenario.tenant, before, (scenario.ends,))
     return [f"{sentence} (after another run)" for sentence in found]
 
 
-def _put_right(world: World, tenant: str) -> str:
+def _put_right(world: World, scenario: Scenario) -> str:
     """No fault any more: the schedule goes as long as there is something for it. Then a person does, if need be:
     has dead letters replayed, or sets requested_at. Returns what the person had to do.
     """
     world.rest()
-    _schedules(world, tenant)
+    _schedules(world, scenario)
     what = world.dead_letters()
     if what:
         world.replay()
         world.rest()
-        _schedules(world, tenant)
-    if not _is_settled(world, tenant):
+        _schedules(world, scenario)
+    if not _is_settled(world, scenario) and world.item(scenario.tenant):
         what.append("requested_at")
-        world.retry(tenant)
+        world.retry(scenario.tenant)
         world.rest()
     return ", ".join(what)
 
 
-def _schedules(world: World, tenant: str) -> None:
+def _schedules(world: World, scenario: Scenario) -> None:
     for _ in range(_MOST_TICKS):
-        if not world.timers or _is_settled(world, tenant):
+        if not world.timers or _is_settled(world, scenario):
             return
         world.tick()
         world.rest()
 
 
-def _is_settled(world: World, tenant: str) -> bool:
-    """Whether the schedule has no reason to go on."""
-    record = world.record(tenant)
-    return bool(record) and "due_at" not in record and "lease" not in record
+def _is_settled(world: World, scenario: Scenario) -> bool:
+    """Whether the schedule has no reason to go on. A hold is one, unless it is what the scenario ends with."""
+    record = world.record(scenario.tenant)
+    is_at_rest = "due_at" not in record or (scenario.ends == "HELD" and record.get("due_for") == "offboard")
+    return bool(record) and is_at_rest and "lease" not in record
 
 
 def _seen(trace: Iterable[Crossing]) -> dict[Signature, int]:

@@ -16,8 +16,14 @@ from tests.faults.points import Crossing
 from tests.faults.services import alias_record
 from tests.faults.world import World
 
-_ENDS_WELL = ("TenantActivated", "TenantUpdated", "TenantSuspended", "TenantResumed")
-_ENDS_BADLY = ("TenantOnboardingFailed", "TenantUpdateFailed", "TenantStalled", "TenantRollbackIncomplete")
+_ENDS_WELL = ("TenantActivated", "TenantUpdated", "TenantSuspended", "TenantResumed", "TenantOffboarded")
+_ENDS_BADLY = (
+    "TenantOnboardingFailed",
+    "TenantUpdateFailed",
+    "TenantOffboardingFailed",
+    "TenantStalled",
+    "TenantRollbackIncomplete",
+)
 _READS = ("Get", "BatchGet", "Query", "Scan", "List", "Describe", "Invoke", "Publish", "PutEvents", "Send", "Start")
 # One update, one change batch, one invalidation for a tenant: what the account's quotas are spent on.
 CONTENDED = ("ChangeResourceRecordSets", "UpdateDistribution", "CreateInvalidation")
@@ -58,6 +64,8 @@ def violations(world: World, tenant: str, before: Before, ends: tuple[str, ...])
     is_live = status == "ACTIVE" and "ACTIVE" in ends and ("HELD" not in ends or state == "FAILED")
     if is_held or is_live:
         found += _is_whole(world, tenant)
+    elif status == "OFFBOARDED" and "OFFBOARDED" in ends:
+        found += _is_gone(world, tenant, before)
     elif status == "FAILED" and "FAILED" in ends:
         found += _is_clean(world, tenant, before)
     else:
@@ -138,6 +146,38 @@ def _is_clean(world: World, tenant: str, before: Before) -> Iterator[str]:
     items = [name for name in world.left_over(tenant) if name.startswith(("EFFECT#", "CLAIM#"))]
     for name in files + items:
         yield f"orphans: {name}"
+
+
+def _is_gone(world: World, tenant: str, before: Before) -> Iterator[str]:
+    """Nothing of the tenant is left but its record, its rows in the archive, and a name that is kept for its return."""
+    state, record = world.state, world.record(tenant)
+    if state.zone.records != before.zone:
+        yield f"orphans: the zone has changed: {sorted(set(state.zone.records) ^ set(before.zone))}"
+    if state.cloudfront.aliases != before.aliases:
+        yield f"orphans: aliases have changed: {state.cloudfront.aliases}"
+    yield from (f"orphans: {name}" for name in world.left_over(tenant) if not name.startswith("CLAIM#"))
+    if (world.tenants_folder / tenant).exists():
+        yield "orphans: the tenant's folder"
+    if set(record) & {"due_at", "live_since", "database_path"}:
+        yield f"orphans: {sorted(record)}"
+    claim = world.table("ProvisioningTable").items.get((f"CLAIM#{record['skeleton']}", "CLAIM"), {})
+    if claim.get("tenant_id", {}).get("S") != tenant or "free_at" not in claim:
+        yield f"missing: the name, kept for its return: {claim}"
+    kept = record.get("archive", {})
+    manifest = state.archive.objects.get(f"{kept.get('folder')}/manifest.json")
+    if manifest is None or json.loads(manifest)["tables"]["tenants"]["rows"] != 1:
+        yield f"lost: the tenant's rows: {kept}, {sorted(state.archive.objects)}"
+
+
+def exposed(trace: Sequence[Crossing]) -> list[str]:
+    """An offboarding that took the alias away while the records still pointed at it."""
+    writes = [crossing.place.operation for crossing in trace if crossing.applied]
+    writes = [operation for operation in writes if operation in ("UpdateDistribution", "ChangeResourceRecordSets")]
+    is_exposed = (
+        "UpdateDistribution" in writes
+        and "ChangeResourceRecordSets" not in writes[: writes.index("UpdateDistribution")]
+    )
+    return ["exposed: the alias went before the records"] if is_exposed else []
 
 
 def _told(world: World, tenant: str) -> Iterator[str]:

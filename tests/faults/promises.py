@@ -23,7 +23,7 @@ INVALID = "gold"
 _STRANGERS_DISTRIBUTION = "E9STRANGER"
 _STRANGERS_FILE = "LEAME.txt"
 _LIVE = ("ACTIVE", "SUSPENDED")
-_ENDS_BADLY = ("TenantOnboardingFailed", "TenantUpdateFailed", "TenantStalled")
+_ENDS_BADLY = ("TenantOnboardingFailed", "TenantUpdateFailed", "TenantOffboardingFailed", "TenantStalled")
 _ENDS_WELL = ("TenantActivated", "TenantUpdated", "TenantSuspended", "TenantResumed")
 _TAKEN_BY_STRANGERS = {"record": "RecordBelongsToOthers", "alias": "AliasBelongsToOthers"}
 # A state of OnboardTenant and what is on record as done before it begins.

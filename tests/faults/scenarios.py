@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from tests.faults import template
@@ -21,7 +22,7 @@ class Scenario:
     """prepare: what is there before. ask: what then happens.
 
     obstacles: faults that last and are part of the scenario: permanent errors of a stage. ends: how it may end,
-    ``ACTIVE``, ``FAILED`` (and clean) or ``HELD``. tenant: whom it is about.
+    ``ACTIVE``, ``FAILED`` (and clean), ``HELD`` or ``OFFBOARDED``. tenant: whom it is about.
     """
 
     name: str
@@ -60,6 +61,14 @@ def _remove(world: World) -> None:
     world.remove(TENANT)
 
 
+def _held_for_long_enough(world: World) -> None:
+    _live(world)
+    world.remove(TENANT)
+    world.run()
+    assert world.record(TENANT)["operation"]["state"] == "HELD"
+    world.clock.now = datetime.fromisoformat(world.record(TENANT)["due_at"]).timestamp() + 1
+
+
 def _stalled(world: World) -> None:
     """Nobody answers for the zone, for longer than every retry."""
     world.strike(Fault(Place("dns-records", "route53", "ChangeResourceRecordSets", 1), "5xx", lasts=True))
@@ -75,7 +84,8 @@ def _again(world: World) -> None:
         world.tick()
         if any(execution.status == "RUNNING" for execution in world.executions(TENANT)):
             return
-    world.retry(TENANT)
+    if world.item(TENANT):
+        world.retry(TENANT)
 
 
 def _foreign_record(world: World) -> None:
@@ -112,6 +122,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("onboard", "a new tenant", _insert, "ACTIVE"),
         Scenario("update", "an item of a live tenant changes", _overwrite, "ACTIVE", _live),
         Scenario("remove", "the item of a live tenant goes", _remove, "HELD", _live),
+        Scenario("offboard", "its grace period is over", _again, "OFFBOARDED", _held_for_long_enough),
         Scenario("retry", "a stalled tenant is tried again", _again, "ACTIVE", _stalled),
         Scenario("invalid", "the item breaks a rule", _invalid, "FAILED", like="onboard"),
         Scenario(

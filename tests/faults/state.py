@@ -12,7 +12,7 @@ from tests.faults import template
 from tests.faults.clock import Clock
 from tests.faults.dynamodb import DynamoDb, Table
 from tests.faults.interpreter import Execution
-from tests.faults.messaging import Buses, Mail, Queues, QueueState, Secrets, Topics
+from tests.faults.messaging import Bucket, Buses, Mail, Queues, QueueState, Secrets, Topics
 from tests.faults.services import CloudFront, Zone
 
 _deserialise, _serialise = TypeDeserializer().deserialize, TypeSerializer().serialize
@@ -29,6 +29,7 @@ class State:
     queues: Queues
     buses: Buses
     secrets: Secrets
+    archive: Bucket
     executions: dict[str, Execution] = field(default_factory=dict)
 
     @classmethod
@@ -52,6 +53,7 @@ class State:
             queues=Queues(queues),
             buses=Buses(("default", *buses)),
             secrets=Secrets(secret),
+            archive=Bucket(template.resolve({"Ref": "ArchiveBucket"})),
         )
 
 

@@ -236,6 +236,7 @@ class World(Seen):
             "sns": state.topics.call,
             "sqs": state.queues.call,
             "events": state.buses.call,
+            "s3": state.archive.call,
             "secretsmanager": state.secrets.call,
             "stepfunctions": self.machines.call,
         }[name]
@@ -357,6 +358,8 @@ def _detail(params: Mapping[str, Any]) -> str:
         return ", ".join(params["RequestItems"])
     if "InvalidationBatch" in params:
         return str(params["InvalidationBatch"]["CallerReference"])
+    if "Bucket" in params:
+        return str(params["Key"]).rpartition("/")[2]
     key = params.get("Key") or params.get("Item")
     return f"{params['TableName']} {_sort_key(key)}" if key else str(params.get("StartRecordName", ""))
 

@@ -31,6 +31,8 @@ from tenancy.settings import RecordSettings
 _NOTHING_TO_UNDO = ("edge_cache",)
 RETRY = "retry"
 """What a tenant is due for that stalled, or whose roll-back is not complete."""
+CONFIRMATION = "confirmation"
+"""What one of too many held tenants waits for: a person who says that all of them are meant."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60, 6 * 3600
 
 
@@ -131,6 +133,8 @@ class TenantFailures:
         }
         if is_asked_again and has_ended:
             fields |= {"due_for": RETRY, "due_at": clock.now()}
+        elif record and kind == OperationKind.OFFBOARD and record.due_for == CONFIRMATION:
+            fields |= {"due_for": CONFIRMATION, "due_at": record.due_at}  # a failure confirms nothing
         elif remaining or state == OperationState.STALLED or kind == OperationKind.OFFBOARD:
             fields |= _due_again(record.stalls if record else 0)
         is_clean = is_to_be_clean and not remaining

@@ -78,7 +78,7 @@ class TenantLifecycle:
             self._provisioning.commit(
                 call.tenant_id,
                 fields=claimed,
-                remove=[*DUE, *([] if _is_known_live(record) else ["live_since"])],
+                remove=[*DUE, "hold_until", *([] if _is_known_live(record) else ["live_since"])],
                 **as_read(record),
                 event=event_of(fact, call, claimed["generation"]),
                 claim=claimed["skeleton"],

@@ -241,6 +241,7 @@ class TenantRecord(BaseModel):
     requested_at: str | None = None
     due_for: str | None = None
     due_at: str | None = None
+    hold_until: str | None = None
     spec: dict[str, Any] = Field(default_factory=dict)
     spec_digest: str = ""
     skeleton: str = ""

@@ -10,7 +10,7 @@ from typing import Any
 from tenancy import clock, events
 from tenancy.desired import DesiredState
 from tenancy.errors import LeaseHeldByOther
-from tenancy.failing import RETRY, TenantFailures
+from tenancy.failing import CONFIRMATION, RETRY, TenantFailures
 from tenancy.leasing import (
     DUE,
     as_read,
@@ -27,8 +27,6 @@ from tenancy.settings import LifecycleSettings
 
 OFFBOARD = "offboard"
 """What a held tenant is due for when its grace period is over."""
-CONFIRMATION = "confirmation"
-"""What one of too many held tenants waits for: a person who says that all of them are meant."""
 _DAY_SECONDS = 86_400
 
 
@@ -87,14 +85,14 @@ class TenantOffboarding:
             return None
         if _is_leaving(record) or not record.was_ever_live:
             return {"due_for": RETRY, "due_at": clock.now()}
-        if _is_held(record):
-            is_meant = record.due_for == CONFIRMATION and call.confirmed_by
-            return {"due_for": RETRY, "confirmed_by": call.confirmed_by} if is_meant else None
-        return {
-            "operation": operation(OperationKind.OFFBOARD, OperationState.HELD, call, clock.now()),
-            "due_for": OFFBOARD,
-            "due_at": clock.now(self._settings.offboard_grace_seconds),
-        }
+        hold = {"operation": operation(OperationKind.OFFBOARD, OperationState.HELD, call, clock.now())}
+        if not _is_held(record):
+            until = clock.now(self._settings.offboard_grace_seconds)
+            return {**hold, "due_for": OFFBOARD, "due_at": until, "hold_until": until}
+        if record.due_for == CONFIRMATION:
+            return {"due_for": RETRY, "confirmed_by": call.confirmed_by} if call.confirmed_by else None
+        is_as_it_was = record.operation.state == OperationState.HELD
+        return None if is_as_it_was else {**hold, "due_for": OFFBOARD, "due_at": record.hold_until}
 
     def _begin(self, record: TenantRecord, call: StageCall) -> None:
         """Take the lease; from here on visitors get 404, and the writers take the tenant's effects for unwanted."""
@@ -109,7 +107,7 @@ class TenantOffboarding:
                 "operation": operation(OperationKind.OFFBOARD, OperationState.RUNNING, call, moment),
                 **({"confirmed_by": call.confirmed_by} if call.confirmed_by else {}),
             },
-            remove=[*DUE, "last_error"],
+            remove=[*DUE, "hold_until", "last_error"],
             **as_read(record),
         )
 
@@ -176,14 +174,15 @@ def _is_gone(record: TenantRecord) -> bool:
 
 
 def _is_held(record: TenantRecord) -> bool:
-    return (record.operation.kind, record.operation.state) == (OperationKind.OFFBOARD, OperationState.HELD)
+    """Whether the grace period has begun, be it that a look after its end has failed."""
+    return record.operation.kind == OperationKind.OFFBOARD and record.hold_until is not None
 
 
 def _may_go(record: TenantRecord, call: StageCall) -> bool:
     """Whether the tenant may be taken down now."""
     if _is_leaving(record) or not record.was_ever_live:
         return True
-    if not _is_held(record) or not record.due_at or not _is_past(record.due_at):
+    if not _is_held(record) or not record.hold_until or not _is_past(record.hold_until):
         return False
     return record.due_for in (OFFBOARD, RETRY) or bool(call.confirmed_by)
 

@@ -6,8 +6,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tenancy import clock
-from tenancy.failing import RETRY
-from tenancy.offboarding import CONFIRMATION, OFFBOARD
+from tenancy.failing import CONFIRMATION, RETRY
+from tenancy.offboarding import OFFBOARD
 from tenancy.provisioning import ConditionFailed, Provisioning
 from tenancy.settings import ReconcileSettings
 from tenancy.starting import Machines

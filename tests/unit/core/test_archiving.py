@@ -54,7 +54,7 @@ def leaving(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -
     lifecycle.end("hold")
     tables.provisioning.update_item(
         Key={"pk": "TENANT#granja", "sk": "TENANT"},
-        UpdateExpression="SET due_at = :past",
+        UpdateExpression="SET due_at = :past, hold_until = :past",
         ExpressionAttributeValues={":past": clock.now(-1)},
     )
     lifecycle.hold("granja", RUN)

@@ -16,7 +16,7 @@ from .conftest import GRACE_SECONDS, Lifecycle, Tables
 def set_due(tables: Tables, tenant: str, moment: str) -> None:
     tables.provisioning.update_item(
         Key={"pk": f"TENANT#{tenant}", "sk": "TENANT"},
-        UpdateExpression="SET due_at = :moment",
+        UpdateExpression="SET due_at = :moment, hold_until = :moment",
         ExpressionAttributeValues={":moment": moment},
     )
 
@@ -140,6 +140,19 @@ def test_a_tenant_that_was_never_live_is_not_held(
 
     assert lifecycle.hold("granja", "off")["outcome"] == "offboard"
     assert record_of(provisioning, "granja").status == "OFFBOARDING"
+
+
+@pytest.mark.parametrize(("due", "outcome"), [(-1, "offboard"), (1800, "held")])
+def test_a_look_that_fails_does_not_begin_the_grace_period_again(
+    held: None, tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning, due: int, outcome: str
+) -> None:
+    until = clock.now(due)
+    set_due(tables, "granja", until)
+    lifecycle.fail("granja", "ServiceUnavailable", stage="HoldTenant", execution="looks")
+    assert record_of(provisioning, "granja").status == "ACTIVE"
+
+    assert lifecycle.hold("granja", "off")["outcome"] == outcome
+    assert record_of(provisioning, "granja").due_at == (until if outcome == "held" else None)
 
 
 @pytest.mark.parametrize("code", ["ServiceUnavailable", "AccessDenied"])
@@ -341,6 +354,18 @@ def test_held_removals_go_when_they_are_confirmed_and_exactly_they(
     assert lifecycle.hold(tenants[0], "asked", confirmed_by="ana")["outcome"] == "offboard"
     assert record_of(provisioning, tenants[0]).status == "OFFBOARDING"
     assert {record_of(provisioning, tenant).status for tenant in tenants[1:]} == {"ACTIVE"}
+
+
+def test_a_look_that_fails_confirms_nothing(
+    tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning, started: list[str]
+) -> None:
+    tenant, *_ = fleet(tables, lifecycle, 5, 5, clock.now(-1))
+    reconciler().start_due()
+    lifecycle.fail(tenant, "ServiceUnavailable", stage="HoldTenant", execution="looks")
+
+    assert record_of(provisioning, tenant).due_for == "confirmation"
+    assert lifecycle.hold(tenant, "unasked")["outcome"] == "held"
+    assert lifecycle.hold(tenant, "asked", confirmed_by="ana")["outcome"] == "offboard"
 
 
 def test_a_confirmation_ends_the_waiting_and_not_the_grace_period(

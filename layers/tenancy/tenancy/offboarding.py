@@ -71,7 +71,8 @@ class TenantOffboarding:
         if record is None:
             return
         fields = self._due_to_go(record, call)
-        if fields or record.lease:
+        is_due_for_nothing = _is_gone(record) and record.due_at is not None
+        if fields or record.lease or is_due_for_nothing:
             self._provisioning.commit(
                 call.tenant_id,
                 fields=fields or {},

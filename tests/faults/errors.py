@@ -10,7 +10,14 @@ _CANCELLED = [
     f"TransactionCanceledException:{reason}"
     for reason in ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError")
 ]
-_REREAD = ("ClaimTenant", "ActivateTenant", "RecordFailure", "RollBack", "HoldTenant", "ReleaseHostname")  # read again, decide again
+_REREAD = (
+    "ClaimTenant",
+    "ActivateTenant",
+    "RecordFailure",
+    "RollBack",
+    "HoldTenant",
+    "ReleaseHostname",
+)  # read again, decide again
 
 _CODES: dict[tuple[str, str], list[str]] = {
     ("dynamodb", "GetItem"): _DYNAMODB,

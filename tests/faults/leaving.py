@@ -18,7 +18,7 @@ def rows_of(world: World, tenant: str) -> dict[str, int]:
         return {}
     with duckdb.connect(str(world.tenants_folder / path), read_only=True) as connection:
         names = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
-        return {name: int(connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0]) for (name,) in names}
+        return {name: len(connection.table(name).fetchall()) for (name,) in names}
 
 
 @dataclass
@@ -67,16 +67,20 @@ class Moments:
                 yield f"lost: {self.path} is gone, and the archive has {kept} of {self.rows}"
 
 
-def is_gone(world: World, tenant: str) -> Iterator[str]:
-    """An offboarded tenant is a record, its archive, and a name that is kept for its return."""
+def is_gone(world: World, tenant: str, *, keeps_folder: str = "", foreign: tuple[str, ...] = ()) -> Iterator[str]:
+    """An offboarded tenant is a record, its archive, and a name that is kept for its return.
+
+    keeps_folder: a stranger's file. foreign: what else is a stranger's, in the words of ``left_over``.
+    """
     record = world.record(tenant)
     for name in world.left_over(tenant):
-        if not name.startswith("CLAIM#"):
+        if not name.startswith("CLAIM#") and name not in (f"file {keeps_folder}", *foreign):
             yield f"orphans: {name}"
     claim = world.table("ProvisioningTable").items.get((f"CLAIM#{record['skeleton']}", "CLAIM"), {})
     if "free_at" not in claim or claim["tenant_id"]["S"] != tenant:
         yield f"missing: a name that is kept for {tenant}, and not {claim}"
-    if (world.tenants_folder / tenant).exists():
+    folder = world.tenants_folder / tenant
+    if folder.exists() and (not keeps_folder or world.tenant_files(tenant) != [keeps_folder]):
         yield f"orphans: the folder of {tenant}"
     if "database_path" in record:
         yield f"orphans: the record says {record['database_path']}"

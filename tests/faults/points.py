@@ -110,7 +110,7 @@ class Points:
     trace: list[Crossing] = field(default_factory=list)
     is_dead: bool = False
     """Whether the process that calls now has been killed: nothing that it still tries takes effect."""
-    watch: Callable[[str], None] = lambda _: None  # noqa: E731 - nobody looks
+    watch: Callable[[str], None] = lambda _: None
     """Called after each call that changed something, with its place."""
     _seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 

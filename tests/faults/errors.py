@@ -69,7 +69,7 @@ _CODES: dict[tuple[str, str], list[str]] = {
     ("events", "PutEvents"): ["AccessDeniedException", "Unprocessed"],
     ("sns", "Publish"): ["AuthorizationError", "EndpointDisabled", "KMSThrottling", "NotFound", "Throttled"],
     ("sqs", "SendMessage"): ["AccessDenied", "KmsThrottled", "QueueDoesNotExist"],
-    ("s3", "PutObject"): ["AccessDenied", "KMS.ThrottlingException", "NoSuchBucket", "RequestTimeout"],
+    ("s3", "PutObject"): ["AccessDenied", "NoSuchBucket", "RequestTimeout"],
     ("secretsmanager", "GetSecretValue"): ["AccessDeniedException", "DecryptionFailure", "ResourceNotFoundException"],
     ("states", "Invoke"): ["AWSLambdaException", "Unknown"],
     ("states", "PutItem"): ["RequestLimitExceeded", "ThrottlingException", "DynamoDbException"],

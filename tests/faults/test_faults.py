@@ -20,6 +20,8 @@ _COMMON = {  # errors that every operation of a service has, and that models do 
     "AccessDeniedException",
     "AuthorizationError",
     "InvalidInput",
+    "NoSuchBucket",  # of S3, whose model lists hardly any
+    "RequestTimeout",
     "Throttled",
     "ThrottlingException",
     "Unprocessed",

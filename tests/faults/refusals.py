@@ -50,6 +50,7 @@ _STATUS = {
     "AccessDenied": 403,
     "NoSuchBucket": 404,
     "CNAMEAlreadyExists": 409,
+    "NoSuchBucket": 404,
     "PreconditionFailed": 412,
     "TooManyInvalidationsInProgress": 400,
 }

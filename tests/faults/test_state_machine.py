@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.state_machine import explore
 
-RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "200"))
+RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "130"))
 PROCESSES = 2
 
 

@@ -149,38 +149,6 @@ def _is_clean(world: World, tenant: str, before: Before) -> Iterator[str]:
         yield f"orphans: {name}"
 
 
-def _is_gone(world: World, tenant: str, before: Before) -> Iterator[str]:
-    """Nothing of the tenant is left but its record, its rows in the archive, and a name that is kept for its return."""
-    state, record = world.state, world.record(tenant)
-    if state.zone.records != before.zone:
-        yield f"orphans: the zone has changed: {sorted(set(state.zone.records) ^ set(before.zone))}"
-    if state.cloudfront.aliases != before.aliases:
-        yield f"orphans: aliases have changed: {state.cloudfront.aliases}"
-    yield from (f"orphans: {name}" for name in world.left_over(tenant) if not name.startswith("CLAIM#"))
-    if (world.tenants_folder / tenant).exists():
-        yield "orphans: the tenant's folder"
-    if set(record) & {"due_at", "live_since", "database_path"}:
-        yield f"orphans: {sorted(record)}"
-    claim = world.table("ProvisioningTable").items.get((f"CLAIM#{record['skeleton']}", "CLAIM"), {})
-    if claim.get("tenant_id", {}).get("S") != tenant or "free_at" not in claim:
-        yield f"missing: the name, kept for its return: {claim}"
-    kept = record.get("archive", {})
-    manifest = state.archive.objects.get(f"{kept.get('folder')}/manifest.json")
-    if manifest is None or json.loads(manifest)["tables"]["tenants"]["rows"] != 1:
-        yield f"lost: the tenant's rows: {kept}, {sorted(state.archive.objects)}"
-
-
-def exposed(trace: Sequence[Crossing]) -> list[str]:
-    """An offboarding that took the alias away while the records still pointed at it."""
-    writes = [crossing.place.operation for crossing in trace if crossing.applied]
-    writes = [operation for operation in writes if operation in ("UpdateDistribution", "ChangeResourceRecordSets")]
-    is_exposed = (
-        "UpdateDistribution" in writes
-        and "ChangeResourceRecordSets" not in writes[: writes.index("UpdateDistribution")]
-    )
-    return ["exposed: the alias went before the records"] if is_exposed else []
-
-
 def _told(world: World, tenant: str) -> Iterator[str]:
     """Every run has ended once, and the bus knows all that the outbox holds, in order."""
     outbox, bus = world.outbox(tenant), world.events(tenant)

@@ -163,23 +163,6 @@ class Buses:
 
 
 @dataclass
-class Bucket:
-    """One bucket. objects: content by key."""
-
-    name: str
-    objects: dict[str, bytes] = field(default_factory=dict)
-
-    def call(self, operation: str, params: Mapping[str, Any], _: float) -> dict[str, Any]:
-        if operation != "PutObject" or set(params) != {"Bucket", "Key", "Body"}:
-            raise NotImplementedError(f"S3 {operation} with {sorted(params)} is not known here")
-        if params["Bucket"] != self.name:
-            raise Refused("NoSuchBucket", "The specified bucket does not exist", 404)
-        params["Body"].seek(0)  # as botocore does before it sends again
-        self.objects[params["Key"]] = params["Body"].read()
-        return {}
-
-
-@dataclass
 class Secrets:
     """One secret."""
 

@@ -48,7 +48,6 @@ OF_TASKS = {
 }
 _STATUS = {
     "AccessDenied": 403,
-    "NoSuchBucket": 404,
     "CNAMEAlreadyExists": 409,
     "NoSuchBucket": 404,
     "PreconditionFailed": 412,

@@ -14,7 +14,7 @@ from tests.faults.buckets import Buckets
 from tests.faults.clock import Clock
 from tests.faults.dynamodb import DynamoDb, Table
 from tests.faults.interpreter import Execution
-from tests.faults.messaging import Bucket, Buses, Mail, Queues, QueueState, Secrets, Topics
+from tests.faults.messaging import Buses, Mail, Queues, QueueState, Secrets, Topics
 from tests.faults.services import CloudFront, Zone
 
 _deserialise, _serialise = TypeDeserializer().deserialize, TypeSerializer().serialize

@@ -237,7 +237,6 @@ class World(Seen):
             "sns": state.topics.call,
             "sqs": state.queues.call,
             "events": state.buses.call,
-            "s3": state.archive.call,
             "secretsmanager": state.secrets.call,
             "stepfunctions": self.machines.call,
         }[name]

@@ -76,8 +76,10 @@ def is_gone(world: World, tenant: str, *, keeps_folder: str = "", foreign: tuple
     for name in world.left_over(tenant):
         if not name.startswith("CLAIM#") and name not in (f"file {keeps_folder}", *foreign):
             yield f"orphans: {name}"
-    claim = world.table("ProvisioningTable").items.get((f"CLAIM#{record['skeleton']}", "CLAIM"), {})
-    if "free_at" not in claim or claim["tenant_id"]["S"] != tenant:
+    claim = world.table("ProvisioningTable").items.get((f"CLAIM#{record.get('skeleton')}", "CLAIM"), {})
+    # Who failed before it held its name, or has given it back before, keeps it from nobody.
+    is_its_own = claim.get("tenant_id", {}).get("S") == tenant
+    if "free_at" not in claim if is_its_own else "archive" in record:
         yield f"missing: a name that is kept for {tenant}, and not {claim}"
     folder = world.tenants_folder / tenant
     if folder.exists() and (not keeps_folder or world.tenant_files(tenant) != [keeps_folder]):

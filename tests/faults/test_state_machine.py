@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.state_machine import explore
 
-RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "130"))
+RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "200"))
 PROCESSES = 2
 
 

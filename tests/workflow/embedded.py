@@ -247,7 +247,8 @@ class EmbeddedAws:
     def mailbox(self) -> list[Mail]:
         """All e-mails, oldest first."""
         for path in Path(self.environment["FLUXION_MAIL_DIR"]).rglob("*.eml"):
-            if path not in self._mails:
+            # In `tmp` it is still being written, and may be gone to its place at the next moment.
+            if path not in self._mails and path.parent.name != "tmp":
                 self._mails[path] = Mail.read(path)
         return sorted(self._mails.values(), key=lambda mail: mail.at)
 

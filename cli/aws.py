@@ -1,5 +1,7 @@
 """Where AWS is, and what the control plane's tables hold."""
 
+import base64
+import json
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -165,6 +167,87 @@ class ControlPlane:
             ExpressionAttributeValues=_typed({":by": by, ":at": at}),
         )
 
+    def change(self, read: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
+        """Set some attributes (an empty map: take it away). False where the item is not any more as it was read."""
+        names, values, is_so, sets, removes = {}, {}, [], [], []
+        raw = self.typed_item(read["tenant_id"]) or {}
+        if self.plain(raw) != read:
+            return False
+        for number, name in enumerate(sorted({*raw, *changed})):
+            names[f"#n{number}"] = name
+            if name in raw:
+                values[f":r{number}"] = raw[name]
+            is_so.append(f"#n{number} = :r{number}" if name in raw else f"attribute_not_exists(#n{number})")
+            if name in changed and changed[name] == {}:
+                removes.append(f"#n{number}")
+            elif name == "settings" and name in changed:
+                # Entries that stay are written as DynamoDB gave them: its numbers are more exact than Python's.
+                old = raw.get(name, {}).get("M", {})
+                kept = read.get(name, {})
+                values[f":w{number}"] = {
+                    "M": {
+                        key: old[key] if key in old and kept[key] == value else _typed({key: value})[key]
+                        for key, value in changed[name].items()
+                    }
+                }
+                sets.append(f"#n{number} = :w{number}")
+            elif name in changed:
+                values[f":w{number}"] = _typed({name: changed[name]})[name]
+                sets.append(f"#n{number} = :w{number}")
+        return self._conditionally(
+            "update_item",
+            TableName=self._table("TenantsTableName"),
+            Key=_typed({"tenant_id": read["tenant_id"]}),
+            UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else ""),
+            ConditionExpression=" AND ".join(is_so),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+        )
+
+    def typed_item(self, tenant_id: str) -> dict[str, Any] | None:
+        """The item as DynamoDB writes it, types and all, or None."""
+        key = _typed({"tenant_id": tenant_id})
+        found = self._dynamodb.get_item(TableName=self._table("TenantsTableName"), Key=key, ConsistentRead=True)
+        return dict(found["Item"]) if "Item" in found else None
+
+    def plain(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Such an item as plain values."""
+        return _plain(item)
+
+    def remove(self, tenant_id: str) -> dict[str, Any] | None:
+        """Delete the item and return what it was, as DynamoDB writes it; None where there is none."""
+        try:
+            answer = self._dynamodb.delete_item(
+                TableName=self._table("TenantsTableName"),
+                Key=_typed({"tenant_id": tenant_id}),
+                ConditionExpression="attribute_exists(tenant_id)",
+                ReturnValues="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return None
+        return dict(answer["Attributes"])
+
+    def putting_back(self, item: Mapping[str, Any]) -> str:
+        """The command that writes exactly this item (as DynamoDB writes it), unless there is one again."""
+        words = ["aws", "dynamodb", "put-item", "--region", self._session.region_name or "us-east-1"]
+        if endpoint := self._place.variables.get("AWS_ENDPOINT_URL"):
+            words += ["--endpoint-url", endpoint]
+        text = json.dumps(item, default=lambda value: base64.b64encode(value).decode())
+        words += ["--table-name", self._table("TenantsTableName"), "--item", text]
+        return shlex.join([*words, "--condition-expression", "attribute_not_exists(tenant_id)"])
+
+    def confirm_removal(self, tenant_id: str, by: str, at: str) -> None:
+        """Start a run that carries out a removal that was held."""
+        from tenancy.workflow import execution_name
+
+        self.client("stepfunctions").start_execution(
+            stateMachineArn=self._table("OffboardTenantStateMachineArn"),
+            name=execution_name(tenant_id, f"confirmed/{tenant_id}/{at}"),
+            input=json.dumps({"tenant_id": tenant_id, "confirmed_by": by}),
+        )
+
     def _conditionally(self, operation: str, **request: Any) -> bool:
         try:
             getattr(self._dynamodb, operation)(**request)
@@ -217,6 +300,16 @@ class ControlPlane:
         )
         return [_plain(item) for item in reversed(found["Items"])]
 
+    def all_below(self, tenant_id: str, prefix: str) -> list[dict[str, Any]]:
+        """All that stands below a tenant, in the order of keys."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table("ProvisioningTableName"),
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=_typed({":pk": f"TENANT#{tenant_id}", ":prefix": prefix}),
+            ConsistentRead=True,
+        )
+        return [_plain(item) for page in pages for item in page["Items"]]
+
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     serialise = TypeSerializer().serialize
@@ -232,6 +325,8 @@ def _number(value: Any) -> Any:
     """Numbers as int or float, sets as lists, all the way down: what JSON can say."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Binary):
+        return base64.b64encode(bytes(value.value)).decode()  # type: ignore[attr-defined]
     if isinstance(value, Mapping):
         return {name: _number(entry) for name, entry in value.items()}
     if isinstance(value, list | set):

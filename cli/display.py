@@ -110,6 +110,11 @@ def outcome(last: "Progress", site: Callable[[str], str]) -> None:
     """How it ended: the address of the site (``site``: host → address), or what went wrong and who must do what."""
     record = last.record or {}
     line(f"{last.tenant_id}: {record.get('status', 'not seen yet')} (operation {last.state})")
+    if last.waits_for_confirmation:
+        line(f"  held until somebody confirms it: fluxion tenants remove --held {last.tenant_id}")
+        return
+    if last.is_held_removal:
+        line(f"  held until {record['due_at']}" if record.get("due_at") else "  held")
     if last.has_ended_well:
         if record.get("host") and record.get("status") == "ACTIVE":
             line(f"  {site(record['host'])}")

@@ -50,7 +50,16 @@ class Progress:
 
     @property
     def has_ended_well(self) -> bool:
-        return self.state in ENDED_WELL
+        return self.state in ENDED_WELL or (self.is_held_removal and not self.waits_for_confirmation)
+
+    @property
+    def is_held_removal(self) -> bool:
+        """Whether a removal waits for its time, or for a person: nothing goes on before that."""
+        return self.state == "HELD" and bool(self.record) and (self.record or {})["operation"].get("kind") == "offboard"
+
+    @property
+    def waits_for_confirmation(self) -> bool:
+        return self.is_held_removal and (self.record or {}).get("due_for") == "confirmation"
 
 
 def seconds_between(earlier: str, later: str) -> float:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
     from cli.aws import ControlPlane
 
-app = typer.Typer(help="Add tenants, list them, show one, watch one become live.", no_args_is_help=True)
+app = typer.Typer(
+    help="Add, change and remove tenants, list them, show one, watch one become live.", no_args_is_help=True
+)
 
 TenantId = Annotated[str, typer.Argument(metavar="ID", help="The tenant: one label below the base domain.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]

@@ -20,7 +20,7 @@ from cli.aws import ControlPlane, Where
 from cli.progress import follow
 from local.stack import Stack, StackFailed, Step, own_folder
 from local.stack.signals import Interrupted, interruptible
-from local.stack.stack import DEPLOY_SECONDS, INSYNC_SECONDS, MAIN, RECORD_TTL
+from local.stack.stack import DEPLOY_SECONDS, GRACE_SECONDS, INSYNC_SECONDS, MAIN, RECORD_TTL
 from local.visit import look_up, site, tenant_row
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _run(stack: Stack, terminal: Terminal, *, once: bool) -> int:
     terminal.say("Starting a local AWS with the real templates.")
     terminal.say(
         f"Local defaults: DNS in sync after {INSYNC_SECONDS} s, CloudFront deployed after {DEPLOY_SECONDS} s, "
-        f"record TTL {RECORD_TTL} s."
+        f"record TTL {RECORD_TTL} s, removed tenants held for {GRACE_SECONDS} s, schedules every minute."
     )
     with terminal.moving():
         stack.up(terminal.step)

@@ -1,9 +1,11 @@
 """The only function that opens tenants' database files."""
 
+from tenancy.archiving import Archiving
 from tenancy.seeding import Seeding
-from tenancy.settings import DatabaseSettings
+from tenancy.settings import ArchiveSettings
 from tenancy.stage import stage
 
-seeding = Seeding(DatabaseSettings.from_environment())
-
-handler = stage(SeedDatabase=seeding.seed, DiscardDatabase=seeding.discard)
+settings = ArchiveSettings.from_environment()
+seeding = Seeding(settings)
+archiving = Archiving(settings)
+handler = stage(SeedDatabase=seeding.seed, DiscardDatabase=seeding.discard, ArchiveDatabase=archiving.archive)

@@ -29,7 +29,7 @@ from local.stack.steps import Progress, Step, told
 BASE_DOMAIN = "fluxionia.localhost"
 REGION = "us-east-1"
 ALERT_EMAIL = "ops@fluxionia.localhost"
-INSYNC_SECONDS, DEPLOY_SECONDS, RECORD_TTL = 1, 2, 5
+INSYNC_SECONDS, DEPLOY_SECONDS, RECORD_TTL, GRACE_SECONDS = 1, 2, 5, 2
 FOUNDATION, MAIN = "fluxion-foundation", "fluxion"
 
 PACED = {
@@ -237,6 +237,7 @@ class Stack:
             "ScratchDirectory": str(self.state_dir / "scratch"),
             "AlertEmail": ALERT_EMAIL,
             "ReconcileSchedule": "rate(1 minute)",
+            "OffboardGraceSeconds": str(GRACE_SECONDS),
             **self._given,
         }
 

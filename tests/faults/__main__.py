@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tests.faults import report, suite
@@ -42,7 +43,9 @@ def main() -> int:
             if outcome.wrong:
                 wrong += 1
                 console.print(
-                    f"[red]{outcome.case.id}[/red]\n  {'; '.join(outcome.wrong)[:600]}", highlight=False, soft_wrap=True
+                    f"[red]{outcome.case.id}[/red]\n  {escape('; '.join(outcome.wrong)[:600])}",
+                    highlight=False,
+                    soft_wrap=True,
                 )
             progress.update(bar, advance=1, description=f"faults ({wrong} wrong)" if wrong else "faults")
 

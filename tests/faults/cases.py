@@ -8,6 +8,7 @@ from functools import cache
 
 from tests.faults import invariants
 from tests.faults.errors import PERMANENT, codes_of
+from tests.faults.leaving import Moments, is_new
 from tests.faults.points import Crossing, Fault, Kind, Place
 from tests.faults.scenarios import SCENARIOS, Scenario, begun, trace_of
 from tests.faults.world import World
@@ -115,7 +116,7 @@ def strikes_at(place: Place) -> Iterator[Strike]:
 
 def cases_of(scenario: Scenario) -> list[Case]:
     """One case for every fault at every call, but for the calls that a scenario has alike with another one."""
-    alike = {crossing.place for crossing in trace_of(scenario.like)} if scenario.like else set()
+    alike = {crossing.place for name in scenario.like for crossing in trace_of(name)}
     places = [crossing.place for crossing in trace_of(scenario.name) if not crossing.struck]
     return [Case(scenario.name, (strike,)) for place in places if place not in alike for strike in strikes_at(place)]
 
@@ -154,6 +155,8 @@ class Run:
         without = invariants.mutations(trace_of(scenario.name))
         with World(seed=self.seed, settled=begun(scenario.name)) as world:
             before = invariants.Before.of(world, scenario.tenant)
+            moments = Moments.of(world, scenario.tenant)
+            generation = world.record(scenario.tenant).get("generation", 0)
             world.strike(*scenario.faults(), *faults)
             scenario.ask(world)
             world.rest()
@@ -168,6 +171,9 @@ class Run:
             end = f"{record.get('status')}, {record.get('operation', {}).get('state')}"
             if scenario.ends != "FAILED" and not scenario.obstacles and end.endswith("FAILED"):
                 wrong += _once_more(world, scenario, before)
+            if end.startswith("ACTIVE") and scenario.returns:
+                wrong += is_new(world, scenario.tenant, moments, generation)
+            wrong += moments.wrong
             self.trace = list(world.trace)
             return Outcome(self.case, wrong, hits, seen=_seen(self.trace), by_hand=by_hand, end=end)
 
@@ -177,10 +183,13 @@ class Run:
         return not any(strike.lasts or strike.what in PERMANENT for strike in self.case.strikes)
 
     def _ends(self, scenario: Scenario) -> tuple[str, ...]:
-        """A permanent error may end in roll-back, or leave a live tenant live; nothing else may."""
-        if any(strike.what in PERMANENT for strike in self.case.strikes):
-            return (scenario.ends, "FAILED" if scenario.ends == "ACTIVE" else "ACTIVE")
-        return (scenario.ends,)
+        """A permanent error may end in roll-back, or leave a live tenant as it was; nothing else may.
+
+        A removal is tried again whatever the error was.
+        """
+        if scenario.ends in ("HELD", "OFFBOARDED") or not any(each.what in PERMANENT for each in self.case.strikes):
+            return (scenario.ends,)
+        return tuple(dict.fromkeys((scenario.ends, "ACTIVE", "SUSPENDED", "FAILED")))
 
 
 def _once_more(world: World, scenario: Scenario, before: invariants.Before) -> list[str]:
@@ -207,8 +216,11 @@ def _put_right(world: World, tenant: str) -> str:
         world.rest()
         _schedules(world, tenant)
     if not _is_settled(world, tenant):
-        what.append("requested_at")
-        world.retry(tenant)
+        what.append("requested_at" if world.item(tenant) else "by hand")
+        if world.item(tenant):
+            world.retry(tenant)
+        else:
+            world.offboard(tenant)
         world.rest()
     return ", ".join(what)
 
@@ -224,7 +236,8 @@ def _schedules(world: World, tenant: str) -> None:
 def _is_settled(world: World, tenant: str) -> bool:
     """Whether the schedule has no reason to go on."""
     record = world.record(tenant)
-    return bool(record) and "due_at" not in record and "lease" not in record
+    is_within_grace = record.get("due_for") == "offboard" and record["due_at"] > world.clock.iso()
+    return bool(record) and ("due_at" not in record or is_within_grace) and "lease" not in record
 
 
 def _seen(trace: Iterable[Crossing]) -> dict[Signature, int]:

@@ -10,7 +10,14 @@ _CANCELLED = [
     f"TransactionCanceledException:{reason}"
     for reason in ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError")
 ]
-_REREAD = ("ClaimTenant", "ActivateTenant", "RecordFailure", "RollBack", "HoldTenant")  # read again, decide again
+_REREAD = (
+    "ClaimTenant",
+    "ActivateTenant",
+    "RecordFailure",
+    "RollBack",
+    "HoldTenant",
+    "ReleaseHostname",
+)  # read again, decide again
 
 _CODES: dict[tuple[str, str], list[str]] = {
     ("dynamodb", "GetItem"): _DYNAMODB,
@@ -62,6 +69,7 @@ _CODES: dict[tuple[str, str], list[str]] = {
     ("events", "PutEvents"): ["AccessDeniedException", "Unprocessed"],
     ("sns", "Publish"): ["AuthorizationError", "EndpointDisabled", "KMSThrottling", "NotFound", "Throttled"],
     ("sqs", "SendMessage"): ["AccessDenied", "KmsThrottled", "QueueDoesNotExist"],
+    ("s3", "PutObject"): ["AccessDenied", "NoSuchBucket", "RequestTimeout"],
     ("secretsmanager", "GetSecretValue"): ["AccessDeniedException", "DecryptionFailure", "ResourceNotFoundException"],
     ("states", "Invoke"): ["AWSLambdaException", "Unknown"],
     ("states", "PutItem"): ["RequestLimitExceeded", "ThrottlingException", "DynamoDbException"],
@@ -90,6 +98,7 @@ PERMANENT = {
     "InvalidChangeBatch",
     "InvalidInput",
     "InvalidViewerCertificate",
+    "NoSuchBucket",
     "NoSuchDistribution",
     "NoSuchHealthCheck",
     "NoSuchHostedZone",

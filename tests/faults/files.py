@@ -58,7 +58,7 @@ class Files:
         patches.set(os, "fsync", self._by_descriptor("fsync", os.fsync))
         patches.set(fcntl, "flock", self._flocked(fcntl.flock))
         patches.set(io, "open", self._read(io.open))
-        for name in ("create", "connect"):
+        for name in ("create", "connect", "connect_to_export"):
             patches.set(engine, name, self._by_engine(name, getattr(engine, name)))
 
     def close_all(self) -> None:
@@ -148,11 +148,11 @@ class Files:
         return call
 
     def _by_engine(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(database: Path, **more: Any) -> Any:
+        def call(database: Path, *rest: Any, **more: Any) -> Any:
             opened: list[duckdb.DuckDBPyConnection] = []
 
             def effect() -> Any:
-                opened.append(real(database, **more))
+                opened.append(real(database, *rest, **more))
                 return opened[-1]
 
             try:

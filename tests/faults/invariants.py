@@ -11,16 +11,23 @@ from typing import Any
 
 import duckdb
 
-from tests.faults import template
+from tests.faults import leaving, template
 from tests.faults.points import Crossing
 from tests.faults.services import alias_record
 from tests.faults.world import World
 
-_ENDS_WELL = ("TenantActivated", "TenantUpdated", "TenantSuspended", "TenantResumed")
-_ENDS_BADLY = ("TenantOnboardingFailed", "TenantUpdateFailed", "TenantStalled", "TenantRollbackIncomplete")
+_ENDS_WELL = ("TenantActivated", "TenantUpdated", "TenantSuspended", "TenantResumed", "TenantOffboarded")
+_ENDS_BADLY = (
+    "TenantOnboardingFailed",
+    "TenantUpdateFailed",
+    "TenantStalled",
+    "TenantRollbackIncomplete",
+    "TenantOffboardingFailed",
+)
 _READS = ("Get", "BatchGet", "Query", "Scan", "List", "Describe", "Invoke", "Publish", "PutEvents", "Send", "Start")
 # One update, one change batch, one invalidation for a tenant: what the account's quotas are spent on.
 CONTENDED = ("ChangeResourceRecordSets", "UpdateDistribution", "CreateInvalidation")
+_SAME_TWICE = ("CreateInvalidation", "PutObject")
 _OF_A_STAGE = 3  # writes to the control plane's own tables
 
 
@@ -53,11 +60,13 @@ def violations(world: World, tenant: str, before: Before, ends: tuple[str, ...])
     record = world.record(tenant)
     state, status = record.get("operation", {}).get("state"), record.get("status")
     found = list(_at_rest(world, tenant))
-    is_held = state == "HELD" and "HELD" in ends
-    # Of a removal only one that has failed, and says so, leaves the tenant as it was.
-    is_live = status == "ACTIVE" and "ACTIVE" in ends and ("HELD" not in ends or state == "FAILED")
-    if is_held or is_live:
+    is_held = state == "HELD" and "HELD" in ends and status == "ACTIVE"
+    # Of a removal or a suspension only one that has failed, and says so, leaves the tenant as it was.
+    is_live = status in ("ACTIVE", "SUSPENDED") and (status == ends[0] or (status in ends and state == "FAILED"))
+    if is_held or (is_live and state != "HELD"):
         found += _is_whole(world, tenant)
+    elif status == "OFFBOARDED" and "OFFBOARDED" in ends:
+        found += leaving.is_gone(world, tenant)
     elif status == "FAILED" and "FAILED" in ends:
         found += _is_clean(world, tenant, before)
     else:
@@ -187,7 +196,7 @@ def _mailed(world: World, tenant: str, before: Before) -> Iterator[str]:
 
 
 def mutations(trace: Sequence[Crossing]) -> Counter[str]:
-    """Calls that changed something in a service, by operation. The same invalidation counts once."""
+    """Calls that changed something in a service, by operation. The same invalidation, or object, counts once."""
     made = [
         crossing
         for crossing in trace
@@ -195,9 +204,13 @@ def mutations(trace: Sequence[Crossing]) -> Counter[str]:
         and crossing.place.service not in ("files", "engine", "dns", "https")
         and not crossing.place.operation.startswith(_READS)
     ]
-    again = [crossing.detail for crossing in made if crossing.place.operation == "CreateInvalidation"]
-    found = Counter(crossing.place.operation for crossing in made)
-    return found - Counter({"CreateInvalidation": len(again) - len(set(again))})
+    once = {(operation, detail): 1 for operation, detail in _calls(made) if operation in _SAME_TWICE}
+    found = Counter(operation for operation, _ in _calls(made) if operation not in _SAME_TWICE)
+    return found + Counter(operation for operation, _ in once)
+
+
+def _calls(made: Sequence[Crossing]) -> Iterator[tuple[str, str]]:
+    return ((crossing.place.operation, crossing.detail) for crossing in made)
 
 
 def extra_mutations(trace: Sequence[Crossing], without: Counter[str], faults: int, *, is_passing: bool) -> list[str]:

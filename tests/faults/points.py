@@ -29,6 +29,16 @@ class Kind(StrEnum):
     """The process dies half-way through a write."""
 
 
+_READS = (
+    "GetItem",
+    "Query",
+    "BatchGetItem",
+    "GetDistributionConfig",
+    "ListResourceRecordSets",
+    "open",
+    "read",
+    "flock",
+)
 _AFTER = (Kind.TIMEOUT_AFTER, Kind.CRASH_AFTER, Kind.LOST, Kind.STOPPED)
 
 
@@ -100,6 +110,8 @@ class Points:
     trace: list[Crossing] = field(default_factory=list)
     is_dead: bool = False
     """Whether the process that calls now has been killed: nothing that it still tries takes effect."""
+    watch: Callable[[str], None] = lambda _: None
+    """Called after each call that changed something, with its place."""
     _seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def cross(
@@ -149,6 +161,8 @@ class Points:
             self.trace.append(Crossing(place, detail, outcome, applied=False, struck=bool(what)))
             raise
         self.trace.append(Crossing(place, detail, what or "ok", applied=True, struck=bool(what)))
+        if place.operation not in _READS:
+            self.watch(str(place))
         return result
 
     def _instead(

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from tests.faults import template
+from tests.faults import leaving, template
 from tests.faults.services import alias_record
 from tests.faults.world import World
 
@@ -23,8 +23,8 @@ INVALID = "gold"
 _STRANGERS_DISTRIBUTION = "E9STRANGER"
 _STRANGERS_FILE = "LEAME.txt"
 _LIVE = ("ACTIVE", "SUSPENDED")
-_ENDS_BADLY = ("TenantOnboardingFailed", "TenantUpdateFailed", "TenantStalled")
-_ENDS_WELL = ("TenantActivated", "TenantUpdated", "TenantSuspended", "TenantResumed")
+_ENDS_BADLY = ("TenantOnboardingFailed", "TenantUpdateFailed", "TenantStalled", "TenantOffboardingFailed")
+_ENDS_WELL = ("TenantActivated", "TenantUpdated", "TenantSuspended", "TenantResumed", "TenantOffboarded")
 _TAKEN_BY_STRANGERS = {"record": "RecordBelongsToOthers", "alias": "AliasBelongsToOthers"}
 # A state of OnboardTenant and what is on record as done before it begins.
 _ONBOARDING = {
@@ -34,7 +34,7 @@ _ONBOARDING = {
     "InvalidateCache": ("cdn_aliases", "dns_records", "tenant_database"),
     "VerifyTenant": ("cdn_aliases", "dns_records", "tenant_database", "edge_cache"),
 }
-_AT_WORK = (*_ONBOARDING, "DiscardDatabase", "DeleteDnsRecords", "DetachCname")
+_AT_WORK = (*_ONBOARDING, "DiscardDatabase", "DeleteDnsRecords", "DetachCname", "ArchiveDatabase")
 
 
 class People:
@@ -108,6 +108,7 @@ class Watcher:
         self._world = world
         self.live: dict[str, str] = {}
         """tenant → its database file."""
+        self._leaving: set[str] = set()
         self.remember_what_is_foreign()
 
     def remember_what_is_foreign(self) -> None:
@@ -146,11 +147,18 @@ class Watcher:
         return zone, aliases, items, files
 
     def _require_live(self, tenant: str, record: dict[str, Any]) -> None:
-        """A live tenant has all that it needs, stays live, and keeps its file: there is no offboarding yet."""
-        is_live = record.get("status", {}).get("S") in _LIVE
-        if not is_live:
-            assert tenant not in self.live, f"{tenant} was live, and is {record.get('status')}"
+        """A live tenant has all that it needs, stays live unless it is removed, and keeps its rows all the same."""
+        status, known = record.get("status", {}).get("S"), self.live.get(tenant)
+        if status not in _LIVE:
+            if status == "OFFBOARDING":
+                self._leaving.add(tenant)
+            assert known is None or tenant in self._leaving, f"{tenant} was live, and is {status}"
+            if known and not (self._world.tenants_folder / known).exists():
+                kept = self._world.archived(known.removesuffix(".duckdb"))
+                assert kept, f"{known} is gone, and was never archived"
+                del self.live[tenant]
             return
+        self._leaving.discard(tenant)
         assert not (missing := list(missing_of(self._world, tenant))), f"{tenant} is live without {missing}"
         path = record["database_path"]["S"]
         assert self.live.setdefault(tenant, path) == path, f"the database of {tenant} is another one: {path}"
@@ -171,7 +179,8 @@ class Watcher:
             if execution.input["tenant_id"] != tenant or execution.state not in _AT_WORK:
                 continue
             assert execution.arn == holder, f"{execution.name} is in {execution.state}, and {holder} has the lease"
-            for system in _ONBOARDING.get(execution.state, ()):
+            is_onboarding = execution.machine_arn.endswith("OnboardTenant")
+            for system in _ONBOARDING.get(execution.state, ()) if is_onboarding else ():
                 effect = items.get((f"TENANT#{tenant}", f"EFFECT#{system}"), {})
                 assert effect.get("state") == {"S": "DONE"}, f"{execution.state} of {tenant} before {system} is done"
 
@@ -248,8 +257,7 @@ def _wrong(world: World, people: People, seen: Watcher, tenant: str) -> Iterator
     if "lease" in record:
         yield f"{tenant} is still leased by {record['lease']['holder']}"
     if item is None:
-        if record["operation"]["state"] != "HELD":
-            yield f"{_shown(tenant, record)}, and its item is gone"
+        yield from _taken_down(world, people, tenant, record)
     elif record["operation"]["state"] == "FAILED" or item["tier"] == INVALID:
         yield from _failed_for_a_reason(world, people, tenant, record)
     else:
@@ -270,6 +278,16 @@ def _failed_for_a_reason(world: World, people: People, tenant: str, record: dict
     excuses = {"InvalidTenantItem"} if item and item["tier"] == INVALID else people.excuses[tenant]
     if record["operation"]["state"] != "FAILED" or error not in excuses:
         yield f"{_shown(tenant, record)}, and not FAILED for one of {sorted(excuses)}"
+
+
+def _taken_down(world: World, people: People, tenant: str, record: dict[str, Any]) -> Iterator[str]:
+    """Its grace period is over. Of one that failed nothing was left before."""
+    if record["status"] == "OFFBOARDED":
+        foreign = tuple(name for name in world.left_over(tenant) if not _is_ours(people, tenant, name))
+        file = _STRANGERS_FILE if "file" in people.strangers[tenant] else ""
+        yield from leaving.is_gone(world, tenant, keeps_folder=file, foreign=foreign)
+    elif record["status"] != "FAILED":
+        yield f"{_shown(tenant, record)}, and its item is gone"
 
 
 def _is_ours(people: People, tenant: str, name: str) -> bool:

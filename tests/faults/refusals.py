@@ -18,6 +18,7 @@ THROTTLED = {
     "dynamodb": ("ProvisionedThroughputExceededException", 400),
     "events": ("ThrottlingException", 400),
     "route53": ("Throttling", 400),
+    "s3": ("SlowDown", 503),
     "secretsmanager": ("ThrottlingException", 400),
     "sns": ("Throttling", 400),
     "sqs": ("RequestThrottled", 403),
@@ -28,6 +29,7 @@ BROKEN = {
     "dynamodb": ("InternalServerError", 500),
     "events": ("InternalException", 500),
     "route53": ("ServiceUnavailable", 503),
+    "s3": ("InternalError", 500),
     "secretsmanager": ("InternalServiceError", 500),
     "sns": ("InternalError", 500),
     "sqs": ("InternalError", 500),
@@ -47,6 +49,7 @@ OF_TASKS = {
 _STATUS = {
     "AccessDenied": 403,
     "CNAMEAlreadyExists": 409,
+    "NoSuchBucket": 404,
     "PreconditionFailed": 412,
     "TooManyInvalidationsInProgress": 400,
 }

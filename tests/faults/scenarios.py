@@ -1,5 +1,6 @@
 """What is going on when a fault strikes. Each is run once without one, and its trace says where faults can strike."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,7 @@ from tests.faults.points import Crossing, Fault, Place
 from tests.faults.world import Settled, World, populated
 
 TENANT = "granja"
+_MOST_TICKS = 3
 LOOK_ALIKE, ITS_ORIGINAL = "1agranja", "lagranja"
 
 
@@ -21,7 +23,8 @@ class Scenario:
     """prepare: what is there before. ask: what then happens.
 
     obstacles: faults that last and are part of the scenario: permanent errors of a stage. ends: how it may end,
-    ``ACTIVE``, ``FAILED`` (and clean) or ``HELD``. tenant: whom it is about.
+    a status, ``FAILED`` and ``OFFBOARDED`` clean, or
+    ``HELD``. tenant: whom it is about.
     """
 
     name: str
@@ -31,8 +34,10 @@ class Scenario:
     prepare: Callable[[World], None] = _nothing
     obstacles: tuple[tuple[str, str, str, str], ...] = ()
     tenant: str = TENANT
-    like: str = ""
-    """A scenario that goes the same way up to the obstacle: its calls have their cases there."""
+    like: tuple[str, ...] = ()
+    """Scenarios that go the same way up to the obstacle: its calls have their cases there."""
+    returns: bool = False
+    """Whether the tenant was gone for good, and has nothing of what it had."""
 
     def faults(self) -> list[Fault]:
         """The obstacles, new."""
@@ -60,6 +65,56 @@ def _remove(world: World) -> None:
     world.remove(TENANT)
 
 
+def _held(world: World) -> None:
+    """Removed, and its grace period is over in a minute."""
+    _live(world)
+    _remove(world)
+    world.run()
+    assert world.record(TENANT)["operation"]["state"] == "HELD", world.record(TENANT)
+    world.clock.now = dt.datetime.fromisoformat(world.record(TENANT)["due_at"]).timestamp() - 60
+
+
+def _never_live(world: World) -> None:
+    """It has stalled, and there is already a database."""
+    world.strike(Fault(Place("edge-cache", "cloudfront", "CreateInvalidation", 1), "5xx", lasts=True))
+    _insert(world)
+    world.run()
+    world.lift()
+    assert world.record(TENANT)["operation"]["state"] == "STALLED", world.record(TENANT)
+
+
+def _gone(world: World) -> None:
+    _held(world)
+    _again(world)
+    world.run()
+    assert world.record(TENANT)["status"] == "OFFBOARDED", world.record(TENANT)
+
+
+def _return_midway(world: World) -> None:
+    """Its item is back when its records have gone already."""
+    _again(world)
+    while any(execution.state != "DetachCname" for execution in world.machines.running):
+        world.step()
+    _insert(world)
+    world.rest()
+    for _ in range(_MOST_TICKS):
+        if world.record(TENANT)["status"] == "ACTIVE":
+            return
+        world.tick()
+        world.rest()
+
+
+def _suspend(world: World) -> None:
+    world.overwrite(TENANT, desired_state="suspended")
+
+
+def _suspended(world: World) -> None:
+    _live(world)
+    _suspend(world)
+    world.run()
+    assert world.record(TENANT)["status"] == "SUSPENDED", world.record(TENANT)
+
+
 def _stalled(world: World) -> None:
     """Nobody answers for the zone, for longer than every retry."""
     world.strike(Fault(Place("dns-records", "route53", "ChangeResourceRecordSets", 1), "5xx", lasts=True))
@@ -75,7 +130,8 @@ def _again(world: World) -> None:
         world.tick()
         if any(execution.status == "RUNNING" for execution in world.executions(TENANT)):
             return
-    world.retry(TENANT)
+    if world.item(TENANT):
+        world.retry(TENANT)
 
 
 def _foreign_record(world: World) -> None:
@@ -112,8 +168,37 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("onboard", "a new tenant", _insert, "ACTIVE"),
         Scenario("update", "an item of a live tenant changes", _overwrite, "ACTIVE", _live),
         Scenario("remove", "the item of a live tenant goes", _remove, "HELD", _live),
+        Scenario("offboard", "a removed tenant's grace period is over", _again, "OFFBOARDED", _held),
+        Scenario(
+            "offboard-never-live",
+            "the item of a stalled tenant goes",
+            _remove,
+            "OFFBOARDED",
+            _never_live,
+            like=("offboard",),
+        ),
+        Scenario("cancel", "the item is back within the grace period", _insert, "ACTIVE", _held),
+        Scenario(
+            "return",
+            "the item of a tenant that is gone is back",
+            _insert,
+            "ACTIVE",
+            _gone,
+            returns=True,
+        ),
+        Scenario(
+            "return-midway",
+            "the item is back while the tenant is taken down",
+            _return_midway,
+            "ACTIVE",
+            _held,
+            like=("offboard", "onboard", "return"),
+            returns=True,
+        ),
+        Scenario("suspend", "a live tenant is to be suspended", _suspend, "SUSPENDED", _live, like=("update",)),
+        Scenario("resume", "a suspended tenant is to be live", _insert, "ACTIVE", _suspended, like=("cancel",)),
         Scenario("retry", "a stalled tenant is tried again", _again, "ACTIVE", _stalled),
-        Scenario("invalid", "the item breaks a rule", _invalid, "FAILED", like="onboard"),
+        Scenario("invalid", "the item breaks a rule", _invalid, "FAILED", like=("onboard",)),
         Scenario(
             "look-alike",
             "the name looks like a live one",
@@ -121,14 +206,14 @@ SCENARIOS: dict[str, Scenario] = {
             "FAILED",
             _original,
             tenant=LOOK_ALIKE,
-            like="onboard",
+            like=("onboard",),
         ),
         Scenario(
-            "foreign-alias", "another distribution has the host", _insert, "FAILED", _foreign_alias, like="onboard"
+            "foreign-alias", "another distribution has the host", _insert, "FAILED", _foreign_alias, like=("onboard",)
         ),
-        Scenario("quota", "the distribution is full", _insert, "FAILED", _full, like="onboard"),
+        Scenario("quota", "the distribution is full", _insert, "FAILED", _full, like=("onboard",)),
         Scenario(
-            "foreign-record", "the zone has a record of the host", _insert, "FAILED", _foreign_record, like="onboard"
+            "foreign-record", "the zone has a record of the host", _insert, "FAILED", _foreign_record, like=("onboard",)
         ),
         Scenario(
             "no-database",
@@ -136,7 +221,7 @@ SCENARIOS: dict[str, Scenario] = {
             _insert,
             "FAILED",
             obstacles=(("tenant-database.SeedDatabase", "dynamodb", "TransactWriteItems", _DENIED),),
-            like="onboard",
+            like=("onboard",),
         ),
         Scenario(
             "no-invalidation",
@@ -144,7 +229,7 @@ SCENARIOS: dict[str, Scenario] = {
             _insert,
             "FAILED",
             obstacles=(("edge-cache", "cloudfront", "CreateInvalidation", "AccessDenied"),),
-            like="onboard",
+            like=("onboard",),
         ),
         Scenario(
             "no-secret",
@@ -152,7 +237,7 @@ SCENARIOS: dict[str, Scenario] = {
             _insert,
             "FAILED",
             obstacles=(("tenant-probe.VerifyTenant", "secretsmanager", "GetSecretValue", _DENIED),),
-            like="onboard",
+            like=("onboard",),
         ),
         Scenario(
             "no-activation",
@@ -160,7 +245,7 @@ SCENARIOS: dict[str, Scenario] = {
             _insert,
             "FAILED",
             obstacles=(("tenant-record.ActivateTenant", "dynamodb", "TransactWriteItems", _DENIED),),
-            like="onboard",
+            like=("onboard",),
         ),
         Scenario(
             "refused-update",
@@ -169,7 +254,7 @@ SCENARIOS: dict[str, Scenario] = {
             "ACTIVE",
             _live,
             obstacles=(("edge-cache", "cloudfront", "CreateInvalidation", "AccessDenied"),),
-            like="update",
+            like=("update",),
         ),
     )
 }

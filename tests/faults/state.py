@@ -1,6 +1,7 @@
 """What a world consists of, and how people and tests see it."""
 
 import hashlib
+import json
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from tests.faults import template
+from tests.faults.buckets import Buckets
 from tests.faults.clock import Clock
 from tests.faults.dynamodb import DynamoDb, Table
 from tests.faults.interpreter import Execution
@@ -29,6 +31,7 @@ class State:
     queues: Queues
     buses: Buses
     secrets: Secrets
+    buckets: Buckets
     executions: dict[str, Execution] = field(default_factory=dict)
 
     @classmethod
@@ -52,6 +55,7 @@ class State:
             queues=Queues(queues),
             buses=Buses(("default", *buses)),
             secrets=Secrets(secret),
+            buckets=Buckets({template._ref(name): {} for name, _ in template.of_type("AWS::S3::Bucket")}),
         )
 
 
@@ -148,6 +152,16 @@ class Seen:
         folder = self.tenants_folder / tenant_id
         found = folder.iterdir() if folder.is_dir() else iter(())
         return sorted(path.name for path in found if path.name not in ("lock", "turn"))
+
+    def archived(self, folder: str) -> dict[str, int] | None:
+        """Rows by table of the archive in a folder. None if it has no manifest, or lacks a file that this names."""
+        (bucket,) = (found for name, found in self.state.buckets.objects.items() if "archive" in name)
+        if f"{folder}/manifest.json" not in bucket:
+            return None
+        tables = json.loads(bucket[f"{folder}/manifest.json"])["tables"]
+        digests = {table["file"]: table["file_sha256"] for table in tables.values()}
+        kept = {name: hashlib.sha256(bucket.get(f"{folder}/{name}", b"")).hexdigest() for name in digests}
+        return {name: table["rows"] for name, table in tables.items()} if kept == digests else None
 
     def left_over(self, tenant_id: str) -> list[str]:
         """Whatever of a tenant exists outside its record: records, alias, files, claim, effects, lease."""

@@ -218,6 +218,12 @@ class Tenants(RuleBasedStateMachine):
     def the_schedule_comes(self) -> None:
         self.world.tick()
 
+    @rule(then=few)
+    def the_grace_period_passes(self, then: int) -> None:
+        self.time_passes(_DAY)
+        self.world.tick()
+        self.events_come(then)
+
     # --- and in the end -----------------------------------------------------------------------------------------------
 
     def teardown(self) -> None:

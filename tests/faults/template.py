@@ -52,6 +52,8 @@ def _ref(name: str) -> str:
         return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
     if kind == "AWS::CloudFront::Distribution":
         return DISTRIBUTION
+    if kind == "AWS::S3::Bucket":
+        return name.lower()
     if kind in ("AWS::Events::EventBus", "AWS::Serverless::Function", "AWS::DynamoDB::Table"):
         return str(properties.get("Name") or properties.get("FunctionName") or name)
     return _arn(name)

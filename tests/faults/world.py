@@ -232,6 +232,7 @@ class World(Seen):
         return {
             "dynamodb": state.dynamodb.call,
             "route53": state.zone.call,
+            "s3": state.buckets.call,
             "cloudfront": state.cloudfront.call,
             "sns": state.topics.call,
             "sqs": state.queues.call,
@@ -357,6 +358,8 @@ def _detail(params: Mapping[str, Any]) -> str:
         return ", ".join(params["RequestItems"])
     if "InvalidationBatch" in params:
         return str(params["InvalidationBatch"]["CallerReference"])
+    if "Bucket" in params:
+        return str(params["Key"])
     key = params.get("Key") or params.get("Item")
     return f"{params['TableName']} {_sort_key(key)}" if key else str(params.get("StartRecordName", ""))
 

@@ -228,17 +228,17 @@ PLANTS = (
     Plant(
         "the name is not released after a roll-back",
         _core("failing", "what_is_undone_is_failed_and_clean_and_its_name_is_free"),
-        _in("failing", ("release=self._own_claim(record) if is_clean else None", "release=None")),
+        _in("failing", ("release=self.own_claim(record) if is_clean else None", "release=None")),
     ),
     Plant(
         "the name is released while something remains",
         _core("failing", "what_could_not_be_undone_is_listed_and_due_and_keeps_its_name"),
-        _in("failing", ("release=self._own_claim(record) if is_clean else None", "release=self._own_claim(record)")),
+        _in("failing", ("release=self.own_claim(record) if is_clean else None", "release=self.own_claim(record)")),
     ),
     Plant(
         "an error of the undoing hides the first one",
         _core("ended", "one_that_was_stopped_while_undoing_is_rolled_back_further"),
-        _in("failing", ("if record and not record.is_wanted and record.last_error:", "if False:")),
+        _in("failing", ("if record and record.is_rolling_back and record.last_error:", "if False:")),
     ),
     Plant(
         "a stopped execution whose failure is on record is recorded again",
@@ -257,7 +257,7 @@ PLANTS = (
         _in(
             "lifecycle",
             ('remove=["last_error", *DUE, ', 'remove=["last_error", '),
-            ("                remove=DUE,\n", "                remove=(),\n"),
+            ('remove=[*DUE, "hold_until", ', "remove=["),
         ),
     ),
     Plant(

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def embedded_aws() -> Iterator[EmbeddedAws]:
     """The shipped templates on the embedded AWS, IAM enforced."""
     with own_folder(ROOT, "test") as state:
-        stack = Stack(ROOT, state, detached=False)
+        # Nobody is taken down while another test counts calls: who wants that shortens the hold.
+        stack = Stack(ROOT, state, detached=False, parameters={"OffboardGraceSeconds": "7200"})
         environment = stack.up()
         try:
             yield EmbeddedAws(environment, stack.outputs)

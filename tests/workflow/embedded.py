@@ -163,6 +163,21 @@ class EmbeddedAws:
         assert record["status"] == "ACTIVE", record
         return record
 
+    def reconcile(self) -> dict[str, Any]:
+        """What the schedule does, now."""
+        answer = self.client("lambda").invoke(FunctionName="fluxion-reconcile", Payload=b"{}")
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        return dict(json.loads(answer["Payload"].read()))
+
+    def held(self, tenant_id: str) -> dict[str, Any]:
+        """The record, once the tenant is held."""
+
+        def looked_up() -> dict[str, Any] | None:
+            record = self.record(tenant_id)
+            return record if record["operation"]["state"] == "HELD" else None
+
+        return eventually(looked_up, f"the hold of {tenant_id}")
+
     def executions(self, tenant_id: str, machine: str = "Onboard") -> list[dict[str, Any]]:
         """The tenant's executions, latest first."""
         arn = self.outputs[f"{machine}TenantStateMachineArn"]

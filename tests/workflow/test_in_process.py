@@ -111,6 +111,23 @@ def test_a_tenant_whose_item_goes(embedded_aws: EmbeddedAws) -> None:
     assert in_process[1] == on_the_stack
 
 
+def test_a_tenant_that_is_suspended(embedded_aws: EmbeddedAws) -> None:
+    tenant = "igual-pausa"
+    embedded_aws.onboard(tenant)
+    embedded_aws.insert(tenant, desired_state="suspended")
+    eventually(lambda: embedded_aws.record(tenant)["status"] == "SUSPENDED", f"{tenant} to be suspended")
+    on_the_stack = entered(embedded_aws, tenant)
+
+    in_process = visited(
+        tenant,
+        lambda world: world.insert(tenant),
+        lambda world: world.run(),
+        lambda world: world.insert(tenant, desired_state="suspended"),
+    )
+    assert in_process == on_the_stack
+    assert "SuspendTenant" in on_the_stack[1]
+
+
 def _held(embedded_aws: EmbeddedAws, execution_arn: str) -> list[str] | None:
     states = embedded_aws.states(execution_arn)
     return states if states and states[-1] == "TenantHeld" else None

@@ -50,11 +50,19 @@ class TenantClaimed(Fact):
     """The item is valid, its name is ours, and one execution is responsible for the tenant."""
 
     order = 10
-    kind: str = Field(description="onboard, or update of a tenant that is or was live.")
+    kind: str = Field(description="onboard; or update, suspend or resume of a tenant that is live.")
     name: str
     tier: str
     requested_by: str | None = None
     ignored_attributes: list[str] = Field(description="Attributes of the item that mean nothing to the control plane.")
+    changed: list[str] = Field(
+        default_factory=list, description="Names of what is asked for otherwise than in the run before."
+    )
+    before: dict[str, str] = Field(
+        default_factory=dict,
+        description="What was asked for before: name, tier and desired_state, where changed.",
+    )
+    after: dict[str, str] = Field(default_factory=dict, description="What is asked for now, of the same.")
 
 
 class CnameAttached(Fact):
@@ -132,6 +140,31 @@ class TenantResumed(Ending):
     host: str
 
 
+class DatabaseArchived(Fact):
+    """The tenant's rows are in the archive, and its database is gone."""
+
+    order = 83
+    archive: str | None = Field(description="Folder in the archive bucket; null if there was no database.")
+    rows: dict[str, int] = Field(description="How many rows each table had.")
+    bytes: int = Field(description="Size of the archive without its manifest.")
+    manifest_sha256: str | None
+
+
+class HostnameReleased(Fact):
+    """Nobody holds the name any more; names that look like it are kept from others until the cool-down is over."""
+
+    order = 85
+    host: str
+    free_at: str = Field(description="From when on a look-alike may be claimed. The same id may return at any time.")
+
+
+class TenantOffboarded(Ending):
+    """Nothing of the tenant is left but its archive and its record."""
+
+    order = 86
+    host: str
+
+
 class DatabaseDiscarded(Fact):
     """The database of a tenant that was never live is gone; nobody but the control plane had written to it."""
 
@@ -181,6 +214,12 @@ class TenantUpdateFailed(Failure):
     order = 91
 
 
+class TenantOffboardingFailed(Failure):
+    """The tenant is not served any more, and something of it is still there. It is tried again with growing pauses."""
+
+    order = 93
+
+
 class TenantStalled(Failure):
     """Retries are exhausted, nothing is undone; what stands is kept, and a later run continues."""
 
@@ -192,8 +231,8 @@ TYPES: dict[str, type[Fact]] = {
     for fact in (
         TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
         TenantActivated, TenantUpdated, TenantSuspended, TenantResumed,
-        DatabaseDiscarded, DnsRecordsDeleted, CnameDetached,
-        TenantOnboardingFailed, TenantUpdateFailed, TenantStalled,
+        DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
+        TenantOnboardingFailed, TenantUpdateFailed, TenantOffboardingFailed, TenantStalled,
     )
 }  # fmt: skip
 

@@ -31,6 +31,8 @@ from tenancy.settings import RecordSettings
 _NOTHING_TO_UNDO = ("edge_cache",)
 RETRY = "retry"
 """What a tenant is due for that stalled, or whose roll-back is not complete."""
+CONFIRMATION = "confirmation"
+"""What one of too many held tenants waits for: a person who says that all of them are meant."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60, 6 * 3600
 
 
@@ -110,20 +112,19 @@ class TenantFailures:
             return {"again": False}
         require_lease(self._provisioning, record, call)
         error = _first_error(record, call)
-        is_live = record is not None and record.was_ever_live
+        kind = _kind_of(record, call)
         state = OperationState.FAILED if is_permanent(error["code"]) else OperationState.STALLED
-        is_to_be_clean = state == OperationState.FAILED and not is_live
+        is_to_be_clean = state == OperationState.FAILED and kind == OperationKind.ONBOARD
         remaining = self._remaining(record) if record and is_to_be_clean else []
         holds_lease = is_mine(record, call)
         is_asked_again = holds_lease and record is not None and record.requested != record.seen
         again = is_asked_again and not has_ended
         # A run that failed before it had claimed anything is a run all the same, and counted: its failure must not
         # look like a repetition of the last one. A roll-back has counted it already.
-        is_uncounted = (call.failed_stage in CLAIMING or not holds_lease) and not (record and not record.is_wanted)
-        kind = OperationKind.UPDATE if is_live else OperationKind.ONBOARD
+        is_uncounted = (call.failed_stage in CLAIMING or not holds_lease) and not (record and record.is_rolling_back)
         started_at = record.operation.started_at if record and holds_lease else clock.now()
         fields = first_fields(record) | {
-            "status": str(_status_after_failure(record, state, remaining)),
+            "status": str(_status_after_failure(record, kind, state, remaining)),
             "attempt": (record.attempt if record else 0) + (1 if is_uncounted else 0),
             "seen": record.requested if record else 0,
             "last_error": error,
@@ -132,7 +133,9 @@ class TenantFailures:
         }
         if is_asked_again and has_ended:
             fields |= {"due_for": RETRY, "due_at": clock.now()}
-        elif remaining or state == OperationState.STALLED:
+        elif record and kind == OperationKind.OFFBOARD and record.due_for == CONFIRMATION:
+            fields |= {"due_for": CONFIRMATION, "due_at": record.due_at}  # a failure confirms nothing
+        elif remaining or state == OperationState.STALLED or kind == OperationKind.OFFBOARD:
             fields |= _due_again(record.stalls if record else 0)
         is_clean = is_to_be_clean and not remaining
         self._provisioning.commit(
@@ -142,11 +145,11 @@ class TenantFailures:
             **as_read(record),
             event=event_of(_failure_fact(record, fields, call, remaining), call, fields["generation"]),
             forget=_NOTHING_TO_UNDO if is_clean else (),
-            release=self._own_claim(record) if is_clean else None,
+            release=self.own_claim(record) if is_clean else None,
         )
         return {"again": again}
 
-    def _own_claim(self, record: TenantRecord | None) -> str | None:
+    def own_claim(self, record: TenantRecord | None) -> str | None:
         """The name that the tenant holds, if it holds it."""
         if record is None or not record.skeleton:
             return None
@@ -162,7 +165,7 @@ def _is_recorded(record: TenantRecord, call: StageCall) -> bool:
 
 def is_rolling_back(record: TenantRecord, call: StageCall) -> bool:
     """Whether this execution has turned round already, and only the answer was lost."""
-    return is_mine(record, call) and record.operation.execution_arn == call.execution_arn and not record.is_wanted
+    return is_mine(record, call) and record.operation.execution_arn == call.execution_arn and record.is_rolling_back
 
 
 def failure_of(record: TenantRecord) -> dict[str, str]:
@@ -181,8 +184,20 @@ def _due_again(stalls: int) -> dict[str, Any]:
     return {"stalls": stalls + 1, "due_for": RETRY, "due_at": clock.now(pause)}
 
 
-def _status_after_failure(record: TenantRecord | None, state: OperationState, remaining: Sequence[str]) -> Status:
-    if record and record.was_ever_live:
+def _kind_of(record: TenantRecord | None, call: StageCall) -> OperationKind:
+    """What the run that failed was for."""
+    if call.failed_stage == "HoldTenant" or (record and record.status == Status.OFFBOARDING):
+        return OperationKind.OFFBOARD
+    if record is None or not record.was_ever_live:
+        return OperationKind.ONBOARD
+    is_switch = record.operation.kind in (OperationKind.SUSPEND, OperationKind.RESUME) and record.lease is not None
+    return record.operation.kind if is_switch else OperationKind.UPDATE
+
+
+def _status_after_failure(
+    record: TenantRecord | None, kind: OperationKind, state: OperationState, remaining: Sequence[str]
+) -> Status:
+    if record and (record.was_ever_live or kind == OperationKind.OFFBOARD):
         return record.status
     if state == OperationState.STALLED:
         return Status.PENDING
@@ -192,8 +207,10 @@ def _status_after_failure(record: TenantRecord | None, state: OperationState, re
 def _failure_fact(
     record: TenantRecord | None, fields: Mapping[str, Any], call: StageCall, remaining: Sequence[str]
 ) -> events.Failure:
-    if fields["operation"]["state"] == OperationState.STALLED:
-        kind: type[events.Failure] = events.TenantStalled
+    if fields["operation"]["kind"] == OperationKind.OFFBOARD:
+        kind: type[events.Failure] = events.TenantOffboardingFailed
+    elif fields["operation"]["state"] == OperationState.STALLED:
+        kind = events.TenantStalled
     elif record and record.was_ever_live:
         kind = events.TenantUpdateFailed
     else:
@@ -215,7 +232,7 @@ def _failure_fact(
 def _undo_errors(record: TenantRecord | None, call: StageCall) -> list[str]:
     """What kept things from being undone, be it that the execution itself was stopped meanwhile."""
     found = [f"{each.stage}: {each.error}: {_message_of(each.cause)}" for each in call.undo_errors]
-    if record and not record.is_wanted and call.error != (record.last_error or {}).get("code"):
+    if record and record.is_rolling_back and call.error != (record.last_error or {}).get("code"):
         found.append(f"{call.failed_stage}: {call.error}: {_message_of(call.cause)}")
     return found
 
@@ -223,7 +240,7 @@ def _undo_errors(record: TenantRecord | None, call: StageCall) -> list[str]:
 def _first_error(record: TenantRecord | None, call: StageCall) -> dict[str, str]:
     """What the record keeps: the failure, or, of a roll-back, what it began with. Its own errors come on top."""
     error = _error_of(call)
-    if record and not record.is_wanted and record.last_error:
+    if record and record.is_rolling_back and record.last_error:
         error |= {key: record.last_error[key] for key in ("code", "stage", "message", "remedy")}
     return error
 

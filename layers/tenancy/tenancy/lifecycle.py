@@ -1,11 +1,10 @@
-"""A tenant's way from one status to the next: the states ClaimTenant, ActivateTenant and HoldTenant."""
+"""A tenant's way from one status to the next: the states ClaimTenant, SuspendTenant and ActivateTenant."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
-from tenancy import aws, clock, events, hostnames
+from tenancy import clock, events, hostnames
+from tenancy.desired import DesiredState
 from tenancy.errors import LeaseHeldByOther, NameClaimedByOther, PermanentError
 from tenancy.failing import TenantFailures, failure_of, is_rolling_back
 from tenancy.leasing import (
@@ -19,26 +18,32 @@ from tenancy.leasing import (
     until_undisturbed,
 )
 from tenancy.model import OperationKind, OperationState, StageCall, Status, TenantItem, TenantRecord, digest_of, shown
+from tenancy.offboarding import TenantOffboarding
 from tenancy.provisioning import NameTaken, Provisioning
-from tenancy.settings import RecordSettings
+from tenancy.settings import LifecycleSettings
+
+_TOLD = ("name", "tier", "desired_state")
+"""Of a tenant's item, what an event may say the values of."""
 
 
 class TenantLifecycle:
     """The tenant record's way from one status to the next."""
 
-    def __init__(self, settings: RecordSettings) -> None:
+    def __init__(self, settings: LifecycleSettings) -> None:
         self._settings = settings
-        self._dynamodb = aws.client("dynamodb")
+        self._desired = DesiredState(settings.tenants_table)
         self._provisioning = Provisioning(settings.provisioning_table)
         self._failures = TenantFailures(settings)
+        self._offboarding = TenantOffboarding(settings)
 
     # --- ClaimTenant --------------------------------------------------------------------------------------------------
 
     def claim(self, call: StageCall) -> dict[str, Any]:
         """Read what is asked for now; claim the name and take the lease, in one transaction.
 
-        Returns ``{outcome, generation, attempt, failure}``; outcome is ``claimed``, ``removed`` if the item is gone, or
-        ``undo`` if the roll-back of an earlier run, whose ``failure`` that is, has to be finished first.
+        Returns ``{outcome, generation, attempt, failure}``; outcome is ``claimed``, ``suspend`` if that is to be done
+        first, ``removed`` if the item is gone, or ``undo`` if the roll-back of an earlier run, whose ``failure`` that
+        is, has to be finished first.
         Raises InvalidTenantItem, NameClaimedByOther, LeaseHeldByOther.
         """
         return until_undisturbed(call, self._try_to_claim)
@@ -46,14 +51,14 @@ class TenantLifecycle:
     def _try_to_claim(self, call: StageCall) -> dict[str, Any]:
         record = self._provisioning.record(call.tenant_id)
         if record and _is_working_on(record, call, "ClaimTenant"):
-            return _claimed(record)
+            return _outcome(_first_step(record.operation.kind, record.status), record.generation, record.attempt)
         if record and is_rolling_back(record, call) and record.operation.stage == call.stage:
             return _outcome("undo", record.generation, record.attempt, failure_of(record))
         refuse_the_dead(record, call)
         require_lease(self._provisioning, record, call)
-        raw = self._read_item(call.tenant_id)
+        raw = self._desired.item(call.tenant_id)
         if raw is None:
-            self._hold(record, call)
+            self._offboarding.note_removal(record, call)
             return _outcome("removed", record.generation if record else 0)
         item = TenantItem.parse(raw)
         if record and record.status == Status.ROLLBACK_INCOMPLETE and _asks_the_same(record, item):
@@ -67,19 +72,21 @@ class TenantLifecycle:
             tier=item.tier,
             requested_by=item.requested_by,
             ignored_attributes=TenantItem.ignored_attributes(raw),
+            **_changes(record.spec if record else {}, item.spec),
         )
         try:
             self._provisioning.commit(
                 call.tenant_id,
                 fields=claimed,
-                remove=DUE,
+                remove=[*DUE, "hold_until", *([] if _is_known_live(record) else ["live_since"])],
                 **as_read(record),
                 event=event_of(fact, call, claimed["generation"]),
                 claim=claimed["skeleton"],
             )
         except NameTaken:
             raise self._name_taken(item.tenant_id) from None
-        return _outcome("claimed", claimed["generation"], claimed["attempt"])
+        step = _first_step(claimed["operation"]["kind"], claimed["status"])
+        return _outcome(step, claimed["generation"], claimed["attempt"])
 
     def _resume_roll_back(self, record: TenantRecord, call: StageCall) -> dict[str, Any]:
         """Nothing new is asked for, and something of the last run is still to be undone."""
@@ -92,6 +99,23 @@ class TenantLifecycle:
             f"tenant_id {shown(tenant_id)} looks like {shown(holder)}, which is taken: names that differ only in "
             "look-alike characters (1 and l, 0 and o, rn and m) count as one name"
         )
+
+    # --- SuspendTenant ------------------------------------------------------------------------------------------------
+
+    def suspend(self, call: StageCall) -> dict[str, Any]:
+        """Visitors of a live tenant get 503 from now on. The event comes with the end of the run. Returns ``{}``."""
+        return until_undisturbed(call, self._try_to_suspend)
+
+    def _try_to_suspend(self, call: StageCall) -> dict[str, Any]:
+        record = self._own_record(call)
+        if record.status != Status.SUSPENDED:
+            self._provisioning.update(
+                call.tenant_id,
+                fields={"status": str(Status.SUSPENDED), "operation.stage": call.stage},
+                condition="lease.holder = :holder AND attempt = :attempt",
+                values={":holder": call.execution_arn, ":attempt": record.attempt},
+            )
+        return {}
 
     # --- ActivateTenant -----------------------------------------------------------------------------------------------
 
@@ -128,49 +152,11 @@ class TenantLifecycle:
         )
         return {"again": again}
 
-    # --- HoldTenant ---------------------------------------------------------------------------------------------------
-
-    def hold(self, call: StageCall) -> dict[str, Any]:
-        """The item is gone: note that the tenant is to be offboarded, and leave everything as it is.
-
-        The site stays as it is until the grace period is over; an item that comes back ends the hold. Returns
-        ``{outcome}``: ``held``, or ``returned`` if there is an item again.
-        """
-        return until_undisturbed(call, self._try_to_hold)
-
-    def _try_to_hold(self, call: StageCall) -> dict[str, Any]:
-        record = self._provisioning.record(call.tenant_id)
-        refuse_the_dead(record, call)
-        require_lease(self._provisioning, record, call)
-        if self._read_item(call.tenant_id) is not None:
-            return {"outcome": "returned"}
-        self._hold(record, call)
-        return {"outcome": "held"}
-
-    def _hold(self, record: TenantRecord | None, call: StageCall) -> None:
-        if record is None:
-            return
-        self._provisioning.commit(
-            call.tenant_id,
-            fields={"operation": operation(OperationKind.OFFBOARD, OperationState.HELD, call, clock.now())},
-            remove=["lease", *DUE],
-            **as_read(record),
-        )
-
     def _own_record(self, call: StageCall) -> TenantRecord:
         record = self._provisioning.record(call.tenant_id)
         if record is None or (record.lease and record.lease.holder != call.execution_arn):
             raise LeaseHeldByOther(f"tenant {shown(call.tenant_id)} is not in the hands of {call.execution_arn} now")
         return record
-
-    def _read_item(self, tenant_id: str) -> dict[str, Any] | None:
-        with aws.calls("DynamoDB"):
-            key = {"tenant_id": {"S": tenant_id}}
-            found = self._dynamodb.get_item(TableName=self._settings.tenants_table, Key=key, ConsistentRead=True)
-        if "Item" not in found:
-            return None
-        deserialise = TypeDeserializer().deserialize
-        return {name: deserialise(value) for name, value in found["Item"].items()}
 
 
 def _is_working_on(record: TenantRecord, call: StageCall, stage: str) -> bool:
@@ -182,10 +168,6 @@ def _is_working_on(record: TenantRecord, call: StageCall, stage: str) -> bool:
         and record.operation.stage == stage
         and record.operation.state == OperationState.RUNNING
     )
-
-
-def _claimed(record: TenantRecord) -> dict[str, Any]:
-    return _outcome("claimed", record.generation, record.attempt)
 
 
 def _outcome(
@@ -204,8 +186,7 @@ def _next_record(record: TenantRecord | None, item: TenantItem, call: StageCall,
     is_new = record is None or record.spec_digest != digest
     requested = record.requested if record else 0
     moment = clock.now()
-    kind = OperationKind.UPDATE if record and record.was_ever_live else OperationKind.ONBOARD
-    status = record.status if record and record.was_ever_live else Status.PENDING
+    kind, status = _direction(record, item)
     return first_fields(record) | {
         "status": str(status),
         "generation": (record.generation if record else 0) + (1 if is_new else 0),
@@ -223,11 +204,49 @@ def _next_record(record: TenantRecord | None, item: TenantItem, call: StageCall,
     }
 
 
+def _is_known_live(record: TenantRecord | None) -> bool:
+    """Whether there is somebody's live site to take care of. With its database archived, a tenant begins anew."""
+    if record is None or not record.was_ever_live:
+        return False
+    return record.status not in (Status.OFFBOARDING, Status.OFFBOARDED) or record.database_path is not None
+
+
+def _direction(record: TenantRecord | None, item: TenantItem) -> tuple[OperationKind, Status]:
+    """What the run is for, and what visitors get meanwhile."""
+    if record is None or not _is_known_live(record):
+        return OperationKind.ONBOARD, Status.PENDING
+    if record.status == Status.OFFBOARDING:
+        return OperationKind.UPDATE, Status.PENDING
+    last = record.operation
+    is_unfinished = last.kind == OperationKind.SUSPEND and last.state != OperationState.SUCCEEDED
+    if item.desired_state == "suspended" and (record.status == Status.ACTIVE or is_unfinished):
+        return OperationKind.SUSPEND, record.status
+    if item.desired_state == "active" and record.status == Status.SUSPENDED:
+        return OperationKind.RESUME, record.status
+    return OperationKind.UPDATE, record.status
+
+
+def _first_step(kind: str, status: str) -> str:
+    return "suspend" if kind == OperationKind.SUSPEND and status != Status.SUSPENDED else "claimed"
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for otherwise than before: all names, and the values of what may stand in an event."""
+    changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    told = [name for name in changed if name in _TOLD]
+    return {
+        "changed": changed,
+        "before": {name: before[name] for name in told if name in before},
+        "after": {name: after[name] for name in told if name in after},
+    }
+
+
 def _end_fact(record: TenantRecord, status: Status, call: StageCall) -> events.Fact:
     host, stage, attempt = record.host, call.stage, record.attempt
-    if status == Status.SUSPENDED and record.status != Status.SUSPENDED:
+    is_suspension = record.status != Status.SUSPENDED or record.operation.kind == OperationKind.SUSPEND
+    if status == Status.SUSPENDED and is_suspension:
         return events.TenantSuspended(stage=stage, attempt=attempt, host=host)
-    if not record.was_ever_live:
+    if record.status == Status.PENDING:
         return events.TenantActivated(stage=stage, attempt=attempt, host=host)
     if status == Status.ACTIVE and record.status == Status.SUSPENDED:
         return events.TenantResumed(stage=stage, attempt=attempt, host=host)

@@ -72,6 +72,7 @@ ENGLISH = Language(
         "TenantOnboardingFailed": "The onboarding of {who} has failed in the state {stage}.",
         "TenantUpdateFailed": "A change of the live tenant {who} has failed in the state {stage}.",
         "TenantStalled": "The work on {who} has come to a halt in the state {stage}: all retries are used up.",
+        "TenantOffboardingFailed": "{who} can't be taken down any further: the state {stage} has failed.",
     },
     undoing="While undoing",
     status={
@@ -80,6 +81,7 @@ ENGLISH = Language(
         "SUSPENDED": "The site is suspended, exactly as before this change; visitors get 503.",
         "FAILED": "The site is not live; visitors get 404.",
         "ROLLBACK_INCOMPLETE": "The site is not live; visitors get 404. Not everything could be undone.",
+        "OFFBOARDING": "The site is taken down; visitors get 404. It goes on by itself, with growing pauses.",
     },
     another_status="The tenant's status is {status}.",
     remaining="Still there: {systems}. Undoing it is tried again by itself.",
@@ -103,6 +105,7 @@ SPANISH = Language(
         "TenantOnboardingFailed": "El alta de {who} ha fallado en el estado {stage}.",
         "TenantUpdateFailed": "Un cambio del inquilino activo {who} ha fallado en el estado {stage}.",
         "TenantStalled": "El trabajo sobre {who} se ha detenido en el estado {stage}: se agotaron los reintentos.",
+        "TenantOffboardingFailed": "La baja de {who} no avanza: ha fallado el estado {stage}.",
     },
     undoing="Al deshacer",
     status={
@@ -111,6 +114,7 @@ SPANISH = Language(
         "SUSPENDED": "El sitio sigue suspendido, exactamente como antes de este cambio; los visitantes reciben 503.",
         "FAILED": "El sitio no está en línea; los visitantes reciben 404.",
         "ROLLBACK_INCOMPLETE": "El sitio no está en línea; los visitantes reciben 404. No se pudo deshacer todo.",
+        "OFFBOARDING": "El sitio se ha dado de baja; los visitantes reciben 404. La baja sigue sola, con pausas.",
     },
     another_status="El estado del inquilino es {status}.",
     remaining="Queda por deshacer: {systems}. Se vuelve a intentar por sí solo.",
@@ -179,8 +183,8 @@ class Report:
 
     @property
     def starts_by_itself(self) -> bool:
-        """Whether what is to be done starts a run. For every other cause a person says when it is gone."""
-        return self.code == "InvalidTenantItem"
+        """Whether what is to be done starts a run, or a run comes anyway. Else a person says when the cause is gone."""
+        return self.code == "InvalidTenantItem" or self.type == "TenantOffboardingFailed"
 
 
 @dataclass(frozen=True)

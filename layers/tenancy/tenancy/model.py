@@ -42,6 +42,8 @@ class OperationKind(StrEnum):
 
     ONBOARD = "onboard"
     UPDATE = "update"
+    SUSPEND = "suspend"
+    RESUME = "resume"
     OFFBOARD = "offboard"
 
 
@@ -237,6 +239,9 @@ class TenantRecord(BaseModel):
     last_error: dict[str, str] | None = None
     stalls: int = 0
     requested_at: str | None = None
+    due_for: str | None = None
+    due_at: str | None = None
+    hold_until: str | None = None
     spec: dict[str, Any] = Field(default_factory=dict)
     spec_digest: str = ""
     skeleton: str = ""
@@ -244,6 +249,7 @@ class TenantRecord(BaseModel):
     database_path: str | None = None
     content_digest: str | None = None
     schema_version: int | None = None
+    archive: dict[str, Any] | None = None
     live_since: str | None = None
     created_at: str
     updated_at: str
@@ -251,7 +257,13 @@ class TenantRecord(BaseModel):
     @property
     def is_wanted(self) -> bool:
         """Whether the tenant's effects on shared systems are to be there, or to be undone."""
-        return self.operation.state != OperationState.ROLLING_BACK
+        is_leaving = self.status in (Status.OFFBOARDING, Status.OFFBOARDED)
+        return not is_leaving and not self.is_rolling_back
+
+    @property
+    def is_rolling_back(self) -> bool:
+        """Whether what a failed onboarding has begun is being undone."""
+        return self.operation.state == OperationState.ROLLING_BACK
 
     @property
     def was_ever_live(self) -> bool:
@@ -279,6 +291,7 @@ class StageCall(BaseModel):
     entered_at:  when the state was entered; the same for every retry within one visit of the state.
     error, cause, failed_stage: for RecordFailure, what Step Functions caught, and in which state.
     changed:     for ActivateTenant, whether any stage of this run had something to do.
+    confirmed_by: for HoldTenant, who has confirmed a removal that was held among many others.
     retry:       for VerifyTenant, how often the state has tried before.
     undo_errors: for RecordFailure, ``{stage, error, cause}`` of each state that could not undo its part.
     """
@@ -294,5 +307,6 @@ class StageCall(BaseModel):
     cause: str = ""
     failed_stage: str = ""
     changed: bool = False
+    confirmed_by: str = ""
     retry: int = 0
     undo_errors: list[UndoError] = Field(default_factory=list)

@@ -5,7 +5,7 @@ Items, all below ``TENANT#<id>`` but for the claims:
     TENANT                           the tenant record (model.TenantRecord)
     EFFECT#<function>                the intent (STARTED) or result (DONE) of one effect on a shared system
     EVENT#<generation>#<attempt>#…   the outbox: what EventBridge is told, kept 30 days
-    CLAIM#<skeleton> / CLAIM         who holds a name and all that look like it
+    CLAIM#<skeleton> / CLAIM         who holds a name and all that look like it; with free_at, who held it until lately
 """
 
 import itertools
@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -25,7 +26,7 @@ from botocore.exceptions import ClientError
 from tenancy import aws, clock
 from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
 from tenancy.events import KEPT_DAYS, TYPES, Ending, Event, mark_of
-from tenancy.model import TenantRecord
+from tenancy.model import Status, TenantRecord
 
 WHO = "DynamoDB"
 
@@ -34,6 +35,7 @@ _SLOWER = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds, between tries of a transaction that met another
 _READ_AT_ONCE = 100  # BatchGetItem: API reference, request limits
 _INTENTS_AT_ONCE = 25  # a fourth of what a transaction may hold: several at once are sooner done than one large one
+_TOMBSTONE_KEPT_SECONDS = 86_400  # after it has lost its meaning
 _serialise = TypeSerializer().serialize
 _deserialise = TypeDeserializer().deserialize
 
@@ -141,6 +143,20 @@ class Provisioning:
             items = [item for page in pages for item in page["Items"]]
         return [(item["pk"]["S"].removeprefix("TENANT#"), item["due_at"]["S"]) for item in items]
 
+    def count_served(self) -> int:
+        """How many tenants are ACTIVE or SUSPENDED. Reads the whole table: for rare questions."""
+        with aws.calls(WHO):
+            pages = self._dynamodb.get_paginator("scan").paginate(
+                TableName=self._table,
+                Select="COUNT",
+                FilterExpression="sk = :tenant AND #status IN (:active, :suspended)",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=_item(
+                    {":tenant": "TENANT", ":active": str(Status.ACTIVE), ":suspended": str(Status.SUSPENDED)}
+                ),
+            )
+            return sum(page["Count"] for page in pages)
+
     def _query(self, tenant_id: str, prefix: str) -> list[dict[str, Any]]:
         with aws.calls(WHO):
             pages = self._dynamodb.get_paginator("query").paginate(
@@ -232,10 +248,12 @@ class Provisioning:
         condition: str,
         values: Mapping[str, Any],
         event: Event | None = None,
+        also: Event | None = None,
         effect: Effect | None = None,
         forget: Iterable[str] = (),
         claim: str | None = None,
         release: str | None = None,
+        free_at: str | None = None,
     ) -> None:
         """Change the tenant record, and say so, in one transaction: both happen or neither.
 
@@ -244,22 +262,26 @@ class Provisioning:
         condition: on the record as it is now, in DynamoDB's language, over ``values``.
         event:     for the outbox. An event that is there already means that this very result is recorded already, by
                    an earlier try whose answer was lost: then nothing is done, and that is success.
+        also:      a second event of the same result.
         effect:    the effect whose result this is.
         forget:    systems of which nothing of the tenant is left: their effects go.
         claim:     the skeleton of a name to claim for this tenant, or to keep.
         release:   the skeleton of a name to give back. It must be this tenant's.
+        free_at:   when others may claim the name that is given back; at once if it is None.
         Raises ConditionFailed, NameTaken, ConcurrentUpdate.
         """
         operations = [self._update(tenant_id, fields, remove, condition, values)]
         if event:
             operations.append(self._put_once(_event_item(tenant_id, event)))
+        if also:
+            operations.append(self._put_once(_event_item(tenant_id, also)))
         if effect:
             operations.append({"Put": {"TableName": self._table, "Item": _item(_effect_item(effect))}})
         operations += [
             {"Delete": {"TableName": self._table, "Key": _effect_key(tenant_id, system)}} for system in forget
         ]
         if release:
-            operations.append(self._release(release, tenant_id))
+            operations.append(self._release(release, tenant_id, free_at))
         if claim:
             operations.append(self._claim(claim, tenant_id))
         reasons = self._transact(operations)
@@ -346,12 +368,14 @@ class Provisioning:
             "Put": {
                 "TableName": self._table,
                 "Item": _item({"pk": f"CLAIM#{skeleton}", "sk": "CLAIM", "tenant_id": tenant_id, "at": clock.now()}),
-                "ConditionExpression": "attribute_not_exists(pk) OR tenant_id = :tenant_id",
-                "ExpressionAttributeValues": _item({":tenant_id": tenant_id}),
+                "ConditionExpression": "attribute_not_exists(pk) OR tenant_id = :tenant_id OR free_at <= :now",
+                "ExpressionAttributeValues": _item({":tenant_id": tenant_id, ":now": clock.now()}),
             }
         }
 
-    def _release(self, skeleton: str, tenant_id: str) -> dict[str, Any]:
+    def _release(self, skeleton: str, tenant_id: str, free_at: str | None) -> dict[str, Any]:
+        if free_at:
+            return self._keep_for_return(skeleton, tenant_id, free_at)
         return {
             "Delete": {
                 "TableName": self._table,
@@ -360,6 +384,12 @@ class Provisioning:
                 "ExpressionAttributeValues": _item({":tenant_id": tenant_id}),
             }
         }
+
+    def _keep_for_return(self, skeleton: str, tenant_id: str, free_at: str) -> dict[str, Any]:
+        """A claim that only the same tenant can renew, until it is free for all."""
+        claim = self._claim(skeleton, tenant_id)
+        claim["Put"]["Item"] |= _item({"free_at": free_at, "expires_at": _epoch(free_at) + _TOMBSTONE_KEPT_SECONDS})
+        return claim
 
     def holder_of(self, skeleton: str) -> str | None:
         """Which tenant holds a name, for the message to the one that does not get it."""
@@ -371,6 +401,10 @@ class Provisioning:
 
 class NameTaken(Exception):
     """Another tenant holds the skeleton."""
+
+
+def _epoch(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp())
 
 
 def _path(field: str, names: dict[str, str]) -> str:

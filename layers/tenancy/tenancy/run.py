@@ -34,6 +34,18 @@ class Run:
             )
         return cls(call, record, provisioning)
 
+    def note(self, fields: Mapping[str, Any]) -> None:
+        """Write something down on the way to the result."""
+        try:
+            self.provisioning.update(
+                self.record.tenant_id,
+                fields=fields,
+                condition="generation = :generation AND lease.holder = :holder",
+                values={":generation": self.call.generation, ":holder": self.call.execution_arn},
+            )
+        except ConditionFailed:
+            raise self._superseded() from None
+
     def finish(
         self,
         fact: Fact,
@@ -63,6 +75,7 @@ class Run:
                 forget=forget,
             )
         except ConditionFailed:
-            raise GenerationSuperseded(
-                f"{shown(self.record.tenant_id)} changed hands during {self.call.stage}"
-            ) from None
+            raise self._superseded() from None
+
+    def _superseded(self) -> GenerationSuperseded:
+        return GenerationSuperseded(f"{shown(self.record.tenant_id)} changed hands during {self.call.stage}")

@@ -40,17 +40,26 @@ class WorkflowSettings(MachineSettings):
 
 
 class ReconcileSettings(MachineSettings):
-    """For functions/reconcile."""
+    """For functions/reconcile. So many removals, and more than this share of the served tenants, are a mass removal."""
 
     provisioning_table: str
+    mass_removal_percent: Annotated[float, Field(ge=0, le=100)]
+    mass_removal_at_least: Annotated[int, Field(gt=0)]
 
 
 class RecordSettings(Settings):
-    """For functions/tenant_record and functions/ended_executions."""
+    """For whoever writes the tenant record: functions/ended_executions, and as LifecycleSettings tenant_record."""
 
     tenants_table: str
     provisioning_table: str
     base_domain: str
+
+
+class LifecycleSettings(RecordSettings):
+    """For functions/tenant_record. Times in seconds and days."""
+
+    offboard_grace_seconds: Annotated[int, Field(ge=0)]
+    name_cooldown_days: Annotated[int, Field(ge=0)]
 
 
 type _Positive = Annotated[float, Field(gt=0)]
@@ -98,6 +107,12 @@ class DatabaseSettings(Settings):
     provisioning_table: str
     tenants_directory: str
     scratch_directory: str
+
+
+class ArchiveSettings(DatabaseSettings):
+    """For the part of functions/tenant_database that archives."""
+
+    archive_bucket: str
 
 
 def _split(value: object) -> object:

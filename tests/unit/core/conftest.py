@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -19,17 +18,14 @@ from tenancy.failing import TenantFailures
 from tenancy.group_commit import GroupCommit, Left, Request, Writer
 from tenancy.lifecycle import TenantLifecycle
 from tenancy.model import StageCall, TenantRecord
+from tenancy.offboarding import TenantOffboarding
 from tenancy.provisioning import Provisioning
-from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, RecordSettings
+from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, LifecycleSettings
 
 from .fakes import FakeCloudFront, FakeRoute53
 
-# Powertools reads these once, when tenancy.stage is imported; the template sets them for every function.
-os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "fluxion")
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Fluxion")
-os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")
-
 BASE = "fluxionia.co"
+GRACE_SECONDS = 3600
 
 
 class Tables:
@@ -139,9 +135,16 @@ class Lifecycle:
     """The tenant record's states, called as an execution calls them."""
 
     def __init__(self, executions: Executions) -> None:
-        settings = RecordSettings(tenants_table="tenants", provisioning_table="provisioning", base_domain=BASE)
+        settings = LifecycleSettings(
+            tenants_table="tenants",
+            provisioning_table="provisioning",
+            base_domain=BASE,
+            offboard_grace_seconds=GRACE_SECONDS,
+            name_cooldown_days=30,
+        )
         self._lifecycle = TenantLifecycle(settings)
         self._failures = TenantFailures(settings)
+        self._offboarding = TenantOffboarding(settings)
         self._executions = executions
         self._visits = itertools.count()
 
@@ -173,9 +176,15 @@ class Lifecycle:
         given = {"error": error, "cause": cause, "failed_stage": stage, "entered_at": f"visit-{next(self._visits)}"}
         return self._failures.roll_back(self._call(tenant_id, "RollBack", execution, **given))
 
-    def hold(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
+    def suspend(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
+        return self._lifecycle.suspend(self._call(tenant_id, "SuspendTenant", execution))
+
+    def hold(self, tenant_id: str, execution: str = "one", confirmed_by: str = "") -> dict[str, Any]:
         self._executions.running.add(execution)
-        return self._lifecycle.hold(self._call(tenant_id, "HoldTenant", execution))
+        return self._offboarding.hold(self._call(tenant_id, "HoldTenant", execution, confirmed_by=confirmed_by))
+
+    def release(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
+        return self._offboarding.release(self._call(tenant_id, "ReleaseHostname", execution))
 
     def end(self, execution: str) -> None:
         self._executions.running.discard(execution)

@@ -75,6 +75,7 @@ OF_STATES = {
     "DeleteDnsRecords": _OF_THE_ZONE,
     "SeedDatabase": _OF_DATABASES,
     "DiscardDatabase": _OF_DATABASES,
+    "ArchiveDatabase": _OF_DATABASES,
     "VerifyTenant": {"SiteNotReady"},
 }
 
@@ -90,8 +91,15 @@ def test_each_state_retries_every_transient_error_that_can_come_to_it(
 
 def test_what_cannot_be_undone_does_not_keep_the_rest_from_being_undone() -> None:
     for machine, name, state in tasks():
-        if name in ("DiscardDatabase", "DeleteDnsRecords", "DetachCname"):
+        if machine == "onboard_tenant.asl" and name in ("DiscardDatabase", "DeleteDnsRecords", "DetachCname"):
             assert state["Catch"][-1]["Next"] == state["Next"], (machine, name)
+
+
+def test_an_offboarding_never_goes_on_behind_a_state_that_failed() -> None:
+    """Or a record could be left that points at a distribution without the alias, or a database without its archive."""
+    for machine, name, state in tasks():
+        if machine == "offboard_tenant.asl" and name != "RecordFailure":
+            assert state["Catch"][-1]["Next"] == "RecordFailure", name
 
 
 def test_what_supersedes_ends_quietly_before_anything_is_recorded() -> None:

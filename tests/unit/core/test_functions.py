@@ -100,6 +100,11 @@ def world(
         "ONBOARD_STATE_MACHINE_ARN": "onboard",
         "OFFBOARD_STATE_MACHINE_ARN": "offboard",
         "POISON_QUEUE_URL": poison,
+        "OFFBOARD_GRACE_SECONDS": "86400",
+        "NAME_COOLDOWN_DAYS": "30",
+        "MASS_REMOVAL_PERCENT": "10",
+        "MASS_REMOVAL_AT_LEAST": "5",
+        "ARCHIVE_BUCKET": "archive",
         "AWS_REGION": region,
     }
     for name, value in environment.items():
@@ -257,7 +262,7 @@ def test_a_lost_database_is_reported_and_not_replaced_by_an_empty_one(world: Wor
         load("tenant_database").handler(event, Context("tenant_database"))
 
 
-@pytest.mark.parametrize("case", ["onboarding_failed", "update_failed", "stalled"])
+@pytest.mark.parametrize("case", ["onboarding_failed", "update_failed", "stalled", "offboarding_failed"])
 def test_every_failure_becomes_one_mail(world: World, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mails = []
     sns = boto3.client("sns", region_name="us-east-1")
@@ -284,7 +289,7 @@ def test_a_recorded_failure_sample_is_what_the_lifecycle_records(world: World) -
 
 
 def test_a_removal_sample_holds_the_tenant(world: World) -> None:
-    assert run("tenant_record", "hold_tenant") == {"outcome": "held"}
+    assert run("tenant_record", "hold_tenant") == {"outcome": "held", "generation": 0}
 
 
 def test_the_outbox_publishes_under_the_event_s_own_type(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,5 +405,5 @@ def test_the_sample_of_a_stopped_execution_is_recorded(world: World, monkeypatch
 def test_the_sample_of_the_schedule_finds_nobody_due(world: World) -> None:
     claimed(world)
 
-    assert run("reconcile", "schedule") == {"started": []}
+    assert run("reconcile", "schedule") == {"started": [], "held": []}
     assert world.started == []

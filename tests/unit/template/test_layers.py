@@ -85,7 +85,7 @@ def test_clients_find_the_same_endpoints_in_what_is_left_of_botocore(tmp_path: P
             shutil.copy(path, data)
         elif path.name in services:
             shutil.copytree(path, data / path.name)
-    (data / "s3").mkdir()
+    (data / "ec2").mkdir()
 
     subprocess.run([sys.executable, LAYER / "trim_botocore.py", data, *services], check=True)
 

@@ -91,6 +91,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
     },
     "reconcile": {
         **on("${ProvisioningTable.Arn}/index/DueIndex", "dynamodb", "Query"),
+        **on(P, "dynamodb", "Scan", "UpdateItem"),
         **on("TenantsTable", "dynamodb", "GetItem"),
         "states:StartExecution": {"OnboardTenant", "OffboardTenant"},
         **on("ReconcileDeadLetterQueue", "sqs", "SendMessage"),
@@ -113,6 +114,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
     "tenant_database": {
         **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
         **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
+        **on("${ArchiveBucket.Arn}/*", "s3", "PutObject"),
         **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
         **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
     },

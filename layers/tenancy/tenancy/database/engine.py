@@ -30,6 +30,17 @@ def connect(database: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     return _narrowed(duckdb.connect(str(database), read_only=read_only, config=dict(_CONFIGURATION)))
 
 
+def connect_to_export(database: Path, directory: Path) -> duckdb.DuckDBPyConnection:
+    """A handle whose statements may write and read files below one directory, and nowhere else."""
+    handle = duckdb.connect(str(database), config=dict(_CONFIGURATION))
+    try:
+        handle.execute("SET allowed_directories = ?", [[str(directory)]])
+    except BaseException:
+        handle.close()
+        raise
+    return _narrowed(handle)
+
+
 def create(database: Path) -> duckdb.DuckDBPyConnection:
     """A handle on a new database with small blocks, at a path where nothing is."""
     # As an option of the connection rather than of ATTACH, which would need the path inside the SQL.

@@ -37,8 +37,8 @@ def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> I
 
     fill: makes tables and rows; it runs inside one transaction.
     """
-    with _workshop(scratch) as workshop:
-        database = workshop / "new.duckdb"
+    with workshop(scratch) as space:
+        database = space / "new.duckdb"
         connection = engine.create(database)
         try:
             with engine.transaction(connection):
@@ -54,7 +54,7 @@ def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> I
 
 
 @contextmanager
-def _workshop(scratch: Path) -> Iterator[Path]:
+def workshop(scratch: Path) -> Iterator[Path]:
     """A folder of one's own in scratch space; those of processes that died go, so that scratch space does not fill."""
     scratch.mkdir(parents=True, exist_ok=True)
     for left_over in scratch.glob(f"{_WORKSHOP_PREFIX}*"):
@@ -62,15 +62,15 @@ def _workshop(scratch: Path) -> Iterator[Path]:
             if free:
                 shutil.rmtree(left_over, ignore_errors=True)
     while True:
-        workshop = Path(tempfile.mkdtemp(prefix=_WORKSHOP_PREFIX, dir=scratch))
+        space = Path(tempfile.mkdtemp(prefix=_WORKSHOP_PREFIX, dir=scratch))
         try:
-            with _locked(workshop) as ours:
+            with _locked(space) as ours:
                 # Another process may have taken it for left over, in the instant before it was locked.
-                if ours and workshop.is_dir():
-                    yield workshop
+                if ours and space.is_dir():
+                    yield space
                     return
         finally:
-            shutil.rmtree(workshop, ignore_errors=True)
+            shutil.rmtree(space, ignore_errors=True)
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""ArchiveDatabase: the rows of a tenant that leaves are in the archive, and its database is gone."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tenancy import clock
+from tenancy.archive_store import ArchiveStore
+from tenancy.database import TenantDatabases, archive, publish
+from tenancy.database.failures import named_failures
+from tenancy.database.paths import TenantFolder
+from tenancy.errors import GenerationSuperseded, TenantDatabaseMissing
+from tenancy.events import DatabaseArchived
+from tenancy.model import StageCall, TenantRecord, shown
+from tenancy.provisioning import EffectState, Provisioning
+from tenancy.run import Run
+from tenancy.seeding import SYSTEM
+from tenancy.settings import ArchiveSettings
+
+
+class Archiving:
+    """The stage ArchiveDatabase."""
+
+    def __init__(self, settings: ArchiveSettings) -> None:
+        self._provisioning = Provisioning(settings.provisioning_table)
+        self._databases = TenantDatabases(Path(settings.tenants_directory), idle_after=0)
+        self._scratch = Path(settings.scratch_directory)
+        self._store = ArchiveStore(settings.archive_bucket)
+
+    def archive(self, call: StageCall) -> dict[str, Any]:
+        """Export the rows, upload them, write down where they are, and only then remove the database.
+
+        Nobody can write between the first and the last of this: the door is held. Raises TenantDatabaseMissing if
+        there was a database, and neither it nor its archive is there.
+        """
+        run = Run.of(call, self._provisioning)
+        record = run.record
+        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
+        if effect is None:
+            return {"changed": False}
+        if record.is_wanted:
+            raise GenerationSuperseded(f"the database of {shown(record.tenant_id)} is wanted")
+        # From now on nobody may trust that it is there.
+        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))
+        kept = self._empty_folder(run) or _kept_before(record)
+        run.finish(
+            DatabaseArchived(
+                stage=call.stage,
+                attempt=record.attempt,
+                archive=kept.get("folder"),
+                rows=kept.get("rows", {}),
+                bytes=kept.get("bytes", 0),
+                manifest_sha256=kept.get("manifest_sha256"),
+            ),
+            remove=["database_path", "content_digest", "schema_version"],
+            forget=[SYSTEM],
+        )
+        return {"changed": True}
+
+    def _empty_folder(self, run: Run) -> dict[str, Any]:
+        """Archive and remove what is there. Returns what was kept; nothing if there was no database any more."""
+        tenant_id = run.record.tenant_id
+        kept: dict[str, Any] = {}
+        if not TenantFolder.of(self._databases.directory, tenant_id).path.is_dir():
+            return kept
+        with (
+            named_failures(f"archive the database of '{tenant_id}'"),
+            self._databases.hold(tenant_id, create=True) as folder,
+        ):
+            if database := folder.current():
+                kept = self._keep(run, database)
+            publish.discard(folder)
+        return kept
+
+    def _keep(self, run: Run, database: Path) -> dict[str, Any]:
+        with archive.exported(database, run.record.tenant_id, self._scratch, clock.now()) as made:
+            manifest = made.manifest
+            kept = {
+                "database": manifest.database,
+                "folder": self._store.put(made),
+                "manifest_sha256": manifest.digest,
+                "bytes": made.size,
+                "rows": {name: table.rows for name, table in manifest.tables.items()},
+                "exported_at": manifest.exported_at,
+            }
+        run.note({"archive": kept})
+        return kept
+
+
+def _kept_before(record: TenantRecord) -> dict[str, Any]:
+    """What an earlier try has archived, of the very database that is on record. Nothing if there never was one."""
+    if record.database_path is None:
+        return {}
+    kept = record.archive or {}
+    if kept.get("database") != record.database_path:
+        raise TenantDatabaseMissing(f"the database file {record.database_path} is gone, and was never archived")
+    return kept

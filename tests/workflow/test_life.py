@@ -1,0 +1,236 @@
+"""A tenant's whole life: live, changed, suspended, resumed, removed, back in time, removed for good, and back again.
+
+And a table that somebody empties.
+"""
+
+import json
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tenancy.database import TenantDatabases
+
+from .embedded import EmbeddedAws, eventually
+
+pytestmark = pytest.mark.embedded_aws
+
+WRITES = ("UpdateDistribution", "ChangeResourceRecordSets", "CreateInvalidation")
+ON_THE_WAY_OUT = [
+    "HoldTenant",
+    "IsGraceOver",
+    "DeleteDnsRecords",
+    "DetachCname",
+    "ArchiveDatabase",
+    "InvalidateCache",
+    "ReleaseHostname",
+    "TenantOffboarded",
+]
+
+
+def answers(aws: EmbeddedAws, host: str, path: str, status: int) -> bool:
+    return aws.get(host, path).status_code == status
+
+
+def resources(aws: EmbeddedAws, tenant: str) -> tuple[set[str], bool, set[str]]:
+    """(types of its records, whether it has its alias, its files' names)."""
+    host = aws.host(tenant)
+    return {kind for name, kind in aws.zone() if name == host}, host in aws.aliases(), set(aws.files(tenant))
+
+
+def databases(aws: EmbeddedAws) -> TenantDatabases:
+    return TenantDatabases(Path(aws.environment["FLUXION_DATA_DIR"]), idle_after=0)
+
+
+def past_due(aws: EmbeddedAws, tenant: str) -> None:
+    """The tenant's grace period is over: as if it had been held for that long."""
+    aws.held(tenant)
+    past = "2026-01-01T00:00:00.000Z"
+    aws.provisioning.update_item(
+        Key={"pk": f"TENANT#{tenant}", "sk": "TENANT"},
+        UpdateExpression="SET due_at = :past, hold_until = :past",
+        ExpressionAttributeValues={":past": past},
+    )
+
+
+def archive_bucket(aws: EmbeddedAws) -> str:
+    buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
+    (name,) = [name for name in buckets if "archivebucket" in name.lower()]
+    return str(name)
+
+
+@pytest.fixture(scope="module")
+def tenant(embedded_aws: EmbeddedAws) -> str:
+    """One tenant, which these tests take through its life in their order."""
+    embedded_aws.onboard("vida-solo")
+    return "vida-solo"
+
+
+def test_a_suspension_is_seen_within_five_seconds_even_by_the_edge_s_cache(
+    embedded_aws: EmbeddedAws, tenant: str
+) -> None:
+    host = embedded_aws.host(tenant)
+    before = resources(embedded_aws, tenant)
+    assert answers(embedded_aws, host, "/api/tenant", 200)
+
+    with embedded_aws.trail() as trail:
+        embedded_aws.insert(tenant, desired_state="suspended")
+        for path in ("/api/none", "/api/tenant"):
+            eventually(partial(answers, embedded_aws, host, path, 503), f"503 from {path}", 5)
+        assert embedded_aws.settled(tenant, 2)["status"] == "SUSPENDED"
+
+    assert answers(embedded_aws, host, "/api/tenant", 503), "and it stays so"
+    assert trail.count("CreateInvalidation") == 1
+    assert trail.count("UpdateDistribution", "ChangeResourceRecordSets") == 0
+    states = embedded_aws.states(embedded_aws.executions(tenant)[0]["executionArn"])
+    assert states[:5] == ["ClaimTenant", "IsTenantWanted", "SuspendTenant", "WaitForBackends", "AttachCname"]
+    assert embedded_aws.outbox(tenant)[-1] == "TenantSuspended"
+    assert resources(embedded_aws, tenant) == before
+
+
+def test_a_resumed_tenant_is_served_again(embedded_aws: EmbeddedAws, tenant: str) -> None:
+    embedded_aws.insert(tenant)
+
+    record = embedded_aws.settled(tenant, 3)
+
+    assert (record["status"], record["operation"]["kind"]) == ("ACTIVE", "resume")
+    eventually(partial(answers, embedded_aws, embedded_aws.host(tenant), "/api/tenant", 200), "the site", 5)
+    assert embedded_aws.outbox(tenant)[-1] == "TenantResumed"
+
+
+def test_an_item_that_is_back_in_time_leaves_nothing_to_do(embedded_aws: EmbeddedAws, tenant: str) -> None:
+    before = resources(embedded_aws, tenant)
+    embedded_aws.remove(tenant)
+    assert embedded_aws.held(tenant)["status"] == "ACTIVE"
+
+    with embedded_aws.trail() as trail:
+        embedded_aws.insert(tenant)
+        record = embedded_aws.settled(tenant, 4)
+
+    assert (record["status"], record["operation"]["state"], "due_at" in record) == ("ACTIVE", "SUCCEEDED", False)
+    assert trail.count(*WRITES) == 0
+    assert resources(embedded_aws, tenant) == before
+
+
+def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
+    embedded_aws: EmbeddedAws, tenant: str, tmp_path: Path
+) -> None:
+    host = embedded_aws.host(tenant)
+    with databases(embedded_aws).open(tenant, "write") as connection:
+        connection.execute("INSERT INTO settings VALUES (?, 'secret', '\"rosa\"', now()::TIMESTAMP)", [tenant])
+        kept = connection.execute("FROM settings").fetchall()
+    embedded_aws.remove(tenant)
+    past_due(embedded_aws, tenant)
+
+    with embedded_aws.trail() as trail:
+        embedded_aws.reconcile()
+        eventually(lambda: embedded_aws.record(tenant)["status"] == "OFFBOARDED", "the end")
+
+    writes = [call["operation"] for call in trail.calls if call["operation"] in WRITES]
+    assert writes == ["ChangeResourceRecordSets", "UpdateDistribution", "CreateInvalidation"]
+    assert embedded_aws.states(embedded_aws.executions(tenant, "Offboard")[0]["executionArn"]) == ON_THE_WAY_OUT
+    assert resources(embedded_aws, tenant) == (set(), False, set())
+    assert embedded_aws.left_over(tenant) == ["CLAIM#vida-solo"]
+    assert answers(embedded_aws, host, "/api/tenant", 404)
+    assert set(embedded_aws.outbox(tenant)[-5:]) == {
+        "DnsRecordsDeleted", "CnameDetached", "DatabaseArchived", "HostnameReleased", "TenantOffboarded",
+    }  # fmt: skip
+    record = embedded_aws.record(tenant)
+    assert not {"lease", "live_since", "database_path", "due_at"} & set(record)
+    assert archived_rows(embedded_aws, record["archive"]["folder"], "settings", tmp_path) == kept
+
+
+def archived_rows(aws: EmbeddedAws, folder: str, table: str, space: Path) -> list[tuple[Any, ...]]:
+    s3, bucket = aws.client("s3"), archive_bucket(aws)
+    manifest = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/manifest.json")["Body"].read())
+    content = s3.get_object(Bucket=bucket, Key=f"{folder}/{manifest['tables'][table]['file']}")["Body"].read()
+    (space / "rows.parquet").write_bytes(content)
+    with duckdb.connect() as connection:
+        return connection.read_parquet(str(space / "rows.parquet")).fetchall()
+
+
+def test_a_look_alike_does_not_get_the_name_before_the_cool_down_is_over(
+    embedded_aws: EmbeddedAws, tenant: str
+) -> None:
+    embedded_aws.insert("vida-s0lo")
+
+    record = embedded_aws.settled("vida-s0lo")
+
+    assert (record["status"], record["last_error"]["code"]) == ("FAILED", "NameClaimedByOther")
+    assert tenant in record["last_error"]["message"]
+
+
+def test_who_comes_back_begins_anew(embedded_aws: EmbeddedAws, tenant: str) -> None:
+    gone = embedded_aws.record(tenant)
+    embedded_aws.insert(tenant)
+
+    record = embedded_aws.settled(tenant, int(gone["attempt"]) + 1)
+
+    assert (record["status"], record["operation"]["kind"]) == ("ACTIVE", "onboard")
+    assert record["generation"] > gone["generation"]
+    assert f"{record['database_path'].removesuffix('.duckdb')}" != gone["archive"]["folder"]
+    with databases(embedded_aws).open(tenant, "read") as connection:
+        assert connection.execute("FROM settings").fetchall() == []
+    assert answers(embedded_aws, embedded_aws.host(tenant), "/api/tenant", 200)
+    assert resources(embedded_aws, tenant)[:2] == ({"A", "AAAA"}, True)
+
+
+# --- a table that somebody empties ------------------------------------------------------------------------------------
+
+FLEET = [f"masa-{number:02d}" for number in range(60)]
+REMOVED, CONFIRMED = FLEET[:30], FLEET[15:30]
+
+
+def statuses(aws: EmbeddedAws, tenants: list[str]) -> set[str]:
+    return {aws.record(tenant)["status"] for tenant in tenants}
+
+
+def test_removals_of_half_the_fleet_take_no_site_down(embedded_aws: EmbeddedAws) -> None:
+    for tenant in FLEET:
+        embedded_aws.insert(tenant)
+    for tenant in FLEET:
+        assert embedded_aws.settled(tenant)["status"] == "ACTIVE"
+    with embedded_aws.trail() as trail:
+        for tenant in REMOVED:
+            embedded_aws.remove(tenant)
+        for tenant in REMOVED:
+            past_due(embedded_aws, tenant)
+        embedded_aws.reconcile()
+        embedded_aws.reconcile()
+        time.sleep(1)
+
+    assert {embedded_aws.record(tenant)["due_for"] for tenant in REMOVED} == {"confirmation"}
+    assert statuses(embedded_aws, FLEET) == {"ACTIVE"}
+    assert all(answers(embedded_aws, embedded_aws.host(tenant), "/api/tenant", 200) for tenant in REMOVED)
+    assert trail.count("UpdateDistribution", "ChangeResourceRecordSets") == 0
+
+
+def test_items_that_are_back_leave_nothing_to_do(embedded_aws: EmbeddedAws) -> None:
+    back = [tenant for tenant in REMOVED if tenant not in CONFIRMED]
+    attempts = {tenant: int(embedded_aws.record(tenant)["attempt"]) for tenant in back}
+    with embedded_aws.trail() as trail:
+        for tenant in back:
+            embedded_aws.insert(tenant)
+        for tenant in back:
+            embedded_aws.settled(tenant, attempts[tenant] + 1)
+
+    assert trail.count(*WRITES) == 0
+    assert statuses(embedded_aws, back) == {"ACTIVE"}
+    assert not any("due_for" in embedded_aws.record(tenant) for tenant in back)
+
+
+def test_a_confirmation_takes_down_exactly_those_that_are_left(embedded_aws: EmbeddedAws) -> None:
+    states, machine = embedded_aws.client("stepfunctions"), embedded_aws.outputs["OffboardTenantStateMachineArn"]
+    for tenant in CONFIRMED:
+        question = json.dumps({"tenant_id": tenant, "confirmed_by": "ana"})
+        states.start_execution(stateMachineArn=machine, name=f"{tenant}-confirmed", input=question)
+
+    eventually(lambda: statuses(embedded_aws, CONFIRMED) == {"OFFBOARDED"}, "the end of all that are confirmed")
+
+    assert statuses(embedded_aws, [tenant for tenant in FLEET if tenant not in CONFIRMED]) == {"ACTIVE"}
+    assert {embedded_aws.record(tenant)["confirmed_by"] for tenant in CONFIRMED} == {"ana"}
+    hosts = {name for name, _ in embedded_aws.zone()}
+    assert {tenant for tenant in FLEET if embedded_aws.host(tenant) not in hosts} == set(CONFIRMED)

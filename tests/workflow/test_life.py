@@ -5,6 +5,7 @@ And a table that somebody empties.
 
 import json
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -184,15 +185,36 @@ FLEET = [f"masa-{number:02d}" for number in range(60)]
 REMOVED, CONFIRMED = FLEET[:30], FLEET[15:30]
 
 
-def statuses(aws: EmbeddedAws, tenants: list[str]) -> set[str]:
-    return {aws.record(tenant)["status"] for tenant in tenants}
+def take_down(aws: EmbeddedAws, tenants: list[str]) -> None:
+    """Confirm removals that are held."""
+    states, machine = aws.client("stepfunctions"), aws.outputs["OffboardTenantStateMachineArn"]
+    for tenant in tenants:
+        question = json.dumps({"tenant_id": tenant, "confirmed_by": "ana"})
+        states.start_execution(stateMachineArn=machine, name=f"{tenant}-confirmed", input=question)
+    eventually(lambda: statuses(aws, tenants) == {"OFFBOARDED"}, "the end of all that are confirmed")
 
 
-def test_removals_of_half_the_fleet_take_no_site_down(embedded_aws: EmbeddedAws) -> None:
+@pytest.fixture(scope="module")
+def fleet(embedded_aws: EmbeddedAws) -> Iterator[None]:
+    """Sixty live tenants, which leave room for others on the distribution when they are not needed any more."""
     for tenant in FLEET:
         embedded_aws.insert(tenant)
     for tenant in FLEET:
         assert embedded_aws.settled(tenant)["status"] == "ACTIVE"
+    yield
+    left = [tenant for tenant in FLEET if tenant not in CONFIRMED]
+    for tenant in left:
+        embedded_aws.remove(tenant)
+    for tenant in left:
+        past_due(embedded_aws, tenant)
+    take_down(embedded_aws, left)
+
+
+def statuses(aws: EmbeddedAws, tenants: list[str]) -> set[str]:
+    return {aws.record(tenant)["status"] for tenant in tenants}
+
+
+def test_removals_of_half_the_fleet_take_no_site_down(embedded_aws: EmbeddedAws, fleet: None) -> None:
     with embedded_aws.trail() as trail:
         for tenant in REMOVED:
             embedded_aws.remove(tenant)
@@ -208,7 +230,7 @@ def test_removals_of_half_the_fleet_take_no_site_down(embedded_aws: EmbeddedAws)
     assert trail.count("UpdateDistribution", "ChangeResourceRecordSets") == 0
 
 
-def test_items_that_are_back_leave_nothing_to_do(embedded_aws: EmbeddedAws) -> None:
+def test_items_that_are_back_leave_nothing_to_do(embedded_aws: EmbeddedAws, fleet: None) -> None:
     back = [tenant for tenant in REMOVED if tenant not in CONFIRMED]
     attempts = {tenant: int(embedded_aws.record(tenant)["attempt"]) for tenant in back}
     with embedded_aws.trail() as trail:
@@ -222,13 +244,8 @@ def test_items_that_are_back_leave_nothing_to_do(embedded_aws: EmbeddedAws) -> N
     assert not any("due_for" in embedded_aws.record(tenant) for tenant in back)
 
 
-def test_a_confirmation_takes_down_exactly_those_that_are_left(embedded_aws: EmbeddedAws) -> None:
-    states, machine = embedded_aws.client("stepfunctions"), embedded_aws.outputs["OffboardTenantStateMachineArn"]
-    for tenant in CONFIRMED:
-        question = json.dumps({"tenant_id": tenant, "confirmed_by": "ana"})
-        states.start_execution(stateMachineArn=machine, name=f"{tenant}-confirmed", input=question)
-
-    eventually(lambda: statuses(embedded_aws, CONFIRMED) == {"OFFBOARDED"}, "the end of all that are confirmed")
+def test_a_confirmation_takes_down_exactly_those_that_are_left(embedded_aws: EmbeddedAws, fleet: None) -> None:
+    take_down(embedded_aws, CONFIRMED)
 
     assert statuses(embedded_aws, [tenant for tenant in FLEET if tenant not in CONFIRMED]) == {"ACTIVE"}
     assert {embedded_aws.record(tenant)["confirmed_by"] for tenant in CONFIRMED} == {"ana"}

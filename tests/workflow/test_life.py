@@ -46,17 +46,6 @@ def databases(aws: EmbeddedAws) -> TenantDatabases:
     return TenantDatabases(Path(aws.environment["FLUXION_DATA_DIR"]), idle_after=0)
 
 
-def past_due(aws: EmbeddedAws, tenant: str) -> None:
-    """The tenant's grace period is over: as if it had been held for that long."""
-    aws.held(tenant)
-    past = "2026-01-01T00:00:00.000Z"
-    aws.provisioning.update_item(
-        Key={"pk": f"TENANT#{tenant}", "sk": "TENANT"},
-        UpdateExpression="SET due_at = :past, hold_until = :past",
-        ExpressionAttributeValues={":past": past},
-    )
-
-
 def archive_bucket(aws: EmbeddedAws) -> str:
     buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
     (name,) = [name for name in buckets if "archivebucket" in name.lower()]
@@ -124,7 +113,7 @@ def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
         connection.execute("INSERT INTO settings VALUES (?, 'secret', '\"rosa\"', now()::TIMESTAMP)", [tenant])
         kept = connection.execute("FROM settings").fetchall()
     embedded_aws.remove(tenant)
-    past_due(embedded_aws, tenant)
+    embedded_aws.past_due(tenant)
 
     with embedded_aws.trail() as trail:
         embedded_aws.reconcile()
@@ -185,15 +174,6 @@ FLEET = [f"masa-{number:02d}" for number in range(60)]
 REMOVED, CONFIRMED = FLEET[:30], FLEET[15:30]
 
 
-def take_down(aws: EmbeddedAws, tenants: list[str]) -> None:
-    """Confirm removals that are held."""
-    states, machine = aws.client("stepfunctions"), aws.outputs["OffboardTenantStateMachineArn"]
-    for tenant in tenants:
-        question = json.dumps({"tenant_id": tenant, "confirmed_by": "ana"})
-        states.start_execution(stateMachineArn=machine, name=f"{tenant}-confirmed", input=question)
-    eventually(lambda: statuses(aws, tenants) == {"OFFBOARDED"}, "the end of all that are confirmed")
-
-
 @pytest.fixture(scope="module")
 def fleet(embedded_aws: EmbeddedAws) -> Iterator[None]:
     """Sixty live tenants, which leave room for others on the distribution when they are not needed any more."""
@@ -202,12 +182,7 @@ def fleet(embedded_aws: EmbeddedAws) -> Iterator[None]:
     for tenant in FLEET:
         assert embedded_aws.settled(tenant)["status"] == "ACTIVE"
     yield
-    left = [tenant for tenant in FLEET if tenant not in CONFIRMED]
-    for tenant in left:
-        embedded_aws.remove(tenant)
-    for tenant in left:
-        past_due(embedded_aws, tenant)
-    take_down(embedded_aws, left)
+    embedded_aws.take_down([tenant for tenant in FLEET if tenant not in CONFIRMED])
 
 
 def statuses(aws: EmbeddedAws, tenants: list[str]) -> set[str]:
@@ -219,7 +194,7 @@ def test_removals_of_half_the_fleet_take_no_site_down(embedded_aws: EmbeddedAws,
         for tenant in REMOVED:
             embedded_aws.remove(tenant)
         for tenant in REMOVED:
-            past_due(embedded_aws, tenant)
+            embedded_aws.past_due(tenant)
         embedded_aws.reconcile()
         embedded_aws.reconcile()
         time.sleep(1)
@@ -245,7 +220,7 @@ def test_items_that_are_back_leave_nothing_to_do(embedded_aws: EmbeddedAws, flee
 
 
 def test_a_confirmation_takes_down_exactly_those_that_are_left(embedded_aws: EmbeddedAws, fleet: None) -> None:
-    take_down(embedded_aws, CONFIRMED)
+    embedded_aws.confirm_removals(CONFIRMED)
 
     assert statuses(embedded_aws, [tenant for tenant in FLEET if tenant not in CONFIRMED]) == {"ACTIVE"}
     assert {embedded_aws.record(tenant)["confirmed_by"] for tenant in CONFIRMED} == {"ana"}

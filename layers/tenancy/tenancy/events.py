@@ -31,7 +31,7 @@ class Metadata(BaseModel):
     occurred_at: str = Field(description="ISO 8601, UTC.")
     tenant_id: str
     generation: int = Field(description="Counts the desired states that the control plane has accepted.")
-    execution_arn: str = Field(description="The Step Functions execution that this event comes from.")
+    execution_arn: str = Field(description="The Step Functions execution that this event comes from; empty for drift.")
 
 
 class Fact(BaseModel):
@@ -42,8 +42,13 @@ class Fact(BaseModel):
     # Later in the workflow, higher: it orders the events of one run in the audit trail.
     order: ClassVar[int]
 
-    stage: str = Field(description="Name of the state in the state machine.")
+    stage: str = Field(description="Name of the state in the state machine; Reconcile for drift.")
     attempt: int = Field(description="Counts the runs of this tenant.")
+
+    @property
+    def occasion(self) -> str:
+        """What tells apart events of one type that one run may have several of; nothing for most."""
+        return ""
 
 
 class TenantClaimed(Fact):
@@ -105,6 +110,41 @@ class TenantVerified(Fact):
     order = 60
     host: str
     address: str = Field(description="The IPv4 address that the zone's own name server gave.")
+
+
+class Found(BaseModel):
+    """One thing that is not as it is on record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str = Field(description="Which kind of drift it is; docs/events.md lists all.")
+    where: str = Field(description="The function that owns the system in which it is.")
+    what: str = Field(description="The very thing: a record, an alias, a file, a name.")
+    since: str = Field(description="When it was seen first. ISO 8601, UTC.")
+    repair: str = Field(description="workflow: by the tenant's own; removal: as the stack is configured; person.")
+
+
+class Drift(Fact):
+    """What both events of drift say. They come from no execution: its ARN in the envelope is empty."""
+
+    findings: list[Found]
+
+    @property
+    def occasion(self) -> str:
+        """The same kind of thing may be found again for one run of a tenant: another day it is another event."""
+        return "\n".join(f"{found.kind} {found.what} {found.since}" for found in self.findings)
+
+
+class DriftDetected(Drift):
+    """Two scans in a row have found that something is not as it is on record."""
+
+    order = 95
+
+
+class DriftRepaired(Drift):
+    """What was reported is not found any more, whoever has put it right."""
+
+    order = 96
 
 
 class Ending(Fact):
@@ -233,6 +273,7 @@ TYPES: dict[str, type[Fact]] = {
         TenantActivated, TenantUpdated, TenantSuspended, TenantResumed,
         DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
         TenantOnboardingFailed, TenantUpdateFailed, TenantOffboardingFailed, TenantStalled,
+        DriftDetected, DriftRepaired,
     )
 }  # fmt: skip
 
@@ -248,7 +289,16 @@ class Event(BaseModel):
     @classmethod
     def of(cls, data: Fact, *, tenant_id: str, generation: int, execution_arn: str, occurred_at: str) -> "Event":
         """The event that states ``data``, with an id that depends only on what happened, not on when or how often."""
-        identity = "\n".join([tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__])
+        identity = "\n".join(
+            [
+                tenant_id,
+                str(generation),
+                data.stage,
+                str(data.attempt),
+                type(data).__name__,
+                *filter(None, [data.occasion]),
+            ]
+        )
         metadata = Metadata(
             id=str(uuid.uuid5(_NAMESPACE, identity)),
             occurred_at=occurred_at,
@@ -270,7 +320,7 @@ class Event(BaseModel):
         It ends in a mark of the execution: that the key is taken means that this execution has recorded this very
         event before, and never that another one, which read the same record at the same moment, was faster.
         """
-        mark = mark_of(self.metadata.execution_arn)
+        mark = mark_of(self.metadata.execution_arn + self.data.occasion)
         run = f"{self.metadata.generation:06d}#{self.data.attempt:06d}"
         return f"EVENT#{run}#{self.data.order:02d}#{self.type}#{mark}"
 

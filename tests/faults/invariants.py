@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from tests.faults import leaving, template
+from tests.faults import drifting, leaving, template
 from tests.faults.points import Crossing
 from tests.faults.services import alias_record
 from tests.faults.world import World
@@ -73,6 +73,8 @@ def violations(world: World, tenant: str, before: Before, ends: tuple[str, ...])
         found.append(f"converged: {tenant} is {status}, {state}: {record.get('last_error')}, and not {ends}")
     if world.foreign(tenant) != before.foreign:
         found.append("foreign: something that is not ours has changed")
+    if status != "FAILED":  # a foreign record or alias, which made it fail, is no drift of the tenant's
+        found += [f"drift: {what}" for what in drifting.findings(world, tenant)]
     return [*found, *_told(world, tenant), *_mailed(world, tenant, before)]
 
 

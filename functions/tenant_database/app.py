@@ -1,6 +1,8 @@
 """The only function that opens tenants' database files."""
 
 from tenancy.archiving import Archiving
+from tenancy.exporting import Exporting
+from tenancy.purging import Purging
 from tenancy.seeding import Seeding
 from tenancy.settings import ArchiveSettings
 from tenancy.stage import stage
@@ -8,4 +10,10 @@ from tenancy.stage import stage
 settings = ArchiveSettings.from_environment()
 seeding = Seeding(settings)
 archiving = Archiving(settings)
-handler = stage(SeedDatabase=seeding.seed, DiscardDatabase=seeding.discard, ArchiveDatabase=archiving.archive)
+handler = stage(
+    SeedDatabase=seeding.seed,
+    DiscardDatabase=seeding.discard,
+    ArchiveDatabase=archiving.archive,
+    ExportDatabase=Exporting(settings).export,
+    PurgeDatabase=Purging(settings).purge,
+)

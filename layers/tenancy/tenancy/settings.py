@@ -43,6 +43,8 @@ class ReconcileSettings(MachineSettings):
     """For functions/reconcile. So many removals, and more than this share of the served tenants, are a mass removal."""
 
     provisioning_table: str
+    archive_bucket: str
+    archive_retention_days: Annotated[int, Field(gt=0)]
     mass_removal_percent: Annotated[float, Field(ge=0, le=100)]
     mass_removal_at_least: Annotated[int, Field(gt=0)]
 
@@ -110,7 +112,7 @@ class DatabaseSettings(Settings):
 
 
 class ArchiveSettings(DatabaseSettings):
-    """For the part of functions/tenant_database that archives."""
+    """For the part of functions/tenant_database that archives, exports and purges."""
 
     archive_bucket: str
 

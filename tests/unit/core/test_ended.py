@@ -211,6 +211,8 @@ def test_who_is_due_is_started_once_each_time(
         offboard_state_machine_arn="offboard",
         mass_removal_percent=10,
         mass_removal_at_least=5,
+        archive_bucket="archive",
+        archive_retention_days=90,
     )
     reconciler = Reconciler(settings)
     lifecycle.fail("granja", "SiteNotReady", stage="VerifyTenant", execution=RUN)

@@ -105,6 +105,7 @@ def world(
         "MASS_REMOVAL_PERCENT": "10",
         "MASS_REMOVAL_AT_LEAST": "5",
         "ARCHIVE_BUCKET": "archive",
+        "ARCHIVE_RETENTION_DAYS": "90",
         "AWS_REGION": region,
     }
     for name, value in environment.items():

@@ -299,6 +299,8 @@ def reconciler(percent: float = 10, at_least: int = 5) -> Reconciler:
             offboard_state_machine_arn="offboard",
             mass_removal_percent=percent,
             mass_removal_at_least=at_least,
+            archive_bucket="archive",
+            archive_retention_days=90,
         )
     )
 

@@ -6,8 +6,9 @@ What has no manifest is no archive: an upload that was cut short.
     exports/<tenant_id>/<database>-<time>/…         a copy that was asked for; no tenant can be called "exports"
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tenancy import aws
 from tenancy.database.archive import MANIFEST, Archive
@@ -45,22 +46,29 @@ class ArchiveStore:
         self._bucket = bucket
         self._s3 = aws.client("s3")
 
-    def versions(self, tenant_id: str) -> Iterator[list[Version]]:
-        """All that the bucket holds of a tenant, archives and exports, former versions and marks of deletions; at most
-        1,000 at once.
+    def versions(self, tenant_id: str) -> list[Version]:
+        """All that the bucket holds of a tenant, archives and exports, former versions and marks of deletions."""
+        paginator = self._s3.get_paginator("list_object_versions")
+        with aws.calls(WHO):
+            pages = [page for prefix in _prefixes(tenant_id) for page in paginator.paginate(**self._below(prefix))]
+        return [version for page in pages for version in _versions(page)]
+
+    def some_versions(self, tenant_id: str) -> list[Version]:
+        """The first of them, at most 1,000; none, when none is left. To be asked again after these were erased: pages
+        are counted from an entry, which had better be there.
         """
-        for prefix in (f"{tenant_id}/", f"{EXPORTS}/{tenant_id}/"):
-            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        for prefix in _prefixes(tenant_id):
             with aws.calls(WHO):
-                for page in pages:
-                    found = [Version(each["Key"], each["VersionId"], each["Size"]) for each in page.get("Versions", [])]
-                    marks = page.get("DeleteMarkers", [])
-                    yield found + [Version(each["Key"], each["VersionId"], 0, is_mark=True) for each in marks]
+                page = self._s3.list_object_versions(**self._below(prefix))
+            if found := _versions(page):
+                return found
+        return []
+
+    def _below(self, prefix: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Prefix": prefix}
 
     def erase(self, versions: Sequence[Version]) -> None:
         """Remove versions for good, at most 1,000; what is gone already is no error."""
-        if not versions:
-            return
         objects = [{"Key": each.key, "VersionId": each.version_id} for each in versions]
         with aws.calls(WHO):
             answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
@@ -74,3 +82,14 @@ class ArchiveStore:
             with path.open("rb") as content, aws.calls(WHO):
                 self._s3.put_object(Bucket=self._bucket, Key=f"{folder}/{path.name}", Body=content)
         return folder
+
+
+def _prefixes(tenant_id: str) -> tuple[str, str]:
+    # With the slash: another tenant's name may begin with this one's.
+    return f"{tenant_id}/", f"{EXPORTS}/{tenant_id}/"
+
+
+def _versions(page: Mapping[str, Any]) -> list[Version]:
+    files = [Version(each["Key"], each["VersionId"], each["Size"]) for each in page.get("Versions", [])]
+    marks = [Version(each["Key"], each["VersionId"], 0, is_mark=True) for each in page.get("DeleteMarkers", [])]
+    return files + marks

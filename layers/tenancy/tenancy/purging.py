@@ -105,7 +105,7 @@ class Purging:
         digests |= {record.archive["manifest_sha256"]} if record.archive else set()
         found = {"archive_files": 0, "archive_bytes": 0, "database_files": 0}
         if hostnames.is_valid_label(record.tenant_id):
-            versions = [each for some in self._store.versions(record.tenant_id) for each in some if not each.is_mark]
+            versions = [each for each in self._store.versions(record.tenant_id) if not each.is_mark]
             folder = TenantFolder.of(self._databases.directory, record.tenant_id)
             found = {
                 "archive_files": len(versions),
@@ -115,7 +115,7 @@ class Purging:
         return found, sorted(digests)
 
     def _erase_archives(self, record: TenantRecord) -> None:
-        for versions in self._store.versions(record.tenant_id):
+        while versions := self._store.some_versions(record.tenant_id):
             # Looked at after they were listed: what is listed was there while the tenant was still gone.
             self._require_unchanged(record)
             self._store.erase(versions)

@@ -269,7 +269,7 @@ def test_only_what_is_taken_down_can_be_purged(customer: Customer) -> None:
         (Provisioning, "update"),
         (ArchiveStore, "versions"),
         (ArchiveStore, "some_versions"),
-        (purging.TenantFolder, "of"),
+        (purging.TenantDatabases, "hold"),
         (Provisioning, "sort_keys"),
     ],
 )

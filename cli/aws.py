@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import shlex
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 # A terminal is waiting: give up in seconds, where the control plane itself would wait for minutes.
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
-# The function may work for 2 minutes (its timeout); asked again while it works, it would do all of it twice.
-_LONG = Config(connect_timeout=5, read_timeout=150, retries={"mode": "standard", "total_max_attempts": 1})
-_PIECE_BYTES = 1024 * 1024
 _KEYS_A_CALL = 100  # BatchGetItem's limit
 
 
@@ -262,51 +258,6 @@ class ControlPlane:
             input=json.dumps({"tenant_id": tenant_id, "removed_by": by}),
         )
 
-    # --- what a function does beside the workflow ---------------------------------------------------------------------
-
-    def ask_the_database(self, stage: str, tenant_id: str, by: str) -> dict[str, Any]:
-        """Have fluxion-tenant-database export or purge a tenant. Returns its receipt.
-
-        Raises Refused with what the function says; the request is made once and never repeated by itself.
-        """
-        order = {
-            "tenant_id": tenant_id,
-            "stage": stage,
-            "execution_arn": "",
-            "request": str(uuid.uuid4()),
-            "requested_by": by,
-        }
-        client = self.client("lambda", _LONG)
-        answer = client.invoke(FunctionName="fluxion-tenant-database", Payload=json.dumps(order).encode())
-        said = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
-            raise Refused(_failed(stage, said))
-        return dict(said)
-
-    @cached_property
-    def archive_bucket(self) -> str:
-        """The bucket of archives and exports. Raises Refused when the stack has none."""
-        try:
-            return self.resources("AWS::S3::Bucket")["ArchiveBucket"]
-        except KeyError:
-            raise Refused(f"The stack '{self._stack}' has no archive bucket: deploy it again.") from None
-
-    def files_below(self, folder: str) -> list[str]:
-        """Names of the files in a folder of the archive bucket."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.archive_bucket, Prefix=f"{folder}/")
-        return [each["Key"].removeprefix(f"{folder}/") for page in pages for each in page.get("Contents", [])]
-
-    def download(self, folder: str, name: str, target: Path) -> None:
-        """Write a file of the archive bucket into a local one."""
-        found = self._s3.get_object(Bucket=self.archive_bucket, Key=f"{folder}/{name}")["Body"]
-        with target.open("wb") as file:
-            for piece in found.iter_chunks(_PIECE_BYTES):
-                file.write(piece)
-
-    @cached_property
-    def _s3(self) -> Any:
-        return self.client("s3")
-
     def _conditionally(self, operation: str, **request: Any) -> bool:
         try:
             getattr(self._dynamodb, operation)(**request)
@@ -368,16 +319,6 @@ class ControlPlane:
             ConsistentRead=True,
         )
         return [_plain(item) for page in pages for item in page["Items"]]
-
-
-def _failed(stage: str, said: Mapping[str, Any]) -> str:
-    """What a function's failure means for the person who asked."""
-    from tenancy.errors import SupersededError, leaves, remedy_for
-
-    kind, message = str(said.get("errorType", "Unknown")), str(said.get("errorMessage", "it did not say why"))
-    if kind in leaves(SupersededError):
-        return f"{stage} was refused: {message}."
-    return f"{stage} failed: {kind}: {message}. {remedy_for(kind)}"
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cli.tenants import Json, Local, Stack, TenantId, app
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cli.archives import Archives
     from cli.aws import ControlPlane
 
 _MANIFEST = "manifest.json"
@@ -35,6 +36,7 @@ def export(
 ) -> None:
     """Write all rows of a tenant into a folder, as Parquet files, each checked against the manifest."""
     from cli import display
+    from cli.archives import Archives
     from cli.errors import Refused
 
     target = to or Path(f"{tenant_id}-export")
@@ -44,20 +46,20 @@ def export(
     record = control_plane.record(tenant_id)
     if record is None:
         raise Refused(f"The control plane has no record of '{tenant_id}'.")
-    made = _made(control_plane, tenant_id, record)
-    receipt = _fetched(control_plane, made, target)
+    archives = Archives(control_plane)
+    receipt = _fetched(archives, _made(archives, tenant_id, record), target)
     if as_json:
         display.document(receipt)
         return
     display.fields(f"{tenant_id}: exported into {target}", receipt)
 
 
-def _made(control_plane: "ControlPlane", tenant_id: str, record: "Mapping[str, Any]") -> dict[str, Any]:
+def _made(archives: "Archives", tenant_id: str, record: "Mapping[str, Any]") -> dict[str, Any]:
     """The export that there is to fetch: a new one, or the archive of a tenant that is gone."""
     from cli.errors import Refused
 
     if record.get("database_path"):
-        return control_plane.ask_the_database("ExportDatabase", tenant_id, tenants._who())
+        return archives.ask("ExportDatabase", tenant_id, tenants._who())
     archive = record.get("archive")
     if not archive:
         purged = " It was purged." if record.get("purged") else ""
@@ -66,11 +68,11 @@ def _made(control_plane: "ControlPlane", tenant_id: str, record: "Mapping[str, A
     return {"tenant_id": tenant_id, "requested_by": tenants._who(), **kept}
 
 
-def _fetched(control_plane: "ControlPlane", made: "Mapping[str, Any]", target: Path) -> dict[str, Any]:
+def _fetched(archives: "Archives", made: "Mapping[str, Any]", target: Path) -> dict[str, Any]:
     """Download into a folder beside the target, which becomes the target when every file is what it should be."""
     from cli.errors import Refused
 
-    names = control_plane.files_below(made["folder"])
+    names = archives.files_below(made["folder"])
     if _MANIFEST not in names or any(Path(name).name != name for name in names):
         raise Refused(f"{made['folder']} is not in the archive bucket, or not whole: nothing was written.")
     draft = target.with_name(f".{target.name}.partial")
@@ -78,7 +80,7 @@ def _fetched(control_plane: "ControlPlane", made: "Mapping[str, Any]", target: P
     draft.mkdir(parents=True)
     try:
         for name in names:
-            control_plane.download(made["folder"], name, draft / name)
+            archives.download(made["folder"], name, draft / name)
         found = {name: _sha256(draft / name) for name in names}
         _verify(made, found, json.loads((draft / _MANIFEST).read_text()))
         receipt = {**made, "downloaded_at": tenants._now(), "files": found}
@@ -115,6 +117,7 @@ def purge(
 ) -> None:
     """Erase all data of a tenant that was taken down, archives too, for good. Prints the receipt."""
     from cli import display
+    from cli.archives import Archives
 
     control_plane = tenants.connected(stack, local)
     _require_gone(control_plane, tenant_id)
@@ -123,7 +126,7 @@ def purge(
         f"says. Nothing brings it back. `fluxion tenants export {tenant_id}` first, if the customer wants it."
     )
     _ask("the tenant's id", tenant_id, yes)
-    receipt = control_plane.ask_the_database("PurgeDatabase", tenant_id, tenants._who())
+    receipt = Archives(control_plane).ask("PurgeDatabase", tenant_id, tenants._who())
     if as_json:
         display.document(receipt)
         return

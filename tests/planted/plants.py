@@ -272,7 +272,7 @@ PLANTS = (
         _in(
             "lifecycle",
             ('remove=["last_error", *DUE, ', 'remove=["last_error", '),
-            ('remove=[*DUE, "hold_until", ', "remove=["),
+            ('                    *DUE,\n                    "hold_until",\n', ""),
         ),
     ),
     Plant(

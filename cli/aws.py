@@ -248,6 +248,16 @@ class ControlPlane:
             input=json.dumps({"tenant_id": tenant_id, "confirmed_by": by}),
         )
 
+    def say_who_removed(self, tenant_id: str, by: str, at: str) -> None:
+        """Start the run that holds the tenant ourselves: an item that is deleted can't say who did it."""
+        from tenancy.workflow import execution_name
+
+        self.client("stepfunctions").start_execution(
+            stateMachineArn=self._table("OffboardTenantStateMachineArn"),
+            name=execution_name(tenant_id, f"removed/{tenant_id}/{at}"),
+            input=json.dumps({"tenant_id": tenant_id, "removed_by": by}),
+        )
+
     def _conditionally(self, operation: str, **request: Any) -> bool:
         try:
             getattr(self._dynamodb, operation)(**request)

@@ -65,6 +65,7 @@ def _remove(
     say = display.note if as_json else display.line  # at once: watching may be broken off
     say(f"{tenant_id}: removed by {by} at {at}. This brings the item back as it was:")
     say(put_back)
+    _say_who(control_plane, tenant_id, by, at)
     last = None
     if watching[0]:
         try:
@@ -83,6 +84,20 @@ def _remove(
         display.outcome(last, control_plane.site)
     if watching[0] and not (last and last.has_ended_well):
         raise typer.Exit(1)
+
+
+def _say_who(control_plane: "ControlPlane", tenant_id: str, by: str, at: str) -> None:
+    """Put on record who it was. The removal counts without it: the table's stream starts the same run."""
+    from cli import display
+    from cli.errors import sentence
+
+    try:
+        control_plane.say_who_removed(tenant_id, by, at)
+    except Exception as caught:
+        error = sentence(caught)
+        if error is None:
+            raise
+        display.note(f"The tenant's record will not say who removed it: {error}")
 
 
 def _held(control_plane: "ControlPlane", only: "Sequence[str]") -> list[str]:

@@ -1,7 +1,9 @@
 """The only function that opens tenants' database files."""
 
 from tenancy.archiving import Archiving
+from tenancy.exporting import Exporting
 from tenancy.inspection import Inspection
+from tenancy.purging import Purging
 from tenancy.seeding import Seeding
 from tenancy.settings import ArchiveSettings
 from tenancy.stage import stage
@@ -14,4 +16,6 @@ handler = stage(
     DiscardDatabase=seeding.discard,
     ArchiveDatabase=archiving.archive,
     InspectDatabases=Inspection(settings).inspect,
+    ExportDatabase=Exporting(settings).export,
+    PurgeDatabase=Purging(settings).purge,
 )

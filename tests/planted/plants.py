@@ -44,6 +44,21 @@ _ANY_ERROR = '"ErrorEquals": ["States.ALL"]'
 PLANTS = (
     # ---- whose it is ----
     Plant(
+        "a purge of granja takes granja2 along",
+        _core("receipts", "a_purge_touches_nobody_else"),
+        _in("archive_store", ('return f"{tenant_id}/",', 'return f"{tenant_id}",')),
+    ),
+    Plant(
+        "a purge erases files without looking whether the tenant is back",
+        _core("receipts", "of_a_tenant_that_is_back_nothing_more_is_erased"),
+        _in("purging", ("                    self._require_unchanged(record)\n", "")),
+    ),
+    Plant(
+        "an archive that expired takes the claim of another one along",
+        _core("expiring", "each_of_several_archives_expires_for_itself"),
+        _in("expiring", ('remove=["archive"] if is_on_record else []', 'remove=["archive"]')),
+    ),
+    Plant(
         "an alias update without IfMatch",
         _core("writers", "a_writer_that_was_faster_is_read_and_respected"),
         _in("cdn", ("IfMatch=etag, ", "")),
@@ -257,7 +272,7 @@ PLANTS = (
         _in(
             "lifecycle",
             ('remove=["last_error", *DUE, ', 'remove=["last_error", '),
-            ('remove=[*DUE, "hold_until", ', "remove=["),
+            ('                    *DUE,\n                    "hold_until",\n', ""),
         ),
     ),
     Plant(

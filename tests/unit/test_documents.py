@@ -19,7 +19,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 READMES = (ROOT / "README.md", ROOT / "README.es.md")
 
 # Pages about something else than one class of errors.
-OTHER_PAGES = {"README", "dead-letters", "other", "tenant-files"}
+OTHER_PAGES = {"README", "customer-export", "customer-purge", "dead-letters", "other", "tenant-files"}
 MAILED = errors.leaves(errors.PermanentError) | errors.leaves(errors.TransientError)
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -12,7 +12,14 @@ from .embedded import EmbeddedAws, eventually
 pytestmark = pytest.mark.embedded_aws
 
 # What a transaction is authorised as (DynamoDB Developer Guide, IAM with transactions): its writes, here.
-_AUTHORISED_AS = {"TransactWriteItems": {"PutItem", "UpdateItem"}, "Invoke": {"InvokeFunction"}}
+# What has another name in S3's own list (Service Authorization Reference, actions of S3); files are deleted by version.
+_AUTHORISED_AS = {
+    "TransactWriteItems": {"PutItem", "UpdateItem"},
+    "ListObjectVersions": {"ListBucketVersions"},
+    "ListObjectsV2": {"ListBucket"},
+    "DeleteObjects": {"DeleteObject", "DeleteObjectVersion"},
+    "Invoke": {"InvokeFunction"},
+}
 
 # Used by Lambda itself on behalf of the role, in front of or around the function's code: event sources, their
 # dead-letter destination, the network interface, the file system, logs, traces, encrypted environments.
@@ -88,15 +95,19 @@ def test_a_role_has_no_permission_that_its_function_does_not_use(exercised: Embe
 
 
 # Needed where nothing here leads: an answer "failed" of a writer that never fails in these tests, what a roll-back
-# deletes inside its transactions, an execution that could not say how it ended, too many removals, a lease that stays.
+# deletes inside its transactions, an execution that could not say how it ended, too many removals, a lease that
+# stays, an archive that is due, a tenant that is exported, archived and purged (test_receipts.py).
 ONLY_WHEN_THINGS_GO_WRONG = {
     "tenant-record": {"dynamodb:DeleteItem"},
-    "tenant-database": {"dynamodb:DeleteItem"},
+    "tenant-database": {
+        *("dynamodb:DeleteItem", "dynamodb:Query"),
+        *("s3:PutObject", "s3:ListBucketVersions", "s3:DeleteObject", "s3:DeleteObjectVersion"),
+    },
     "ended-executions": {
         *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
         *("states:DescribeExecution", "states:GetExecutionHistory"),
     },
-    "reconcile": {"dynamodb:UpdateItem", "states:ListExecutions"},
+    "reconcile": {"dynamodb:UpdateItem", "states:ListExecutions", "s3:ListBucket"},
     "cdn-aliases": {"states:SendTaskFailure", "dynamodb:DeleteItem"},
     "edge-cache": {"states:SendTaskFailure", "dynamodb:DeleteItem"},
 }

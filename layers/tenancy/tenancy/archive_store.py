@@ -1,12 +1,42 @@
 """Archives of tenants' databases in a bucket: one folder each, and the manifest last.
 
 What has no manifest is no archive: an upload that was cut short.
+
+    <tenant_id>/<database>/…                        an archive, made when the tenant was taken down
+    exports/<tenant_id>/<database>-<time>/…         a copy that was asked for; no tenant can be called "exports"
 """
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from tenancy import aws
 from tenancy.database.archive import MANIFEST, Archive
+from tenancy.errors import RequestRefused
 
 WHO = "S3"
+EXPORTS = "exports"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a file, or the mark of a deletion, which has no bytes."""
+
+    key: str
+    version_id: str
+    bytes: int
+    is_mark: bool = False
+
+
+def folder_of(archive: Archive) -> str:
+    """Where a tenant's archive lies: the same for every try to archive the same database."""
+    return archive.manifest.database.removesuffix(".duckdb")
+
+
+def export_folder_of(archive: Archive) -> str:
+    """Where an export lies: one of its own for each."""
+    moment = "".join(each for each in archive.manifest.exported_at if each.isalnum())
+    return f"{EXPORTS}/{folder_of(archive)}-{moment}"
 
 
 class ArchiveStore:
@@ -16,10 +46,50 @@ class ArchiveStore:
         self._bucket = bucket
         self._s3 = aws.client("s3")
 
-    def put(self, archive: Archive) -> str:
+    def versions(self, tenant_id: str) -> list[Version]:
+        """All that the bucket holds of a tenant, archives and exports, former versions and marks of deletions."""
+        paginator = self._s3.get_paginator("list_object_versions")
+        with aws.calls(WHO):
+            pages = [page for prefix in _prefixes(tenant_id) for page in paginator.paginate(**self._below(prefix))]
+        return [version for page in pages for version in _versions(page)]
+
+    def some_versions(self, tenant_id: str) -> list[Version]:
+        """The first of them, at most 1,000; none, when none is left. To be asked again after these were erased: pages
+        are counted from an entry, which had better be there.
+        """
+        for prefix in _prefixes(tenant_id):
+            with aws.calls(WHO):
+                page = self._s3.list_object_versions(**self._below(prefix))
+            if found := _versions(page):
+                return found
+        return []
+
+    def _below(self, prefix: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Prefix": prefix}
+
+    def erase(self, versions: Sequence[Version]) -> None:
+        """Remove versions for good, at most 1,000; what is gone already is no error."""
+        objects = [{"Key": each.key, "VersionId": each.version_id} for each in versions]
+        with aws.calls(WHO):
+            answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+        if errors := answer.get("Errors"):
+            raise RequestRefused(f"S3 did not delete {len(errors)} files: {errors[0]['Code']}: {errors[0]['Message']}")
+
+    def put(self, archive: Archive, folder: str | None = None) -> str:
         """Upload an archive; once more is no harm. A file may have 5 GB. Returns its folder in the bucket."""
-        folder = archive.manifest.database.removesuffix(".duckdb")
+        folder = folder or folder_of(archive)
         for path in [*archive.files, archive.directory / MANIFEST]:
             with path.open("rb") as content, aws.calls(WHO):
                 self._s3.put_object(Bucket=self._bucket, Key=f"{folder}/{path.name}", Body=content)
         return folder
+
+
+def _prefixes(tenant_id: str) -> tuple[str, str]:
+    # With the slash: another tenant's name may begin with this one's.
+    return f"{tenant_id}/", f"{EXPORTS}/{tenant_id}/"
+
+
+def _versions(page: Mapping[str, Any]) -> list[Version]:
+    files = [Version(each["Key"], each["VersionId"], each["Size"]) for each in page.get("Versions", [])]
+    marks = [Version(each["Key"], each["VersionId"], 0, is_mark=True) for each in page.get("DeleteMarkers", [])]
+    return files + marks

@@ -12,7 +12,7 @@ from tenancy.database.paths import TenantFolder
 from tenancy.errors import GenerationSuperseded, TenantDatabaseMissing
 from tenancy.events import DatabaseArchived
 from tenancy.model import StageCall, TenantRecord, shown
-from tenancy.provisioning import EffectState, Provisioning
+from tenancy.provisioning import EffectState, KeptArchive, Provisioning
 from tenancy.run import Run
 from tenancy.seeding import SYSTEM
 from tenancy.settings import ArchiveSettings
@@ -75,7 +75,7 @@ class Archiving:
     def _keep(self, run: Run, database: Path) -> dict[str, Any]:
         with archive.exported(database, run.record.tenant_id, self._scratch, clock.now()) as made:
             manifest = made.manifest
-            kept = {
+            kept: dict[str, Any] = {
                 "database": manifest.database,
                 "folder": self._store.put(made),
                 "manifest_sha256": manifest.digest,
@@ -83,6 +83,17 @@ class Archiving:
                 "rows": {name: table.rows for name, table in manifest.tables.items()},
                 "exported_at": manifest.exported_at,
             }
+        self._provisioning.note_archive(
+            KeptArchive(
+                tenant_id=run.record.tenant_id,
+                folder=kept["folder"],
+                manifest_sha256=manifest.digest,
+                generation=run.record.generation,
+                attempt=run.record.attempt,
+                exported_at=manifest.exported_at,
+                due_at=manifest.exported_at,
+            )
+        )
         run.note({"archive": kept})
         return kept
 

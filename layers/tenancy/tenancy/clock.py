@@ -5,5 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 def now(seconds_from_now: float = 0) -> str:
     """ISO 8601, UTC, to the millisecond: ``2026-11-24T03:49:02.123Z``. Such texts sort by time."""
-    moment = datetime.now(UTC) + timedelta(seconds=seconds_from_now)
+    return _text(datetime.now(UTC) + timedelta(seconds=seconds_from_now))
+
+
+def after(moment: str, seconds: float) -> str:
+    """So many seconds after a moment that was written down."""
+    return _text(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
+
+
+def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -31,7 +31,9 @@ class Metadata(BaseModel):
     occurred_at: str = Field(description="ISO 8601, UTC.")
     tenant_id: str
     generation: int = Field(description="Counts the desired states that the control plane has accepted.")
-    execution_arn: str = Field(description="The Step Functions execution that this event comes from; empty for drift.")
+    execution_arn: str = Field(
+        description="The Step Functions execution that this event comes from; empty if none did it."
+    )
 
 
 class Fact(BaseModel):
@@ -47,7 +49,7 @@ class Fact(BaseModel):
 
     @property
     def occasion(self) -> str:
-        """What tells apart events of one type that one run may have several of; nothing for most."""
+        """What tells two events of this type in one run apart; nothing, for what happens once in a run."""
         return ""
 
 
@@ -138,13 +140,13 @@ class Drift(Fact):
 class DriftDetected(Drift):
     """Two scans in a row have found that something is not as it is on record."""
 
-    order = 95
+    order = 97
 
 
 class DriftRepaired(Drift):
     """What was reported is not found any more, whoever has put it right."""
 
-    order = 96
+    order = 98
 
 
 class Ending(Fact):
@@ -180,6 +182,22 @@ class TenantResumed(Ending):
     host: str
 
 
+class DatabaseExported(Fact):
+    """A customer's data was asked for: a copy is in the bucket for some days. Nothing of the tenant has changed."""
+
+    order = 74
+    request: str = Field(description="The same for every repetition of one request.")
+    requested_by: str
+    archive: str = Field(description="Folder in the archive bucket.")
+    rows: dict[str, int] = Field(description="How many rows each table had.")
+    bytes: int = Field(description="Size of the export without its manifest.")
+    manifest_sha256: str
+
+    @property
+    def occasion(self) -> str:
+        return self.request
+
+
 class DatabaseArchived(Fact):
     """The tenant's rows are in the archive, and its database is gone."""
 
@@ -203,6 +221,29 @@ class TenantOffboarded(Ending):
 
     order = 86
     host: str
+    requested_by: str | None = Field(None, description="Who removed the item, if that was done with `fluxion`.")
+    confirmed_by: str | None = Field(None, description="Who confirmed it, if it was held among many.")
+
+
+class ArchiveExpired(Fact):
+    """The archive of a tenant's database is gone from the bucket: it was kept for as long as it was to be."""
+
+    order = 87
+    archive: str = Field(description="Folder in the archive bucket, of which nothing is left.")
+    manifest_sha256: str
+
+
+class TenantPurged(Fact):
+    """All data of a tenant that was taken down is erased, but for what runs out by itself. It was the last of it."""
+
+    order = 95
+    requested_by: str
+    archive_files: int = Field(description="Versions of files in the archive bucket that were erased.")
+    archive_bytes: int
+    manifests: list[str] = Field(description="SHA-256 of the manifests of the archives that were erased.")
+    database_files: int = Field(description="Files that were left in the tenant's folder, and were erased.")
+    events: int = Field(description="Events that were erased from the audit trail.")
+    effects: int
 
 
 class DatabaseDiscarded(Fact):
@@ -270,8 +311,9 @@ TYPES: dict[str, type[Fact]] = {
     fact.__name__: fact
     for fact in (
         TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
-        TenantActivated, TenantUpdated, TenantSuspended, TenantResumed,
+        TenantActivated, TenantUpdated, TenantSuspended, TenantResumed, DatabaseExported,
         DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
+        ArchiveExpired, TenantPurged,
         TenantOnboardingFailed, TenantUpdateFailed, TenantOffboardingFailed, TenantStalled,
         DriftDetected, DriftRepaired,
     )
@@ -289,16 +331,8 @@ class Event(BaseModel):
     @classmethod
     def of(cls, data: Fact, *, tenant_id: str, generation: int, execution_arn: str, occurred_at: str) -> "Event":
         """The event that states ``data``, with an id that depends only on what happened, not on when or how often."""
-        identity = "\n".join(
-            [
-                tenant_id,
-                str(generation),
-                data.stage,
-                str(data.attempt),
-                type(data).__name__,
-                *filter(None, [data.occasion]),
-            ]
-        )
+        said = [tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__, data.occasion]
+        identity = "\n".join(filter(None, said))
         metadata = Metadata(
             id=str(uuid.uuid5(_NAMESPACE, identity)),
             occurred_at=occurred_at,
@@ -318,9 +352,10 @@ class Event(BaseModel):
         """Key in the outbox, below the tenant: in the order in which things happened.
 
         It ends in a mark of the execution: that the key is taken means that this execution has recorded this very
-        event before, and never that another one, which read the same record at the same moment, was faster.
+        event before, and never that another one, which read the same record at the same moment, was faster. What no
+        execution has done is marked by what it says.
         """
-        mark = mark_of(self.metadata.execution_arn + self.data.occasion)
+        mark = mark_of(self.metadata.execution_arn or self.metadata.id)
         run = f"{self.metadata.generation:06d}#{self.data.attempt:06d}"
         return f"EVENT#{run}#{self.data.order:02d}#{self.type}#{mark}"
 

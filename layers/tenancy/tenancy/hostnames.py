@@ -15,16 +15,16 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,30}[a-z0-9])", re.ASCII)
 # and names that a visitor would take for the platform's own word.
 _RESERVED_WORDS = """
     about abuse access account accounts admin administrator alerts analytics api apis app apps assets auth
-    autoconfig autodiscover backend backup beta billing blog broadcasthost cache cdn cert certificate chat cloud cname
-    config console contact control dashboard data database dev developer developers dkim dmarc dns docs domain domains
-    download downloads edge email error events example exchange faq feedback files forum ftp gateway git graphql group
-    grpc health healthz help hostmaster http https id identity image images imap info internal invoice invoices isatap
-    isp jobs kubernetes legal local localdomain localhost log login logout logs mail mailer mailserver marketing media
-    metrics mobile monitor monitoring mta-sts mx my network news newsletter noc none ns ns0 ns1 ns2 ns3 ns4 null oauth
-    openid ops origin owner partner partners pay payment payments ping policy pop pop3 portal postmaster press prod
-    production profile proxy public raw register registry relay report reports root sales sandbox secure security
-    server service services settings setup signin signup sip site sites smtp spf sql ssh ssl staging stat static
-    stats status subdomain support survey sysadmin system tls token tools undefined
+    autoconfig autodiscover backend backup beta billing blog broadcasthost cache cdn cert certificate chat cloud
+    cname config console contact control dashboard data database dev developer developers dkim dmarc dns docs domain
+    domains download downloads edge email error events example exchange exports faq feedback files forum ftp gateway
+    git graphql group grpc health healthz help hostmaster http https id identity image images imap info internal
+    invoice invoices isatap isp jobs kubernetes legal local localdomain localhost log login logout logs mail mailer
+    mailserver marketing media metrics mobile monitor monitoring mta-sts mx my network news newsletter noc none ns
+    ns0 ns1 ns2 ns3 ns4 null oauth openid ops origin owner partner partners pay payment payments ping policy pop
+    pop3 portal postmaster press prod production profile proxy public raw register registry relay report reports
+    root sales sandbox secure security server service services settings setup signin signup sip site sites smtp spf
+    sql ssh ssl staging stat static stats status subdomain support survey sysadmin system tls token tools undefined
     update updates upload uploads usenet user users uucp vpn web webhook webhooks webmail webmaster websocket whois
     wiki wpad www www1 www2 xmpp
     fluxion fluxionai fluxionia

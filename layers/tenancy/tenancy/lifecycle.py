@@ -78,7 +78,13 @@ class TenantLifecycle:
             self._provisioning.commit(
                 call.tenant_id,
                 fields=claimed,
-                remove=[*DUE, "hold_until", *([] if _is_known_live(record) else ["live_since"])],
+                remove=[
+                    *DUE,
+                    "hold_until",
+                    "removed_by",
+                    "confirmed_by",
+                    *([] if _is_known_live(record) else ["live_since"]),
+                ],
                 **as_read(record),
                 event=event_of(fact, call, claimed["generation"]),
                 claim=claimed["skeleton"],

@@ -250,6 +250,10 @@ class TenantRecord(BaseModel):
     content_digest: str | None = None
     schema_version: int | None = None
     archive: dict[str, Any] | None = None
+    removed_by: str | None = None
+    confirmed_by: str | None = None
+    purging: dict[str, Any] | None = None
+    purged: dict[str, Any] | None = None
     live_since: str | None = None
     created_at: str
     updated_at: str
@@ -292,6 +296,8 @@ class StageCall(BaseModel):
     error, cause, failed_stage: for RecordFailure, what Step Functions caught, and in which state.
     changed:     for ActivateTenant, whether any stage of this run had something to do.
     confirmed_by: for HoldTenant, who has confirmed a removal that was held among many others.
+    removed_by:  for HoldTenant, who has removed the item, as the command says that was used for it.
+    request, requested_by: for what a person asks a function beside the workflow; execution_arn is empty then.
     retry:       for VerifyTenant, how often the state has tried before.
     hosts:       for VisitSuspended, the sites to visit.
     undo_errors: for RecordFailure, ``{stage, error, cause}`` of each state that could not undo its part.
@@ -309,6 +315,9 @@ class StageCall(BaseModel):
     failed_stage: str = ""
     changed: bool = False
     confirmed_by: str = ""
+    removed_by: str = ""
+    request: str = ""
+    requested_by: str = ""
     retry: int = 0
     hosts: list[str] = Field(default_factory=list)
     undo_errors: list[UndoError] = Field(default_factory=list)

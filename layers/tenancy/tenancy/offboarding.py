@@ -71,6 +71,8 @@ class TenantOffboarding:
         if record is None:
             return
         fields = self._due_to_go(record, call)
+        if call.removed_by and record.removed_by is None and not _is_gone(record):
+            fields = {**(fields or {}), "removed_by": call.removed_by}
         is_due_for_nothing = _is_gone(record) and record.due_at is not None
         if fields or record.lease or is_due_for_nothing:
             self._provisioning.commit(
@@ -107,6 +109,7 @@ class TenantOffboarding:
                 "lease": {"holder": call.execution_arn, "since": moment},
                 "operation": operation(OperationKind.OFFBOARD, OperationState.RUNNING, call, moment),
                 **({"confirmed_by": call.confirmed_by} if call.confirmed_by else {}),
+                **({"removed_by": call.removed_by} if call.removed_by and record.removed_by is None else {}),
             },
             remove=[*DUE, "hold_until", "last_error"],
             **as_read(record),
@@ -153,7 +156,15 @@ class TenantOffboarding:
                 record.generation,
             ),
             also=event_of(
-                events.TenantOffboarded(stage=call.stage, attempt=attempt, host=host), call, record.generation
+                events.TenantOffboarded(
+                    stage=call.stage,
+                    attempt=attempt,
+                    host=host,
+                    requested_by=record.removed_by,
+                    confirmed_by=record.confirmed_by,
+                ),
+                call,
+                record.generation,
             ),
             release=self._failures.own_claim(record),
             free_at=free_at,

@@ -5,6 +5,7 @@ Items, all below ``TENANT#<id>`` but for the last two:
     TENANT                           the tenant record (model.TenantRecord)
     EFFECT#<function>                the intent (STARTED) or result (DONE) of one effect on a shared system
     EVENT#<generation>#<attempt>#…   the outbox: what EventBridge is told, kept 30 days
+    ARCHIVE#<folder>                 an archive in the bucket, and when to look whether it is still there
     CLAIM#<skeleton> / CLAIM         who holds a name and all that look like it; with free_at, who held it until lately
     DRIFT / <finding>                what the last scan has found not to be as it is on record
 """
@@ -14,7 +15,9 @@ import random
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -24,18 +27,21 @@ from botocore.exceptions import ClientError
 from tenancy import aws, clock
 from tenancy.drift import Finding, Kind
 from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
-from tenancy.events import KEPT_DAYS, TYPES, Ending, Event, mark_of
+from tenancy.events import KEPT_DAYS, TYPES, Ending, Event, TenantPurged, mark_of
 from tenancy.items import plain as _plain
 from tenancy.items import typed as _item
 from tenancy.model import Status, TenantRecord
 
 WHO = "DynamoDB"
+EXPIRY = "expiry"
+"""What an archive is due for: to be looked for, since the bucket removes it by itself some day."""
 
 _REFUSED, _CONFLICT = "ConditionalCheckFailed", "TransactionConflict"  # codes in CancellationReasons
 _SLOWER = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds, between tries of a transaction that met another
 _READ_AT_ONCE = 100  # BatchGetItem: API reference, request limits
 _WRITTEN_AT_ONCE = 25  # BatchWriteItem: the same
+ERASED_AT_ONCE = 90  # of the 100 that a transaction may hold
 _INTENTS_AT_ONCE = 25  # a fourth of what a transaction may hold: several at once are sooner done than one large one
 _TOMBSTONE_KEPT_SECONDS = 86_400  # after it has lost its meaning
 
@@ -72,6 +78,19 @@ class Known:
     finding: Finding
     since: str
     is_reported: bool = False
+
+
+@dataclass(frozen=True)
+class KeptArchive:
+    """An archive in the bucket. generation, attempt: of the run that made it. due_at: when to look for it."""
+
+    tenant_id: str
+    folder: str
+    manifest_sha256: str
+    generation: int
+    attempt: int
+    exported_at: str
+    due_at: str
 
 
 class ConditionFailed(Exception):
@@ -142,6 +161,10 @@ class Provisioning:
         """(tenant, when it was due) of all that are due for something: a query of the sparse index, eventually
         consistent.
         """
+        keys = self._due_keys(purpose, now)
+        return [(key["pk"]["S"].removeprefix("TENANT#"), key["due_at"]["S"]) for key in keys]
+
+    def _due_keys(self, purpose: str, now: str) -> list[dict[str, Any]]:
         with aws.calls(WHO):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
@@ -149,8 +172,7 @@ class Provisioning:
                 KeyConditionExpression="due_for = :purpose AND due_at <= :now",
                 ExpressionAttributeValues=_item({":purpose": purpose, ":now": now}),
             )
-            items = [item for page in pages for item in page["Items"]]
-        return [(item["pk"]["S"].removeprefix("TENANT#"), item["due_at"]["S"]) for item in items]
+            return [item for page in pages for item in page["Items"]]
 
     def count_served(self) -> int:
         """How many tenants are ACTIVE or SUSPENDED. Reads the whole table: for rare questions."""
@@ -177,12 +199,14 @@ class Provisioning:
             for page in pages:
                 yield from map(_plain, page["Items"])
 
-    def _query(self, tenant_id: str, prefix: str) -> list[dict[str, Any]]:
+    def _query(self, tenant_id: str, prefix: str | None) -> list[dict[str, Any]]:
+        """What stands below a tenant; None: all of it, the record too."""
+        begins = {":prefix": prefix} if prefix else {}
         with aws.calls(WHO):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
-                KeyConditionExpression="pk = :tenant AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=_item({":tenant": f"TENANT#{tenant_id}", ":prefix": prefix}),
+                KeyConditionExpression="pk = :tenant" + (" AND begins_with(sk, :prefix)" if begins else ""),
+                ExpressionAttributeValues=_item({":tenant": f"TENANT#{tenant_id}", **begins}),
                 ConsistentRead=True,
             )
             return [item for page in pages for item in page["Items"]]
@@ -468,6 +492,87 @@ class Provisioning:
             found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return str(_plain(found["Item"])["tenant_id"]) if "Item" in found else None
 
+    # --- archives, and when they expire -------------------------------------------------------------------------------
+
+    def note_archive(self, kept: KeptArchive) -> None:
+        """Write down that there is an archive, and when to look whether it is still there."""
+        with aws.calls(WHO):
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=_item({**_archive_key(kept), **asdict(kept), "due_for": EXPIRY}),
+            )
+
+    def archives(self, tenant_id: str) -> list[KeptArchive]:
+        """All archives of a tenant that are on record."""
+        return [_kept_archive(_plain(item)) for item in self._query(tenant_id, "ARCHIVE#")]
+
+    def archives_due(self, now: str) -> list[KeptArchive]:
+        """Archives that are to be looked for: a query of the sparse index, and each of them as it is."""
+        found = []
+        for key in self._due_keys(EXPIRY, now):
+            with aws.calls(WHO):
+                answer = self._dynamodb.get_item(
+                    TableName=self._table, Key={name: key[name] for name in ("pk", "sk")}, ConsistentRead=True
+                )
+            if "Item" in answer:
+                found.append(_kept_archive(_plain(answer["Item"])))
+        return found
+
+    def look_again(self, kept: KeptArchive, due_at: str) -> None:
+        """The archive is still there. Of one that was erased meanwhile nothing is written."""
+        with aws.calls(WHO), suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_item(_archive_key(kept)),
+                UpdateExpression="SET due_at = :due_at",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues=_item({":due_at": due_at}),
+            )
+
+    def forget_archive(self, kept: KeptArchive) -> None:
+        """Nothing is to be looked for any more."""
+        with aws.calls(WHO):
+            self._dynamodb.delete_item(TableName=self._table, Key=_item(_archive_key(kept)))
+
+    # --- a tenant that is to be forgotten -----------------------------------------------------------------------------
+
+    def sort_keys(self, tenant_id: str) -> list[str]:
+        """The keys of all that stands below a tenant beside its record. Of events that it was purged before, none."""
+        items = [(item["sk"]["S"], item.get("type", {}).get("S")) for item in self._query(tenant_id, None)]
+        return [key for key, kind in items if key != "TENANT" and kind != TenantPurged.__name__]
+
+    def erase(self, tenant_id: str, sort_keys: Sequence[str], *, fields: Mapping[str, Any], **as_read: Any) -> None:
+        """Delete items below a tenant, and set fields of its record, in one transaction: at most 90 items.
+
+        as_read: ``condition`` and ``values`` over the record. Raises ConditionFailed, ConcurrentUpdate.
+        """
+        operations = [self._update(tenant_id, fields, (), **as_read)]
+        operations += [
+            {"Delete": {"TableName": self._table, "Key": _item({"pk": f"TENANT#{tenant_id}", "sk": key})}}
+            for key in sort_keys
+        ]
+        self._all_or_nothing(tenant_id, operations)
+
+    def replace(
+        self, tenant_id: str, record: Mapping[str, Any], event: Event, *, condition: str, values: Mapping[str, Any]
+    ) -> None:
+        """Put a record in place of the one that was read: what it does not say is gone. Raises as ``erase``."""
+        item = {"pk": f"TENANT#{tenant_id}", "sk": "TENANT", "tenant_id": tenant_id, **record}
+        put = {
+            "TableName": self._table,
+            "Item": _item(item | {"updated_at": clock.now()}),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": _item(values),
+        }
+        self._all_or_nothing(tenant_id, [{"Put": put}, self._put_once(_event_item(tenant_id, event))])
+
+    def _all_or_nothing(self, tenant_id: str, operations: Sequence[Mapping[str, Any]]) -> None:
+        reasons = self._transact(operations)
+        if _REFUSED in reasons:
+            raise ConditionFailed(tenant_id)
+        if reasons:
+            self._raise_refusal(reasons, f"the record of {tenant_id}")
+
 
 class NameTaken(Exception):
     """Another tenant holds the skeleton."""
@@ -503,6 +608,14 @@ def _effect_item(effect: Effect) -> dict[str, Any]:
         "writer": effect.writer,
         "at": clock.now(),
     }
+
+
+def _archive_key(kept: KeptArchive) -> dict[str, str]:
+    return {"pk": f"TENANT#{kept.tenant_id}", "sk": f"ARCHIVE#{kept.folder}"}
+
+
+def _kept_archive(item: Mapping[str, Any]) -> KeptArchive:
+    return KeptArchive(**{field.name: item[field.name] for field in dataclass_fields(KeptArchive)})
 
 
 def _effect(item: Mapping[str, Any]) -> Effect:

@@ -6,6 +6,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from tenancy import clock
+from tenancy.expiring import ExpiringArchives
 from tenancy.failing import CONFIRMATION, RETRY
 from tenancy.offboarding import OFFBOARD
 from tenancy.provisioning import ConditionFailed, Provisioning
@@ -25,12 +26,14 @@ class Reconciler:
         self._settings = settings
         self._provisioning = Provisioning(settings.provisioning_table)
         self._machines = Machines(settings)
+        self._archives = ExpiringArchives(settings)
 
     def start_due(self) -> dict[str, Any]:
         """Start an execution for each tenant that is due now.
 
         Removals are held instead, all of them, if too many are due within an hour: a table that was emptied by mistake
-        is every customer taken down. Returns ``{started, held}``, the tenants' names.
+        is every customer taken down. Archives that the bucket has removed are noted. Returns ``{started, held,
+        expired}``: the tenants' names, and the archives' folders.
         """
         now = clock.now()
         removals = self._provisioning.due(OFFBOARD, clock.now(_LOOK_AHEAD_SECONDS))
@@ -43,7 +46,7 @@ class Reconciler:
             for tenant_id, due_at in due
             if self._machines.start(tenant_id, f"{tenant_id}/{due_at}/{now[:13]}")
         ]
-        return {"started": started, "held": held}
+        return {"started": started, "held": held, "expired": self._archives.note_expired()}
 
     def _are_too_many(self, removals: int) -> bool:
         """The tenants are counted only if there are enough removals to be suspicious."""

@@ -52,6 +52,8 @@ class ReconcileSettings(MachineSettings):
     tenant_database_function: str
     tenant_probe_function: str
     remove_left_overs: bool
+    archive_bucket: str
+    archive_retention_days: Annotated[int, Field(gt=0)]
     mass_removal_percent: Annotated[float, Field(ge=0, le=100)]
     mass_removal_at_least: Annotated[int, Field(gt=0)]
 
@@ -119,7 +121,7 @@ class DatabaseSettings(Settings):
 
 
 class ArchiveSettings(DatabaseSettings):
-    """For the part of functions/tenant_database that archives."""
+    """For the part of functions/tenant_database that archives, exports and purges."""
 
     archive_bucket: str
 

@@ -43,6 +43,8 @@ def reconcile_settings(**more: Any) -> ReconcileSettings:
         "tenant_database_function": "fluxion-tenant-database",
         "tenant_probe_function": "fluxion-tenant-probe",
         "remove_left_overs": False,
+        "archive_bucket": "archive",
+        "archive_retention_days": 90,
     }
     return ReconcileSettings(**settings | more)
 
@@ -198,9 +200,10 @@ class Lifecycle:
     def suspend(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
         return self._lifecycle.suspend(self._call(tenant_id, "SuspendTenant", execution))
 
-    def hold(self, tenant_id: str, execution: str = "one", confirmed_by: str = "") -> dict[str, Any]:
+    def hold(self, tenant_id: str, execution: str = "one", **by: str) -> dict[str, Any]:
+        """`confirmed_by`, `removed_by`: as the execution's input says."""
         self._executions.running.add(execution)
-        return self._offboarding.hold(self._call(tenant_id, "HoldTenant", execution, confirmed_by=confirmed_by))
+        return self._offboarding.hold(self._call(tenant_id, "HoldTenant", execution, **by))
 
     def release(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
         return self._offboarding.release(self._call(tenant_id, "ReleaseHostname", execution))

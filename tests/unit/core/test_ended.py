@@ -208,7 +208,7 @@ def test_who_is_due_is_started_once_each_time(
     reconciler = Reconciler(reconcile_settings())
     lifecycle.fail("granja", "SiteNotReady", stage="VerifyTenant", execution=RUN)
     lifecycle.end(RUN)
-    assert reconciler.start_due() == {"started": [], "held": []}, "not yet"
+    assert reconciler.start_due() == {"started": [], "held": [], "expired": []}, "not yet"
 
     tables.provisioning.update_item(
         Key={"pk": "TENANT#granja", "sk": "TENANT"},

@@ -108,6 +108,7 @@ def world(
         "TENANT_PROBE_FUNCTION": "fluxion-tenant-probe",
         "REMOVE_LEFT_OVERS": "no",
         "ARCHIVE_BUCKET": "archive",
+        "ARCHIVE_RETENTION_DAYS": "90",
         "AWS_REGION": region,
     }
     for name, value in environment.items():
@@ -409,7 +410,7 @@ def test_the_sample_of_a_stopped_execution_is_recorded(world: World, monkeypatch
 def test_the_sample_of_the_schedule_finds_nobody_due(world: World) -> None:
     claimed(world)
 
-    assert run("reconcile", "schedule") == {"started": [], "held": []}
+    assert run("reconcile", "schedule") == {"started": [], "held": [], "expired": []}
     assert world.started == []
 
 

@@ -327,7 +327,7 @@ def test_those_that_are_due_within_the_hour_count_and_those_later_do_not(
     tenants = fleet(tables, lifecycle, 6, 5, clock.now(1800))
     set_due(tables, tenants[0], clock.now(4000))
 
-    assert reconciler().start_due() == {"started": [], "held": []}
+    assert reconciler().start_due() == {"started": [], "held": [], "expired": []}
 
     set_due(tables, tenants[0], clock.now(1800))
     assert len(reconciler().start_due()["held"]) == 5
@@ -339,7 +339,7 @@ def test_held_removals_go_when_they_are_confirmed_and_exactly_they(
     tenants = fleet(tables, lifecycle, 6, 5, clock.now(-1))
     reconciler().start_due()
 
-    assert reconciler().start_due() == {"started": [], "held": []}, "said once"
+    assert reconciler().start_due() == {"started": [], "held": [], "expired": []}, "said once"
     assert lifecycle.hold(tenants[0], "unasked")["outcome"] == "held"
     assert lifecycle.hold(tenants[0], "asked", confirmed_by="ana")["outcome"] == "offboard"
     assert record_of(provisioning, tenants[0]).status == "OFFBOARDING"
@@ -365,7 +365,7 @@ def test_a_confirmation_ends_the_waiting_and_not_the_grace_period(
     reconciler().start_due()
 
     assert lifecycle.hold(tenant, "asked", confirmed_by="ana")["outcome"] == "held"
-    assert reconciler().start_due() == {"started": [], "held": []}
+    assert reconciler().start_due() == {"started": [], "held": [], "expired": []}
     set_due(tables, tenant, clock.now(-1))
     assert reconciler().start_due()["started"] == [tenant]
     assert lifecycle.hold(tenant, "off")["outcome"] == "offboard"
@@ -382,6 +382,6 @@ def test_items_that_come_back_leave_nothing_held(
         lifecycle.onboard(tenant, f"back-{tenant}")
 
     assert {record_of(provisioning, tenant).due_for for tenant in tenants} == {None}
-    assert reconciler().start_due() == {"started": [], "held": []}
+    assert reconciler().start_due() == {"started": [], "held": [], "expired": []}
     assert {record_of(provisioning, tenant).status for tenant in tenants} == {"ACTIVE"}
     assert lifecycle.hold(tenants[0], "late", confirmed_by="ana")["outcome"] == "returned"

@@ -92,8 +92,9 @@ GRANTS: dict[str, dict[str, set[str]]] = {
     "reconcile": {
         **on(P, "dynamodb", "Scan", "BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem", "DeleteItem"),
         "dynamodb:Query": {"${ProvisioningTable.Arn}/index/DueIndex", P},
-        "dynamodb:GetItem": {"TenantsTable"},
+        "dynamodb:GetItem": {"TenantsTable", P},
         "dynamodb:Scan": {"TenantsTable", P},
+        **on("ArchiveBucket", "s3", "ListBucket"),
         **on(ZONE, "route53", "ListResourceRecordSets"),
         **on(DISTRIBUTION, "cloudfront", "GetDistributionConfig"),
         "lambda:InvokeFunction": {"TenantDatabase", "TenantProbe"},
@@ -117,9 +118,10 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         **on(DISTRIBUTION, "cloudfront", "CreateInvalidation"),
     },
     "tenant_database": {
-        **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        **on(P, "dynamodb", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
         **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
-        **on("${ArchiveBucket.Arn}/*", "s3", "PutObject"),
+        **on("${ArchiveBucket.Arn}/*", "s3", "PutObject", "DeleteObject", "DeleteObjectVersion"),
+        **on("ArchiveBucket", "s3", "ListBucketVersions"),
         **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
         **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
     },

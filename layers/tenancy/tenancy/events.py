@@ -31,7 +31,10 @@ class Metadata(BaseModel):
     occurred_at: str = Field(description="ISO 8601, UTC.")
     tenant_id: str
     generation: int = Field(description="Counts the desired states that the control plane has accepted.")
-    execution_arn: str = Field(description="The Step Functions execution that this event comes from.")
+    execution_arn: str = Field(
+        description="The Step Functions execution that this event comes from. Of a schema migration, which is none: "
+        "`migration/<version>/<requested_at>`."
+    )
 
 
 class Fact(BaseModel):
@@ -41,6 +44,8 @@ class Fact(BaseModel):
 
     # Later in the workflow, higher: it orders the events of one run in the audit trail.
     order: ClassVar[int]
+    # Whether it may happen more than once within one run of the tenant, each time for another cause.
+    beside_runs: ClassVar[bool] = False
 
     stage: str = Field(description="Name of the state in the state machine.")
     attempt: int = Field(description="Counts the runs of this tenant.")
@@ -140,6 +145,17 @@ class TenantResumed(Ending):
     host: str
 
 
+class DatabaseMigrated(Fact):
+    """The tenant's database has a later version of the schema. It belongs to no run of the tenant."""
+
+    order = 75
+    beside_runs = True
+    from_version: int
+    to_version: int
+    database_path: str = Field(description="The new file, relative to the tenants' folder.")
+    requested_by: str
+
+
 class DatabaseArchived(Fact):
     """The tenant's rows are in the archive, and its database is gone."""
 
@@ -226,13 +242,23 @@ class TenantStalled(Failure):
     order = 92
 
 
+class DatabaseMigrationFailed(Failure):
+    """The tenant's rows do not fit a step of the schema; its database is as it was, and in service."""
+
+    order = 94
+    beside_runs = True
+    to_version: int
+    requested_by: str
+
+
 TYPES: dict[str, type[Fact]] = {
     fact.__name__: fact
     for fact in (
         TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
-        TenantActivated, TenantUpdated, TenantSuspended, TenantResumed,
+        TenantActivated, TenantUpdated, TenantSuspended, TenantResumed, DatabaseMigrated,
         DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
         TenantOnboardingFailed, TenantUpdateFailed, TenantOffboardingFailed, TenantStalled,
+        DatabaseMigrationFailed,
     )
 }  # fmt: skip
 
@@ -248,7 +274,8 @@ class Event(BaseModel):
     @classmethod
     def of(cls, data: Fact, *, tenant_id: str, generation: int, execution_arn: str, occurred_at: str) -> "Event":
         """The event that states ``data``, with an id that depends only on what happened, not on when or how often."""
-        identity = "\n".join([tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__])
+        what = [tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__]
+        identity = "\n".join([*what, execution_arn] if data.beside_runs else what)
         metadata = Metadata(
             id=str(uuid.uuid5(_NAMESPACE, identity)),
             occurred_at=occurred_at,

@@ -249,6 +249,7 @@ class TenantRecord(BaseModel):
     database_path: str | None = None
     content_digest: str | None = None
     schema_version: int | None = None
+    migration_error: dict[str, Any] | None = None
     archive: dict[str, Any] | None = None
     live_since: str | None = None
     created_at: str
@@ -259,6 +260,12 @@ class TenantRecord(BaseModel):
         """Whether the tenant's effects on shared systems are to be there, or to be undone."""
         is_leaving = self.status in (Status.OFFBOARDING, Status.OFFBOARDED)
         return not is_leaving and not self.is_rolling_back
+
+    @property
+    def has_database_in_service(self) -> bool:
+        """Whether there is a database that is to stay. That of a tenant that leaves is archived as it is."""
+        in_service = self.status in (Status.PENDING, Status.ACTIVE, Status.SUSPENDED)
+        return self.database_path is not None and in_service and self.is_wanted
 
     @property
     def is_rolling_back(self) -> bool:
@@ -282,6 +289,25 @@ class UndoError(BaseModel):
     stage: str
     error: str
     cause: str
+
+
+class MigrationRequest(BaseModel):
+    """One message of the queue of migrations: which tenant's database is to reach which version of the schema.
+
+    requested_at: tells one request from the next; the same for all tenants of one `fluxion fleet migrate`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant_id: Annotated[str, AfterValidator(_good_label)]
+    version: Annotated[int, Field(gt=0)]
+    requested_by: str
+    requested_at: str
+
+    @property
+    def origin(self) -> str:
+        """What its events give where those of a run give their execution."""
+        return f"migration/{self.version}/{self.requested_at}"
 
 
 class StageCall(BaseModel):

@@ -36,6 +36,11 @@ class Status(StrEnum):
         """Whether the tenant is live for its visitors, be it with a notice."""
         return self in (Status.ACTIVE, Status.SUSPENDED)
 
+    @property
+    def keeps_its_database(self) -> bool:
+        """Whether the tenant's database, if it has one, is to stay."""
+        return self in (Status.PENDING, Status.ACTIVE, Status.SUSPENDED)
+
 
 class OperationKind(StrEnum):
     """What the control plane is doing to a tenant."""
@@ -264,8 +269,7 @@ class TenantRecord(BaseModel):
     @property
     def has_database_in_service(self) -> bool:
         """Whether there is a database that is to stay. That of a tenant that leaves is archived as it is."""
-        in_service = self.status in (Status.PENDING, Status.ACTIVE, Status.SUSPENDED)
-        return self.database_path is not None and in_service and self.is_wanted
+        return self.database_path is not None and self.status.keeps_its_database and self.is_wanted
 
     @property
     def is_rolling_back(self) -> bool:

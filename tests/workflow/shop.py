@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from backend.repository import reading
-from tenancy.database import TenantDatabases, transaction
+from tenancy.database import TenantDatabases, migrations, transaction
 from tenancy.errors import TenancyError
 
 CUSTOMER = (
@@ -25,10 +25,13 @@ ORDER = (
 )
 
 
-def place(databases: TenantDatabases, tenant: str, order: str) -> None:
-    with databases.open(tenant, "write") as connection, transaction(connection):
-        connection.execute(CUSTOMER, [tenant])
-        connection.execute(ORDER, [tenant, order])
+def place(databases: TenantDatabases, tenant: str, order: str) -> int:
+    """Returns the version of the schema that the order was written under."""
+    with databases.open(tenant, "write") as connection:
+        with transaction(connection):
+            connection.execute(CUSTOMER, [tenant])
+            connection.execute(ORDER, [tenant, order])
+        return migrations.version_of(connection, tenant)
 
 
 def main(folder: Path, log: Path, tenants: list[str]) -> None:
@@ -43,11 +46,11 @@ def main(folder: Path, log: Path, tenants: list[str]) -> None:
             try:
                 with reading(databases, tenant) as repository:
                     repository.site()
-                place(databases, tenant, order)
+                version = place(databases, tenant, order)
             except (TenancyError, duckdb.Error) as error:
                 told.write(f"failed {tenant} {type(error).__name__} {error}\n")
             else:
-                told.write(f"placed {tenant} {order}\n")
+                told.write(f"placed {tenant} {order} {version}\n")
     databases.close()
 
 

@@ -162,7 +162,7 @@ def test_rows_that_do_not_fit_are_told_once_and_the_tenant_stays_in_service(
     assert record.migration_error is not None
     assert record.migration_error["code"] == "SchemaMigrationFailed"
     assert record.migration_error["version"] == LATEST
-    assert record.migration_error["message"].startswith("0002_settings_are_json.sql: Constraint Error: CHECK")
+    assert record.migration_error["message"].startswith("0002_json_columns.sql: Constraint Error: CHECK")
     told = event(tables, "DatabaseMigrationFailed")
     assert told["data"]["message"] == record.migration_error["message"]
     assert "own words" not in json.dumps([told, record.migration_error])

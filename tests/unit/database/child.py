@@ -139,7 +139,8 @@ def write_limited(directory: Path, tenant: str, room: str) -> None:
         with TenantDatabases(directory).open(tenant, "write") as connection:
             connection.execute(
                 "INSERT INTO audit_log (tenant_id, entry_id, occurred_at, actor, action, detail)"
-                " SELECT ?, range::VARCHAR, TIMESTAMP '2026-01-01', 'child', 'test', repeat(random()::VARCHAR, 20)"
+                " SELECT ?, range::VARCHAR, TIMESTAMP '2026-01-01', 'child', 'test',"
+                " to_json(repeat(random()::VARCHAR, 20))"
                 " FROM range(20000)",
                 [tenant],
             )

@@ -109,9 +109,7 @@ def test_rows_that_do_not_fit_leave_the_tenant_as_it_was_and_are_not_told(direct
     with pytest.raises(SchemaMigrationFailed) as refused:
         migrator.migrate("granja", LATEST, old, results.append)
 
-    assert str(refused.value).startswith(
-        "0002_settings_are_json.sql: Constraint Error: CHECK constraint failed on table"
-    )
+    assert str(refused.value).startswith("0002_json_columns.sql: Constraint Error: CHECK constraint failed on table")
     assert "eyes" not in f"{refused.value}{refused.value.__cause__}"
     assert results == []
     assert names_in(directory / "granja") == before

@@ -129,18 +129,23 @@ def fleet(embedded_aws: EmbeddedAws, tmp_path: Path) -> Iterator[Fleet]:
 
 @contextmanager
 def shops(fleet: Fleet, folder: Path) -> Iterator[list[Path]]:
-    """Two backend processes at work inside the block. Gives their logs."""
+    """Visitors at the sites and two processes that take orders inside the block. Gives their logs."""
     logs = [folder / f"shop{number}.log" for number in (1, 2)]
-    program = Path(__file__).with_name("shop.py")
+    program, environment = Path(__file__).with_name("shop.py"), {**os.environ, **fleet.aws.environment}
+    common = [sys.executable, program, fleet.folder]
     started = [
-        subprocess.Popen([sys.executable, program, fleet.folder, log, *TENANTS], stdin=subprocess.PIPE) for log in logs
+        subprocess.Popen(
+            [*common, log, fleet.aws.outputs["BaseDomain"], *TENANTS], stdin=subprocess.PIPE, env=environment
+        )
+        for log in logs
     ]
     try:
         eventually(lambda: all(log.exists() and log.stat().st_size for log in logs), "an order at each", 20)
         yield logs
     finally:
         for shop in started:
-            shop.communicate(timeout=30)
+            shop.communicate(timeout=60)
+    assert [shop.returncode for shop in started] == [0, 0]
 
 
 def test_a_migration_of_200_tenants_in_service_upgrades_all_but_those_that_must_fail(

@@ -11,6 +11,7 @@ import pytest
 
 from tenancy.database import NotRecorded, TenantDatabases, TenantMigrator, TenantSeeder, migrations, publish
 from tenancy.database.failures import without_values
+from tenancy.database.seed import Configuration
 from tenancy.errors import SchemaMigrationFailed, StorageFull, TenantDatabaseBusy, TenantDatabaseMissing
 
 from .child import INSERT, spec_of
@@ -231,6 +232,32 @@ CHANGES_WITHOUT_A_FAULT = [
     "replace",  # the record, here a file
     *("unlink", "unlink", "unlink"),  # the log of the killed writer, and the old file, under both names
 ]
+
+
+# --- a release and the version before its own -------------------------------------------------------------------------
+
+
+def test_a_change_of_a_tenant_that_waits_for_its_migration_is_written_and_does_not_migrate(directory, scratch, old):
+    seeder = TenantSeeder(directory, scratch)
+
+    changed = seeder.seed(spec_of("granja", name="Otro nombre", settings={"colour": "#fff"}), 2)
+
+    assert (changed.changed, changed.created, changed.schema_version, changed.database_path) == (True, False, 1, old)
+    assert not seeder.seed(spec_of("granja", name="Otro nombre", settings={"colour": "#fff"}), 3).changed
+
+
+def test_what_a_site_shows_is_the_same_before_and_after(directory, scratch, old, migrator):
+    spec = spec_of("granja", settings={"colour": "#fff"})
+    TenantSeeder(directory, scratch).seed(spec, 2)
+
+    def shown():
+        with TenantDatabases(directory, idle_after=0).open("granja", "read") as connection:
+            return Configuration.stored(connection, "granja")
+
+    before = shown()
+    migrator.migrate("granja", LATEST, old, lambda result: None)
+
+    assert shown() == before == Configuration.of(spec)
 
 
 # --- what is told of an error -----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What the states do to tenants' database files: seed, discard, archive."""
 
 from tenancy.archiving import Archiving
+from tenancy.inspection import Inspection
 from tenancy.seeding import Seeding
 from tenancy.settings import ArchiveSettings
 from tenancy.stage import stage
@@ -8,4 +9,9 @@ from tenancy.stage import stage
 settings = ArchiveSettings.from_environment()
 seeding = Seeding(settings)
 archiving = Archiving(settings)
-handler = stage(SeedDatabase=seeding.seed, DiscardDatabase=seeding.discard, ArchiveDatabase=archiving.archive)
+handler = stage(
+    SeedDatabase=seeding.seed,
+    DiscardDatabase=seeding.discard,
+    ArchiveDatabase=archiving.archive,
+    InspectDatabases=Inspection(settings).inspect,
+)

@@ -237,6 +237,7 @@ class Stack:
             "ScratchDirectory": str(self.state_dir / "scratch"),
             "AlertEmail": ALERT_EMAIL,
             "ReconcileSchedule": "rate(1 minute)",
+            "DriftSchedule": "rate(1 minute)",
             "OffboardGraceSeconds": str(GRACE_SECONDS),
             **self._given,
         }

@@ -160,3 +160,30 @@ def test_the_retry_policy_is_kept(cloud: Cloud, emulator: Emulator) -> None:
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert attributes["ERROR_CODE"] == "RequestThrottled"
     assert (attributes["EXHAUSTED_RETRY_CONDITION"], attributes["RETRY_ATTEMPTS"]) == ("MaximumRetryAttempts", "1")
+
+
+@case(
+    "a stack's change of status is an event on the default bus",
+    source="CloudFormation User Guide, Managing events with EventBridge, Stack status changes",
+    bridge="stack_events",
+)
+def test_a_stack_tells_what_becomes_of_it(cloud: Cloud) -> None:
+    url, arn = cloud.queue()
+    cloud.let_send(url, arn)
+    stacks, name = cloud.aws("cloudformation"), cloud.unique("stack")
+    rule(cloud, "aws.cloudformation", arn, arn)
+    topic = {"Type": "AWS::SNS::Topic"}
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Topic": topic}}))
+    told: list[Any] = []
+
+    def tells(status: str) -> bool:
+        told.extend(cloud.messages(url))
+        mine = [event["detail"] for event in told if f"/{name}/" in event["detail"]["stack-id"]]
+        return status in [detail["status-details"]["status"] for detail in mine]
+
+    cloud.until(lambda: tells("CREATE_COMPLETE"), 60)
+    named = {**topic, "Properties": {"DisplayName": name}}
+    stacks.update_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Topic": named}}))
+    cloud.until(lambda: tells("UPDATE_COMPLETE"), 60)
+    stacks.delete_stack(StackName=name)
+    assert {event["detail-type"] for event in told} == {"CloudFormation Stack Status Change"}

@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def embedded_aws() -> Iterator[EmbeddedAws]:
     """The shipped templates on the embedded AWS, IAM enforced."""
     with own_folder(ROOT, "test") as state:
-        # Nobody is taken down while another test counts calls: who wants that shortens the hold.
-        stack = Stack(ROOT, state, detached=False, parameters={"OffboardGraceSeconds": "7200"})
+        # Nobody is taken down, or put right, while another test counts calls: who wants that asks for it.
+        rarely = {"OffboardGraceSeconds": "7200", "DriftSchedule": "rate(1 day)"}
+        stack = Stack(ROOT, state, detached=False, parameters=rarely)
         environment = stack.up()
         try:
             yield EmbeddedAws(environment, stack.outputs)

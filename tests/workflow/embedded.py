@@ -7,7 +7,7 @@ import email.policy
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -163,9 +163,10 @@ class EmbeddedAws:
         assert record["status"] == "ACTIVE", record
         return record
 
-    def reconcile(self) -> dict[str, Any]:
-        """What the schedule does, now."""
-        answer = self.client("lambda").invoke(FunctionName="fluxion-reconcile", Payload=b"{}")
+    def reconcile(self, work: str = "due") -> dict[str, Any]:
+        """What a schedule does, now."""
+        payload = json.dumps({"work": work}).encode()
+        answer = self.client("lambda").invoke(FunctionName="fluxion-reconcile", Payload=payload)
         assert "FunctionError" not in answer, answer["Payload"].read()
         return dict(json.loads(answer["Payload"].read()))
 
@@ -177,6 +178,40 @@ class EmbeddedAws:
             return record if record["operation"]["state"] == "HELD" else None
 
         return eventually(looked_up, f"the hold of {tenant_id}")
+
+    def past_due(self, tenant_id: str) -> None:
+        """The tenant's grace period is over: as if it had been held for that long."""
+        self.held(tenant_id)
+        self.provisioning.update_item(
+            Key={"pk": f"TENANT#{tenant_id}", "sk": "TENANT"},
+            UpdateExpression="SET due_at = :past, hold_until = :past",
+            ExpressionAttributeValues={":past": "2026-01-01T00:00:00.000Z"},
+        )
+
+    def confirm_removals(self, tenants: Sequence[str]) -> None:
+        """What `fluxion tenants remove --held` does, until all of these are gone."""
+        states, machine = self.client("stepfunctions"), self.outputs["OffboardTenantStateMachineArn"]
+        for tenant in tenants:
+            question = json.dumps({"tenant_id": tenant, "confirmed_by": "ana"})
+            states.start_execution(stateMachineArn=machine, name=f"{tenant}-confirmed", input=question)
+        are_gone = lambda: {self.record(tenant)["status"] for tenant in tenants} == {"OFFBOARDED"}  # noqa: E731
+        eventually(are_gone, "the end of all that are confirmed")
+
+    def take_down(self, tenants: Sequence[str]) -> None:
+        """Live tenants that a test is done with leave room for others on the distribution."""
+        for tenant in tenants:
+            self.remove(tenant)
+        for tenant in tenants:
+            self.past_due(tenant)
+        self.confirm_removals(tenants)
+
+    def scan(self) -> dict[str, Any]:
+        """What the schedule for drift does, now."""
+        return self.reconcile(work="drift")
+
+    def drift(self) -> set[tuple[str, str]]:
+        """(kind, tenant) of all that the last scan has found."""
+        return {(item["kind"], item["tenant_id"]) for item in self.everything() if item["pk"] == "DRIFT"}
 
     def executions(self, tenant_id: str, machine: str = "Onboard") -> list[dict[str, Any]]:
         """The tenant's executions, latest first."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -100,7 +101,7 @@ class Fleet:
         return {tenant: (stat.st_ino, stat.st_mtime_ns) for tenant, stat in found}
 
     def forget(self) -> None:
-        """The other tests count the tenants that are served."""
+        """The other tests count the tenants that are served, and the files that nobody has on record."""
         keys = [
             {"pk": item["pk"], "sk": item["sk"]}
             for item in self.aws.everything()
@@ -109,6 +110,8 @@ class Fleet:
         with self.aws.provisioning.batch_writer() as batch:
             for key in keys:
                 batch.delete_item(Key=key)
+        for tenant in TENANTS:
+            shutil.rmtree(self.folder / tenant)
 
     def command(self, *arguments: str) -> tuple[int, Any]:
         """`fluxion fleet …`, as an operator types it: (exit code, what it says)."""

@@ -5,6 +5,7 @@ And a table that somebody empties.
 
 import json
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,17 +44,6 @@ def resources(aws: EmbeddedAws, tenant: str) -> tuple[set[str], bool, set[str]]:
 
 def databases(aws: EmbeddedAws) -> TenantDatabases:
     return TenantDatabases(Path(aws.environment["FLUXION_DATA_DIR"]), idle_after=0)
-
-
-def past_due(aws: EmbeddedAws, tenant: str) -> None:
-    """The tenant's grace period is over: as if it had been held for that long."""
-    aws.held(tenant)
-    past = "2026-01-01T00:00:00.000Z"
-    aws.provisioning.update_item(
-        Key={"pk": f"TENANT#{tenant}", "sk": "TENANT"},
-        UpdateExpression="SET due_at = :past, hold_until = :past",
-        ExpressionAttributeValues={":past": past},
-    )
 
 
 def archive_bucket(aws: EmbeddedAws) -> str:
@@ -123,7 +113,7 @@ def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
         connection.execute("INSERT INTO settings VALUES (?, 'secret', '\"rosa\"', now()::TIMESTAMP)", [tenant])
         kept = connection.execute("FROM settings").fetchall()
     embedded_aws.remove(tenant)
-    past_due(embedded_aws, tenant)
+    embedded_aws.past_due(tenant)
 
     with embedded_aws.trail() as trail:
         embedded_aws.reconcile()
@@ -184,20 +174,27 @@ FLEET = [f"masa-{number:02d}" for number in range(60)]
 REMOVED, CONFIRMED = FLEET[:30], FLEET[15:30]
 
 
-def statuses(aws: EmbeddedAws, tenants: list[str]) -> set[str]:
-    return {aws.record(tenant)["status"] for tenant in tenants}
-
-
-def test_removals_of_half_the_fleet_take_no_site_down(embedded_aws: EmbeddedAws) -> None:
+@pytest.fixture(scope="module")
+def fleet(embedded_aws: EmbeddedAws) -> Iterator[None]:
+    """Sixty live tenants, which leave room for others on the distribution when they are not needed any more."""
     for tenant in FLEET:
         embedded_aws.insert(tenant)
     for tenant in FLEET:
         assert embedded_aws.settled(tenant)["status"] == "ACTIVE"
+    yield
+    embedded_aws.take_down([tenant for tenant in FLEET if tenant not in CONFIRMED])
+
+
+def statuses(aws: EmbeddedAws, tenants: list[str]) -> set[str]:
+    return {aws.record(tenant)["status"] for tenant in tenants}
+
+
+def test_removals_of_half_the_fleet_take_no_site_down(embedded_aws: EmbeddedAws, fleet: None) -> None:
     with embedded_aws.trail() as trail:
         for tenant in REMOVED:
             embedded_aws.remove(tenant)
         for tenant in REMOVED:
-            past_due(embedded_aws, tenant)
+            embedded_aws.past_due(tenant)
         embedded_aws.reconcile()
         embedded_aws.reconcile()
         time.sleep(1)
@@ -208,7 +205,7 @@ def test_removals_of_half_the_fleet_take_no_site_down(embedded_aws: EmbeddedAws)
     assert trail.count("UpdateDistribution", "ChangeResourceRecordSets") == 0
 
 
-def test_items_that_are_back_leave_nothing_to_do(embedded_aws: EmbeddedAws) -> None:
+def test_items_that_are_back_leave_nothing_to_do(embedded_aws: EmbeddedAws, fleet: None) -> None:
     back = [tenant for tenant in REMOVED if tenant not in CONFIRMED]
     attempts = {tenant: int(embedded_aws.record(tenant)["attempt"]) for tenant in back}
     with embedded_aws.trail() as trail:
@@ -222,13 +219,8 @@ def test_items_that_are_back_leave_nothing_to_do(embedded_aws: EmbeddedAws) -> N
     assert not any("due_for" in embedded_aws.record(tenant) for tenant in back)
 
 
-def test_a_confirmation_takes_down_exactly_those_that_are_left(embedded_aws: EmbeddedAws) -> None:
-    states, machine = embedded_aws.client("stepfunctions"), embedded_aws.outputs["OffboardTenantStateMachineArn"]
-    for tenant in CONFIRMED:
-        question = json.dumps({"tenant_id": tenant, "confirmed_by": "ana"})
-        states.start_execution(stateMachineArn=machine, name=f"{tenant}-confirmed", input=question)
-
-    eventually(lambda: statuses(embedded_aws, CONFIRMED) == {"OFFBOARDED"}, "the end of all that are confirmed")
+def test_a_confirmation_takes_down_exactly_those_that_are_left(embedded_aws: EmbeddedAws, fleet: None) -> None:
+    embedded_aws.confirm_removals(CONFIRMED)
 
     assert statuses(embedded_aws, [tenant for tenant in FLEET if tenant not in CONFIRMED]) == {"ACTIVE"}
     assert {embedded_aws.record(tenant)["confirmed_by"] for tenant in CONFIRMED} == {"ana"}

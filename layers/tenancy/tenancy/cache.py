@@ -46,16 +46,14 @@ class EdgeCache:
         return digest_of([record.content_digest, record.spec.get("desired_state")])
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
-        """One invalidation for all. The same tenants with the same content are the same invalidation to CloudFront."""
+        """One invalidation for all. The same runs of the same tenants are the same invalidation to CloudFront."""
         start(batch)
         invalidation_id = self._invalidate(batch)
         return [_fact(item, invalidation_id) for item in batch]
 
     def _invalidate(self, batch: Sequence[Work]) -> str:
         tags = sorted(f"#{tag_of(item.record.tenant_id)}" for item in batch)
-        content = sorted(
-            [item.record.tenant_id, str(item.record.generation), self.target(item.record)] for item in batch
-        )
+        content = sorted([item.record.tenant_id, str(item.record.attempt), self.target(item.record)] for item in batch)
         with aws.calls(WHO, _KNOWN):
             answer = self._cloudfront.create_invalidation(
                 DistributionId=self._id,

@@ -1,5 +1,6 @@
 """The ``tenants`` table: what people asked for. The control plane reads it, and never writes it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -24,3 +25,11 @@ class DesiredState:
         if "Item" not in found:
             return None
         return {name: _deserialise(value) for name, value in found["Item"].items()}
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """All items, deserialised and not checked. Reads the whole table."""
+        with aws.calls("DynamoDB"):
+            pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+            for page in pages:
+                for item in page["Items"]:
+                    yield {name: _deserialise(value) for name, value in item.items()}

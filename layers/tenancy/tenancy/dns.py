@@ -154,7 +154,7 @@ class HostedZone:
             page = self._route53.list_resource_record_sets(
                 HostedZoneId=self._zone_id, StartRecordName=host, StartRecordType="A", MaxItems="20"
             )
-        return frozenset(record for record in map(_from_route53, page["ResourceRecordSets"]) if record.host == host)
+        return frozenset(record for record in map(record_of, page["ResourceRecordSets"]) if record.host == host)
 
     def _fact(self, item: Work) -> DnsRecordsCreated | DnsRecordsDeleted:
         kind = DnsRecordsCreated if item.is_wanted else DnsRecordsDeleted
@@ -176,7 +176,8 @@ def _change(action: str, record: Record) -> dict[str, Any]:
     return {"Action": action, "ResourceRecordSet": {"Name": record.host, "Type": record.type, "AliasTarget": target}}
 
 
-def _from_route53(found: dict[str, Any]) -> Record:
+def record_of(found: dict[str, Any]) -> Record:
+    """A record set as Route 53 lists it."""
     host = found["Name"].lower().rstrip(".")
     if "AliasTarget" in found:
         return Record(host, found["Type"], found["AliasTarget"]["DNSName"].lower().rstrip("."))

@@ -32,8 +32,8 @@ class Metadata(BaseModel):
     tenant_id: str
     generation: int = Field(description="Counts the desired states that the control plane has accepted.")
     execution_arn: str = Field(
-        description="The Step Functions execution that this event comes from. Of a schema migration, which is none: "
-        "`migration/<version>/<requested_at>`."
+        description="The Step Functions execution that this event comes from; empty for drift, and "
+        "`migration/<version>/<requested_at>` for a schema migration."
     )
 
 
@@ -44,11 +44,16 @@ class Fact(BaseModel):
 
     # Later in the workflow, higher: it orders the events of one run in the audit trail.
     order: ClassVar[int]
-    # Whether it may happen more than once within one run of the tenant, each time for another cause.
+    # Whether it is no part of the run that it is filed under.
     beside_runs: ClassVar[bool] = False
 
-    stage: str = Field(description="Name of the state in the state machine.")
+    stage: str = Field(description="Name of the state in the state machine; Reconcile for drift.")
     attempt: int = Field(description="Counts the runs of this tenant.")
+
+    @property
+    def occasion(self) -> str:
+        """What tells apart events of one type that one run may have several of; nothing for most."""
+        return ""
 
 
 class TenantClaimed(Fact):
@@ -112,6 +117,42 @@ class TenantVerified(Fact):
     address: str = Field(description="The IPv4 address that the zone's own name server gave.")
 
 
+class Found(BaseModel):
+    """One thing that is not as it is on record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str = Field(description="Which kind of drift it is; docs/events.md lists all.")
+    where: str = Field(description="The function that owns the system in which it is.")
+    what: str = Field(description="The very thing: a record, an alias, a file, a name.")
+    since: str = Field(description="When it was seen first. ISO 8601, UTC.")
+    repair: str = Field(description="workflow: by the tenant's own; removal: as the stack is configured; person.")
+
+
+class Drift(Fact):
+    """What both events of drift say. They come from no execution: its ARN in the envelope is empty."""
+
+    beside_runs = True
+    findings: list[Found]
+
+    @property
+    def occasion(self) -> str:
+        """The same kind of thing may be found again for one run of a tenant: another day it is another event."""
+        return "\n".join(f"{found.kind} {found.what} {found.since}" for found in self.findings)
+
+
+class DriftDetected(Drift):
+    """Two scans in a row have found that something is not as it is on record."""
+
+    order = 95
+
+
+class DriftRepaired(Drift):
+    """What was reported is not found any more, whoever has put it right."""
+
+    order = 96
+
+
 class Ending(Fact):
     """The last word of a run on the tenant."""
 
@@ -145,15 +186,26 @@ class TenantResumed(Ending):
     host: str
 
 
-class DatabaseMigrated(Fact):
-    """The tenant's database has a later version of the schema. It belongs to no run of the tenant."""
+class Migration(Fact):
+    """What both events of a schema migration say. They come from no execution."""
+
+    beside_runs = True
+    to_version: int
+    requested_by: str
+    requested_at: str = Field(description="The same for all tenants that were asked for together.")
+
+    @property
+    def occasion(self) -> str:
+        """A migration may be asked for, and fail, more than once within one run of a tenant."""
+        return f"{self.to_version} {self.requested_at}"
+
+
+class DatabaseMigrated(Migration):
+    """The tenant's database has a later version of the schema."""
 
     order = 75
-    beside_runs = True
     from_version: int
-    to_version: int
     database_path: str = Field(description="The new file, relative to the tenants' folder.")
-    requested_by: str
 
 
 class DatabaseArchived(Fact):
@@ -242,13 +294,10 @@ class TenantStalled(Failure):
     order = 92
 
 
-class DatabaseMigrationFailed(Failure):
+class DatabaseMigrationFailed(Migration, Failure):
     """The tenant's rows do not fit a step of the schema; its database is as it was, and in service."""
 
     order = 94
-    beside_runs = True
-    to_version: int
-    requested_by: str
 
 
 TYPES: dict[str, type[Fact]] = {
@@ -258,7 +307,7 @@ TYPES: dict[str, type[Fact]] = {
         TenantActivated, TenantUpdated, TenantSuspended, TenantResumed, DatabaseMigrated,
         DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
         TenantOnboardingFailed, TenantUpdateFailed, TenantOffboardingFailed, TenantStalled,
-        DatabaseMigrationFailed,
+        DatabaseMigrationFailed, DriftDetected, DriftRepaired,
     )
 }  # fmt: skip
 
@@ -274,8 +323,16 @@ class Event(BaseModel):
     @classmethod
     def of(cls, data: Fact, *, tenant_id: str, generation: int, execution_arn: str, occurred_at: str) -> "Event":
         """The event that states ``data``, with an id that depends only on what happened, not on when or how often."""
-        what = [tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__]
-        identity = "\n".join([*what, execution_arn] if data.beside_runs else what)
+        identity = "\n".join(
+            [
+                tenant_id,
+                str(generation),
+                data.stage,
+                str(data.attempt),
+                type(data).__name__,
+                *filter(None, [data.occasion]),
+            ]
+        )
         metadata = Metadata(
             id=str(uuid.uuid5(_NAMESPACE, identity)),
             occurred_at=occurred_at,
@@ -297,7 +354,7 @@ class Event(BaseModel):
         It ends in a mark of the execution: that the key is taken means that this execution has recorded this very
         event before, and never that another one, which read the same record at the same moment, was faster.
         """
-        mark = mark_of(self.metadata.execution_arn)
+        mark = mark_of(self.metadata.execution_arn + self.data.occasion)
         run = f"{self.metadata.generation:06d}#{self.data.attempt:06d}"
         return f"EVENT#{run}#{self.data.order:02d}#{self.type}#{mark}"
 

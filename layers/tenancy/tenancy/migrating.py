@@ -83,6 +83,7 @@ class FleetMigrations:
                 to_version=result.to_version,
                 database_path=result.database_path,
                 requested_by=request.requested_by,
+                requested_at=request.requested_at,
             ),
             {"database_path": result.database_path, "schema_version": result.to_version},
             remove=["migration_error"],
@@ -101,6 +102,7 @@ class FleetMigrations:
             remedy=error.remedy,
             to_version=request.version,
             requested_by=request.requested_by,
+            requested_at=request.requested_at,
         )
         failure = {
             "version": request.version,

@@ -323,6 +323,7 @@ class StageCall(BaseModel):
     changed:     for ActivateTenant, whether any stage of this run had something to do.
     confirmed_by: for HoldTenant, who has confirmed a removal that was held among many others.
     retry:       for VerifyTenant, how often the state has tried before.
+    hosts:       for VisitSuspended, the sites to visit.
     undo_errors: for RecordFailure, ``{stage, error, cause}`` of each state that could not undo its part.
     """
 
@@ -339,4 +340,5 @@ class StageCall(BaseModel):
     changed: bool = False
     confirmed_by: str = ""
     retry: int = 0
+    hosts: list[str] = Field(default_factory=list)
     undo_errors: list[UndoError] = Field(default_factory=list)

@@ -24,6 +24,8 @@ _DNS_SECONDS = 3.0
 _HTTP_SECONDS = 10.0
 _SECRET_KEPT_SECONDS = 60.0  # as long as the backend keeps it, so that a rotated secret is known to both soon
 _PATH = "/api/tenant"
+# What a cache keeps apart: CloudFront User Guide, Controlling the cache key, Normalized Accept-Encoding.
+_VARIANTS = ({"Accept-Encoding": "identity"}, {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "br,gzip"})
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,19 @@ class SiteProbe:
         name_server = random.choice(self._settings.name_servers)  # noqa: S311 - spreading load, not a secret
         address = self._resolve(host, "A", name_server)
         self._resolve(host, "AAAA", name_server)
-        found = self._get(host, address)
+        found = self._ask(host, address)
         if found.get("tenant_id") != tenant_id:
             raise SiteNotReady(f"https://{host}{_PATH} answers for {found.get('tenant_id')!r}, not for {tenant_id!r}")
         return Answer(address)
+
+    def is_served(self, host: str) -> bool:
+        """Whether everybody gets the site. One that can't be reached is not served."""
+        name_server = random.choice(self._settings.name_servers)  # noqa: S311
+        try:
+            address = self._resolve(host, "A", name_server)
+            return any(self._get(host, address, headers).status == 200 for headers in _VARIANTS)
+        except SiteNotReady:
+            return False
 
     def _resolve(self, host: str, kind: str, name_server: str) -> str:
         server, _, port = name_server.partition(":")
@@ -75,8 +86,18 @@ class SiteProbe:
             raise SiteNotReady(f"name server {name_server} has no {kind} record for {host} yet")
         return addresses[0]
 
-    def _get(self, host: str, address: str) -> dict[str, Any]:
+    def _ask(self, host: str, address: str) -> dict[str, Any]:
         token = probe_token.sign(self._probe_secret(), host, time.time())
+        response = self._get(host, address, {probe_token.HEADER: token})
+        if response.status != 200:
+            raise SiteNotReady(f"https://{host}{_PATH} at {address} answers {response.status}")
+        try:
+            body = json.loads(response.data)
+        except ValueError as error:
+            raise SiteNotReady(f"https://{host}{_PATH} at {address} answers no JSON") from error
+        return body if isinstance(body, dict) else {}
+
+    def _get(self, host: str, address: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
         # A pool of one, for one request: a connection that is kept would skip TLS the second time.
         with urllib3.HTTPSConnectionPool(
             address,
@@ -88,16 +109,9 @@ class SiteProbe:
             retries=False,
         ) as pool:
             try:
-                response = pool.request("GET", _PATH, headers={"Host": host, probe_token.HEADER: token})
+                return pool.request("GET", _PATH, headers={"Host": host, **headers})
             except urllib3.exceptions.HTTPError as error:
                 raise SiteNotReady(f"https://{host}{_PATH} at {address}: {error}") from error
-        if response.status != 200:
-            raise SiteNotReady(f"https://{host}{_PATH} at {address} answers {response.status}")
-        try:
-            body = json.loads(response.data)
-        except ValueError as error:
-            raise SiteNotReady(f"https://{host}{_PATH} at {address} answers no JSON") from error
-        return body if isinstance(body, dict) else {}
 
     def _probe_secret(self) -> bytes:
         if self._secret is None or time.monotonic() - self._secret[1] > _SECRET_KEPT_SECONDS:

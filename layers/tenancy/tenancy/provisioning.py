@@ -1,31 +1,32 @@
 """The ``provisioning`` table: observed state, claims, intents, and the outbox of events. Only this module writes it.
 
-Items, all below ``TENANT#<id>`` but for the claims:
+Items, all below ``TENANT#<id>`` but for the last two:
 
     TENANT                           the tenant record (model.TenantRecord)
     EFFECT#<function>                the intent (STARTED) or result (DONE) of one effect on a shared system
     EVENT#<generation>#<attempt>#…   the outbox: what EventBridge is told, kept 30 days
     CLAIM#<skeleton> / CLAIM         who holds a name and all that look like it; with free_at, who held it until lately
+    DRIFT / <finding>                what the last scan has found not to be as it is on record
 """
 
 import itertools
-import json
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NoReturn
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from tenancy import aws, clock
+from tenancy.drift import Finding, Kind
 from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
 from tenancy.events import KEPT_DAYS, TYPES, Ending, Event, mark_of
+from tenancy.items import plain as _plain
+from tenancy.items import typed as _item
 from tenancy.model import Status, TenantRecord
 
 WHO = "DynamoDB"
@@ -34,10 +35,9 @@ _REFUSED, _CONFLICT = "ConditionalCheckFailed", "TransactionConflict"  # codes i
 _SLOWER = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)  # seconds, between tries of a transaction that met another
 _READ_AT_ONCE = 100  # BatchGetItem: API reference, request limits
+_WRITTEN_AT_ONCE = 25  # BatchWriteItem: the same
 _INTENTS_AT_ONCE = 25  # a fourth of what a transaction may hold: several at once are sooner done than one large one
 _TOMBSTONE_KEPT_SECONDS = 86_400  # after it has lost its meaning
-_serialise = TypeSerializer().serialize
-_deserialise = TypeDeserializer().deserialize
 
 
 class EffectState(StrEnum):
@@ -63,6 +63,15 @@ class Effect:
     attempt: int
     target: str
     writer: str = ""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A finding of an earlier scan. since: of the first one. is_reported: whether an event has told of it."""
+
+    finding: Finding
+    since: str
+    is_reported: bool = False
 
 
 class ConditionFailed(Exception):
@@ -157,6 +166,17 @@ class Provisioning:
             )
             return sum(page["Count"] for page in pages)
 
+    def everything(self) -> Iterator[dict[str, Any]]:
+        """All records, effects and claims, as values. Reads the whole table, eventually consistent."""
+        with aws.calls(WHO):
+            pages = self._dynamodb.get_paginator("scan").paginate(
+                TableName=self._table,
+                FilterExpression="sk = :tenant OR sk = :claim OR begins_with(sk, :effect)",
+                ExpressionAttributeValues=_item({":tenant": "TENANT", ":claim": "CLAIM", ":effect": "EFFECT#"}),
+            )
+            for page in pages:
+                yield from map(_plain, page["Items"])
+
     def _query(self, tenant_id: str, prefix: str) -> list[dict[str, Any]]:
         with aws.calls(WHO):
             pages = self._dynamodb.get_paginator("query").paginate(
@@ -232,6 +252,56 @@ class Provisioning:
                     ExpressionAttributeValues=_item(
                         {":started": "STARTED", ":generation": effect.generation, ":writer": effect.writer}
                     ),
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+
+    # --- drift --------------------------------------------------------------------------------------------------------
+
+    def known_findings(self) -> dict[str, Known]:
+        """What earlier scans have found and no later one has missed, by key."""
+        with aws.calls(WHO):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :drift",
+                ExpressionAttributeValues=_item({":drift": "DRIFT"}),
+                ConsistentRead=True,
+            )
+            items = [_plain(item) for page in pages for item in page["Items"]]
+        found = ((Finding(Kind(item["kind"]), item["tenant_id"], item["what"]), item) for item in items)
+        return {finding.key: Known(finding, item["since"], item["is_reported"]) for finding, item in found}
+
+    def note_findings(self, found: Iterable[Known], gone: Iterable[Known]) -> None:
+        """Remember findings, and forget others: 25 a call."""
+        puts = [{"PutRequest": {"Item": _item(_finding_item(known))}} for known in found]
+        deletions = [{"DeleteRequest": {"Key": _finding_key(known)}} for known in gone]
+        for requests in itertools.batched([*puts, *deletions], _WRITTEN_AT_ONCE, strict=False):
+            left: dict[str, Any] = {self._table: list(requests)}
+            while left:
+                with aws.calls(WHO):
+                    left = self._dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems", {})
+                if left:
+                    time.sleep(0.05)
+
+    def tell_of_findings(self, event: Event, found: Iterable[Known] = (), gone: Iterable[Known] = ()) -> None:
+        """The same for one tenant, with the event that tells of it, in one transaction. Once more is no harm."""
+        operations: list[dict[str, Any]] = [self._put_once(_event_item(event.metadata.tenant_id, event))]
+        operations += [{"Put": {"TableName": self._table, "Item": _item(_finding_item(known))}} for known in found]
+        operations += [{"Delete": {"TableName": self._table, "Key": _finding_key(known)}} for known in gone]
+        reasons = self._transact(operations)
+        if reasons and _REFUSED not in reasons:
+            self._raise_refusal(reasons, f"what was found of {event.metadata.tenant_id}")
+
+    def drop_claim(self, skeleton: str, tenant_id: str) -> None:
+        """Remove a claim that stands, unless another tenant has it by now."""
+        with aws.calls(WHO):
+            try:
+                self._dynamodb.delete_item(
+                    TableName=self._table,
+                    Key=_item({"pk": f"CLAIM#{skeleton}", "sk": "CLAIM"}),
+                    ConditionExpression="tenant_id = :tenant AND attribute_not_exists(free_at)",
+                    ExpressionAttributeValues=_item({":tenant": tenant_id}),
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -460,25 +530,18 @@ def _event_item(tenant_id: str, event: Event) -> dict[str, Any]:
     }
 
 
-def _item(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _serialise(_storable(value)) for key, value in values.items()}
+def _finding_key(known: Known) -> dict[str, Any]:
+    return _item({"pk": "DRIFT", "sk": known.finding.key})
 
 
-def _storable(value: Any) -> Any:
-    """DynamoDB has no floats: they become decimals, everywhere in a nested value."""
-    return json.loads(json.dumps(value), parse_float=Decimal) if isinstance(value, dict | list) else value
-
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {key: _deserialise(value) for key, value in item.items()}
-    return {key: _without_decimals(value) for key, value in plain.items()}
-
-
-def _without_decimals(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_decimals(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_without_decimals(entry) for entry in value]
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
+def _finding_item(known: Known) -> dict[str, Any]:
+    finding = known.finding
+    return {
+        "pk": "DRIFT",
+        "sk": finding.key,
+        "kind": str(finding.kind),
+        "tenant_id": finding.tenant_id,
+        "what": finding.what,
+        "since": known.since,
+        "is_reported": known.is_reported,
+    }

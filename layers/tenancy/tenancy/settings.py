@@ -40,9 +40,18 @@ class WorkflowSettings(MachineSettings):
 
 
 class ReconcileSettings(MachineSettings):
-    """For functions/reconcile. So many removals, and more than this share of the served tenants, are a mass removal."""
+    """For functions/reconcile. So many removals, and more than this share of the served tenants, are a mass removal.
+
+    remove_left_overs: whether what is left of nobody is removed, or only reported.
+    """
 
     provisioning_table: str
+    base_domain: str
+    hosted_zone_id: str
+    distribution_id: str
+    tenant_database_function: str
+    tenant_probe_function: str
+    remove_left_overs: bool
     mass_removal_percent: Annotated[float, Field(ge=0, le=100)]
     mass_removal_at_least: Annotated[int, Field(gt=0)]
 

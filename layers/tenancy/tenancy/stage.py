@@ -120,11 +120,12 @@ def queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Exce
     return _observed(run)
 
 
-def schedule(work: Callable[[], dict[str, Any]]) -> Handler:
-    """The handler of a function that is called from time to time, whatever the event says."""
+def schedule(**works: Callable[[], dict[str, Any]]) -> Handler:
+    """The handler of a function that is called from time to time: ``{"work": name}``, or the first work of all."""
+    first = next(iter(works))
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        result = work()
+        result = works[event.get("work", first)]()
         _count(None)
         logger.info("done", extra={"result": result})
         return result

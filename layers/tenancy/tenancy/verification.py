@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from tenancy import aws
 from tenancy.errors import SiteNotReady
 from tenancy.events import TenantVerified
 from tenancy.model import StageCall, TenantRecord
@@ -17,7 +18,7 @@ _PATIENCE_SECONDS = 2.0  # of the first try; a later one looks once, so that wai
 
 
 class Verification:
-    """The stage VerifyTenant."""
+    """The stage VerifyTenant, and visits to suspended sites."""
 
     def __init__(self, settings: ProbeSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
@@ -32,6 +33,11 @@ class Verification:
             TenantVerified(stage=call.stage, attempt=run.record.attempt, host=run.record.host, address=answer.address)
         )
         return {"changed": False}
+
+    def visit_suspended(self, call: StageCall) -> dict[str, Any]:
+        """Visit sites that are to be closed. Returns ``{served}``, the hosts that answer as if they were not."""
+        answers = aws.at_once(self._probe.is_served, call.hosts)
+        return {"served": [host for host, is_served in zip(call.hosts, answers, strict=True) if is_served]}
 
     def _visit(self, record: TenantRecord, until: float) -> Answer:
         """The answer of the last of enough visits in a row."""

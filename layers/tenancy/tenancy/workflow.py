@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -52,6 +52,18 @@ def is_running(execution_arn: str) -> bool:
             if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
                 return False
             raise
+
+
+def running(state_machine_arns: Iterable[str]) -> set[str]:
+    """All executions that run, a little while ago: Step Functions lists what is new with a delay."""
+    with aws.calls(WHO):
+        paginator = _states().get_paginator("list_executions")
+        pages = (
+            page
+            for arn in state_machine_arns
+            for page in paginator.paginate(stateMachineArn=arn, statusFilter="RUNNING")
+        )
+        return {execution["executionArn"] for page in pages for execution in page["executions"]}
 
 
 def last_state(execution_arn: str) -> str:

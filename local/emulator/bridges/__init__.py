@@ -31,6 +31,7 @@ BRIDGES = (
     "route53",
     "sns_email",
     "eventbridge",
+    "stack_events",
     "cloudwatch_metrics",
     "cloudwatch_alarms",
     "quotas",

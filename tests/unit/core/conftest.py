@@ -20,12 +20,31 @@ from tenancy.lifecycle import TenantLifecycle
 from tenancy.model import StageCall, TenantRecord
 from tenancy.offboarding import TenantOffboarding
 from tenancy.provisioning import Provisioning
-from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, LifecycleSettings
+from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, LifecycleSettings, ReconcileSettings
 
 from .fakes import FakeCloudFront, FakeRoute53
 
 BASE = "fluxionia.co"
 GRACE_SECONDS = 3600
+
+
+def reconcile_settings(**more: Any) -> ReconcileSettings:
+    """The environment of functions/reconcile."""
+    settings: dict[str, Any] = {
+        "tenants_table": "tenants",
+        "provisioning_table": "provisioning",
+        "onboard_state_machine_arn": "onboard",
+        "offboard_state_machine_arn": "offboard",
+        "mass_removal_percent": 10,
+        "mass_removal_at_least": 5,
+        "base_domain": BASE,
+        "hosted_zone_id": "Z1",
+        "distribution_id": "D1",
+        "tenant_database_function": "fluxion-tenant-database",
+        "tenant_probe_function": "fluxion-tenant-probe",
+        "remove_left_overs": False,
+    }
+    return ReconcileSettings(**settings | more)
 
 
 class Tables:

@@ -4,6 +4,8 @@ They answer as the services' references say; the embedded AWS is held to the sam
 """
 
 import copy
+import io
+import json
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -29,6 +31,30 @@ class Faults:
         if self.answer_lost:
             self.answer_lost = False
             raise ReadTimeoutError(endpoint_url="https://aws.example")
+
+
+class Pages:
+    """A paginator of a service whose answers fit into one page."""
+
+    def __init__(self, ask: Any) -> None:
+        self.paginate = lambda **request: [ask(**request)]
+
+
+class FakeLambda:
+    """Functions by name: what they answer to an event."""
+
+    def __init__(self, **functions: Any) -> None:
+        self.functions = functions
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        event = json.loads(Payload)
+        self.calls.append((FunctionName, event))
+        try:
+            answer = {"Payload": self.functions[FunctionName](event)}
+        except ValueError as error:
+            answer = {"FunctionError": "Unhandled", "Payload": {"errorMessage": str(error)}}
+        return {**answer, "Payload": io.BytesIO(json.dumps(answer["Payload"]).encode())}
 
 
 class FakeRoute53(Faults):
@@ -68,7 +94,12 @@ class FakeRoute53(Faults):
             raise refused("GetHostedZone", "InternalError", status=500)
         return {"HostedZone": {"Id": Id, "ResourceRecordSetCount": len(self.records)}}
 
-    def list_resource_record_sets(self, StartRecordName: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_paginator(self, operation: str) -> Any:
+        """All in one page."""
+        assert operation == "list_resource_record_sets"
+        return Pages(self.list_resource_record_sets)
+
+    def list_resource_record_sets(self, StartRecordName: str = "", **_: Any) -> dict[str, Any]:  # noqa: N803
         self.looks += 1
         found = [copy.deepcopy(record) for (name, _), record in sorted(self.records.items()) if name >= StartRecordName]
         return {"ResourceRecordSets": [record | {"Name": record["Name"] + "."} for record in found]}

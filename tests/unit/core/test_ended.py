@@ -12,7 +12,7 @@ from tenancy.errors import GenerationSuperseded, LeaseHeldByOther
 from tenancy.model import Status
 from tenancy.provisioning import Provisioning
 from tenancy.reconciling import Reconciler
-from tenancy.settings import ReconcileSettings, RecordSettings
+from tenancy.settings import RecordSettings
 
 from .conftest import (
     BASE,
@@ -22,6 +22,7 @@ from .conftest import (
     Tables,
     fields_of,
     last_event,
+    reconcile_settings,
     record_of,
 )
 
@@ -204,15 +205,7 @@ def test_who_is_due_is_started_once_each_time(
         return True
 
     monkeypatch.setattr(workflow, "start", start)
-    settings = ReconcileSettings(
-        tenants_table="tenants",
-        provisioning_table="provisioning",
-        onboard_state_machine_arn="onboard",
-        offboard_state_machine_arn="offboard",
-        mass_removal_percent=10,
-        mass_removal_at_least=5,
-    )
-    reconciler = Reconciler(settings)
+    reconciler = Reconciler(reconcile_settings())
     lifecycle.fail("granja", "SiteNotReady", stage="VerifyTenant", execution=RUN)
     lifecycle.end(RUN)
     assert reconciler.start_due() == {"started": [], "held": []}, "not yet"

@@ -21,7 +21,7 @@ from tenancy.events import TYPES
 from tenancy.provisioning import Provisioning
 
 from .conftest import BASE, Executions, Lifecycle, Tables
-from .fakes import FakeCloudFront, FakeRoute53
+from .fakes import FakeCloudFront, FakeLambda, FakeRoute53
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLES = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "schemas")
@@ -104,13 +104,17 @@ def world(
         "NAME_COOLDOWN_DAYS": "30",
         "MASS_REMOVAL_PERCENT": "10",
         "MASS_REMOVAL_AT_LEAST": "5",
+        "TENANT_DATABASE_FUNCTION": "fluxion-tenant-database",
+        "TENANT_PROBE_FUNCTION": "fluxion-tenant-probe",
+        "REMOVE_LEFT_OVERS": "no",
         "ARCHIVE_BUCKET": "archive",
         "AWS_REGION": region,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "tenants").mkdir()
-    fakes = {"route53": FakeRoute53(), "cloudfront": FakeCloudFront(BASE)}
+    functions = FakeLambda(**{"fluxion-tenant-database": lambda _: {"folders": {}}})
+    fakes = {"route53": FakeRoute53(), "cloudfront": FakeCloudFront(BASE), "lambda": functions}
     real = aws.client
     monkeypatch.setattr(aws, "client", lambda name, **rest: fakes.get(name) or real(name, **rest))
     started: list[tuple[str, str, str]] = []
@@ -423,3 +427,24 @@ def test_the_sample_of_the_schedule_finds_nobody_due(world: World) -> None:
 
     assert run("reconcile", "schedule") == {"started": [], "held": []}
     assert world.started == []
+
+
+def test_the_sample_of_the_other_schedule_compares_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed(world)
+    monkeypatch.setattr(workflow, "running", lambda machines: world.executions.running)
+
+    assert run("reconcile", "drift") == {"found": 0, "reported": [], "gone": [], "started": []}
+
+
+def test_what_lies_on_the_file_system_is_looked_up(world: World, tmp_path: Path) -> None:
+    (tmp_path / "tenants" / "granja").mkdir()
+
+    folders = run("tenant_database", "inspect_databases")["folders"]
+
+    assert folders == {"granja": {"current": None, "files": [], "logs": []}}
+
+
+def test_suspended_sites_are_visited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenancy.probe.SiteProbe.is_served", lambda self, host: host.startswith("granja"))
+
+    assert run("tenant_probe", "visit_suspended") == {"served": ["granja.fluxionia.co"]}

@@ -108,6 +108,7 @@ def test_the_record_and_an_event_say_which_version_the_database_has(
         "to_version": LATEST,
         "database_path": record.database_path,
         "requested_by": "ana",
+        "requested_at": "2026-11-24T09:00:00.000Z",
     }
     assert told["metadata"]["execution_arn"] == f"migration/{LATEST}/2026-11-24T09:00:00.000Z"
 

@@ -8,9 +8,8 @@ from tenancy import clock, workflow
 from tenancy.errors import GenerationSuperseded, LeaseHeldByOther, NameClaimedByOther
 from tenancy.provisioning import Provisioning
 from tenancy.reconciling import Reconciler
-from tenancy.settings import ReconcileSettings
 
-from .conftest import GRACE_SECONDS, Lifecycle, Tables
+from .conftest import GRACE_SECONDS, Lifecycle, Tables, reconcile_settings
 
 
 def set_due(tables: Tables, tenant: str, moment: str) -> None:
@@ -291,16 +290,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def reconciler(percent: float = 10, at_least: int = 5) -> Reconciler:
-    return Reconciler(
-        ReconcileSettings(
-            tenants_table="tenants",
-            provisioning_table="provisioning",
-            onboard_state_machine_arn="onboard",
-            offboard_state_machine_arn="offboard",
-            mass_removal_percent=percent,
-            mass_removal_at_least=at_least,
-        )
-    )
+    return Reconciler(reconcile_settings(mass_removal_percent=percent, mass_removal_at_least=at_least))
 
 
 def fleet(tables: Tables, lifecycle: Lifecycle, size: int, removed: int, due: str) -> list[str]:

@@ -90,10 +90,15 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         **on("EndedExecutionsQueue", "sqs", "ChangeMessageVisibility"),
     },
     "reconcile": {
-        **on("${ProvisioningTable.Arn}/index/DueIndex", "dynamodb", "Query"),
-        **on(P, "dynamodb", "Scan", "UpdateItem"),
-        **on("TenantsTable", "dynamodb", "GetItem"),
+        **on(P, "dynamodb", "Scan", "BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem", "DeleteItem"),
+        "dynamodb:Query": {"${ProvisioningTable.Arn}/index/DueIndex", P},
+        "dynamodb:GetItem": {"TenantsTable"},
+        "dynamodb:Scan": {"TenantsTable", P},
+        **on(ZONE, "route53", "ListResourceRecordSets"),
+        **on(DISTRIBUTION, "cloudfront", "GetDistributionConfig"),
+        "lambda:InvokeFunction": {"TenantDatabase", "TenantProbe"},
         "states:StartExecution": {"OnboardTenant", "OffboardTenant"},
+        "states:ListExecutions": {"OnboardTenant", "OffboardTenant"},
         **on("ReconcileDeadLetterQueue", "sqs", "SendMessage"),
     },
     "cdn_aliases": {

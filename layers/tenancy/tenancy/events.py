@@ -323,16 +323,8 @@ class Event(BaseModel):
     @classmethod
     def of(cls, data: Fact, *, tenant_id: str, generation: int, execution_arn: str, occurred_at: str) -> "Event":
         """The event that states ``data``, with an id that depends only on what happened, not on when or how often."""
-        identity = "\n".join(
-            [
-                tenant_id,
-                str(generation),
-                data.stage,
-                str(data.attempt),
-                type(data).__name__,
-                *filter(None, [data.occasion]),
-            ]
-        )
+        what = [tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__, data.occasion]
+        identity = "\n".join(what if data.occasion else what[:-1])
         metadata = Metadata(
             id=str(uuid.uuid5(_NAMESPACE, identity)),
             occurred_at=occurred_at,

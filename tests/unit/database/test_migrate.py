@@ -222,7 +222,7 @@ def test_a_crash_at_any_step_loses_nothing_and_the_next_try_ends_it(
     assert operations == CHANGES_WITHOUT_A_FAULT
 
 
-# What docs/architecture.md counts: a migration's changes of names and files where the tenant's files are, in order.
+# What docs/migrations.md counts: a migration's changes of names and files where the tenant's files are, in order.
 CHANGES_WITHOUT_A_FAULT = [
     *("open", "open"),  # turn and lock
     *("link", "open", "fsync"),  # the old file is known as a left-over, from when the pointer leaves it

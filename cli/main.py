@@ -1,4 +1,4 @@
-"""`fluxion`: starts and stops the local AWS, adds tenants, shows what becomes of them, replays what was set aside.
+"""`fluxion`: starts and stops the local AWS, adds tenants, shows what becomes of them, migrates and replays.
 
 Only typer is imported here; what a command needs, it imports itself, so that `fluxion --help` answers at once.
 """
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import changing, history, removing, replay, taking_out, tenants
+from cli import changing, fleet, history, removing, replay, taking_out, tenants
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
@@ -43,6 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich costs a quarter of a second, more than all the rest of `--help`
 )
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(fleet.app, name="fleet")
 COMMANDS = (changing, history, removing, taking_out)  # importing them has added their commands to those of `tenants`
 app.command()(replay.replay)
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from tenancy.events import TYPES
+
 ENDED = {"SUCCEEDED", "FAILED", "STALLED", "HELD"}
 ENDED_WELL = {"SUCCEEDED"}
+_BESIDE_RUNS = {name for name, fact in TYPES.items() if fact.beside_runs}
 _NEWEST_EVENTS = 40  # more than one run of any state machine has
 
 
@@ -87,7 +90,7 @@ def stages(
     since, done = asked_at or operation["started_at"], []
     for event in events:
         data = json.loads(event["detail"])["data"]
-        if data.get("attempt") != record.get("attempt"):
+        if data.get("attempt") != record.get("attempt") or event["type"] in _BESIDE_RUNS:
             continue
         done.append(Stage(data["stage"], event["type"], seconds_between(since, event["occurred_at"])))
         since = event["occurred_at"]

@@ -1,4 +1,4 @@
-"""The only function that opens tenants' database files."""
+"""What the states do to tenants' database files: seed, discard, archive."""
 
 from tenancy.archiving import Archiving
 from tenancy.exporting import Exporting

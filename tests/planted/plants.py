@@ -163,6 +163,30 @@ PLANTS = (
         ),
     ),
     Plant(
+        "a migration leaves behind the log of a writer that died",
+        "unit/database/test_migrate.py::test_rows_that_a_killed_writer_had_committed_are_kept",
+        _in("database/migrate", ("in (database, *write_ahead_logs(database)):", "in (database,):")),
+    ),
+    Plant(
+        "a migration does not mark the file that it replaces",
+        "unit/database/test_migrate.py::test_a_crash_at_any_step_loses_nothing_and_the_next_try_ends_it",
+        _in("database/publish", ("    _mark(folder, old)\n", "")),
+    ),
+    Plant(
+        "a migration overrides an execution that has begun meanwhile",
+        _core("migrating", "an_execution_that_begins_meanwhile_finds_the_database_that_it_knows"),
+        _in(
+            "migrating",
+            ("condition=f\"{unchanged['condition']} AND database_path", 'condition="database_path'),
+            ('values={**unchanged["values"], ', "values={"),
+        ),
+    ),
+    Plant(
+        "a migration tells a customer's values in its error",
+        "unit/database/test_migrate.py::test_what_is_told_of_an_error_holds_no_value_of_a_row",
+        _in("database/failures", ("    plain = _PLAIN_WORDS.match(said)\n", '    plain = re.match(".*", said)\n')),
+    ),
+    Plant(
         "a writer does what the request says, whatever the generation",
         _core("group_commit", "a_request_of_an_older_generation_decides_nothing"),
         _in("group_commit", (" or record.generation != generation:", ":")),

@@ -127,18 +127,18 @@ def test_make_targets_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_subcommands_and_options_of_fluxion_exist(page: Path) -> None:
     command = typer.main.get_command(app)
-    tenants = command.commands["tenants"].commands  # type: ignore[attr-defined]
     options = {
-        name: {flag for parameter in found.params for flag in (*parameter.opts, *parameter.secondary_opts)}
-        for name, found in tenants.items()
+        (group, name): {flag for parameter in found.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        for group in ("tenants", "fleet")
+        for name, found in command.commands[group].commands.items()  # type: ignore[attr-defined]
     }
 
     for line in code(page):
-        for words in re.findall(r"fluxion tenants ([^|;>]*)", line):
+        for group, words in re.findall(r"fluxion (tenants|fleet) ([^|;>]*)", line):
             subcommand, *rest = shlex.split(words.partition("  #")[0])
-            assert subcommand in options, line
+            assert (group, subcommand) in options, line
             flags = {word.partition("=")[0] for word in rest if word.startswith("--")}
-            assert flags <= options[subcommand], line
+            assert flags <= options[group, subcommand], line
 
 
 def test_every_queue_that_is_replayed_exists_and_every_dead_letter_queue_has_its_replay() -> None:

@@ -62,7 +62,20 @@ def exercised(embedded_aws: EmbeddedAws) -> EmbeddedAws:
     embedded_aws.deliver(record | {"dynamodb": record["dynamodb"] | {"Keys": {}}})
     embedded_aws.reconcile()
     drift_and_repair(embedded_aws)
+    migrated_again("permitida", embedded_aws)
     return embedded_aws
+
+
+def migrated_again(tenant_id: str, aws: EmbeddedAws) -> None:
+    """A migration whose database has the version, and whose record does not say so yet."""
+    key = {"pk": f"TENANT#{tenant_id}", "sk": "TENANT"}
+    version = int(aws.record(tenant_id)["schema_version"])
+    aws.provisioning.update_item(Key=key, UpdateExpression="REMOVE schema_version")
+    request = {"tenant_id": tenant_id, "version": version, "requested_by": "test", "requested_at": "now"}
+    record = {"messageId": "1", "body": json.dumps(request)}
+    payload = json.dumps({"Records": [record]}).encode()
+    aws.client("lambda").invoke(FunctionName="fluxion-database-migrations", Payload=payload)
+    assert aws.record(tenant_id)["schema_version"] == version
 
 
 def drift_and_repair(aws: EmbeddedAws) -> None:
@@ -79,7 +92,7 @@ def drift_and_repair(aws: EmbeddedAws) -> None:
 
 FUNCTIONS = [
     "start-workflow", "tenant-record", "cdn-aliases", "dns-records", "tenant-database", "edge-cache", "tenant-probe",
-    "publish-events", "failure-notifier", "ended-executions", "reconcile",
+    "publish-events", "failure-notifier", "ended-executions", "reconcile", "database-migrations",
 ]  # fmt: skip
 
 

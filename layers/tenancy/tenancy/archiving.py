@@ -52,7 +52,7 @@ class Archiving:
                 bytes=kept.get("bytes", 0),
                 manifest_sha256=kept.get("manifest_sha256"),
             ),
-            remove=["database_path", "content_digest", "schema_version"],
+            remove=["database_path", "content_digest", "schema_version", "migration_error"],
             forget=[SYSTEM],
         )
         return {"changed": True}
@@ -94,7 +94,8 @@ class Archiving:
                 due_at=manifest.exported_at,
             )
         )
-        run.note({"archive": kept})
+        # The path too: a migration that was cut short may have left the record with the one before.
+        run.note({"archive": kept, "database_path": manifest.database})
         return kept
 
 

@@ -118,6 +118,15 @@ class DatabaseBelongsToOthers(PermanentError):
     remedy = "Move the database file named in the message out of the tenant's folder, then set requested_at."
 
 
+class SchemaMigrationFailed(PermanentError):
+    """A tenant's rows do not fit a step of the schema. Its database stays in service, at the version that it has."""
+
+    remedy = (
+        "Correct the tenant's rows that the step in the message refuses, or ship a corrected step, then run "
+        "`fluxion fleet migrate --tenant` with the tenant's id."
+    )
+
+
 class StaleWriteAheadLog(PermanentError):
     """A write-ahead log lies beside a database file that was never used. Opening it would replay foreign rows."""
 

@@ -32,7 +32,8 @@ class Metadata(BaseModel):
     tenant_id: str
     generation: int = Field(description="Counts the desired states that the control plane has accepted.")
     execution_arn: str = Field(
-        description="The Step Functions execution that this event comes from; empty if none did it."
+        description="The Step Functions execution that this event comes from; empty if none did it, and "
+        "`migration/<version>/<requested_at>` for a schema migration."
     )
 
 
@@ -43,6 +44,8 @@ class Fact(BaseModel):
 
     # Later in the workflow, higher: it orders the events of one run in the audit trail.
     order: ClassVar[int]
+    # Whether it is no part of the run that it is filed under.
+    beside_runs: ClassVar[bool] = False
 
     stage: str = Field(description="Name of the state in the state machine; Reconcile for drift.")
     attempt: int = Field(description="Counts the runs of this tenant.")
@@ -129,6 +132,7 @@ class Found(BaseModel):
 class Drift(Fact):
     """What both events of drift say. They come from no execution: its ARN in the envelope is empty."""
 
+    beside_runs = True
     findings: list[Found]
 
     @property
@@ -196,6 +200,28 @@ class DatabaseExported(Fact):
     @property
     def occasion(self) -> str:
         return self.request
+
+
+class Migration(Fact):
+    """What both events of a schema migration say. They come from no execution."""
+
+    beside_runs = True
+    to_version: int
+    requested_by: str
+    requested_at: str = Field(description="The same for all tenants that were asked for together.")
+
+    @property
+    def occasion(self) -> str:
+        """A migration may be asked for, and fail, more than once within one run of a tenant."""
+        return f"{self.to_version} {self.requested_at}"
+
+
+class DatabaseMigrated(Migration):
+    """The tenant's database has a later version of the schema."""
+
+    order = 75
+    from_version: int
+    database_path: str = Field(description="The new file, relative to the tenants' folder.")
 
 
 class DatabaseArchived(Fact):
@@ -307,15 +333,21 @@ class TenantStalled(Failure):
     order = 92
 
 
+class DatabaseMigrationFailed(Migration, Failure):
+    """The tenant's rows do not fit a step of the schema; its database is as it was, and in service."""
+
+    order = 94
+
+
 TYPES: dict[str, type[Fact]] = {
     fact.__name__: fact
     for fact in (
         TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
-        TenantActivated, TenantUpdated, TenantSuspended, TenantResumed, DatabaseExported,
+        TenantActivated, TenantUpdated, TenantSuspended, TenantResumed, DatabaseExported, DatabaseMigrated,
         DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
         ArchiveExpired, TenantPurged,
         TenantOnboardingFailed, TenantUpdateFailed, TenantOffboardingFailed, TenantStalled,
-        DriftDetected, DriftRepaired,
+        DatabaseMigrationFailed, DriftDetected, DriftRepaired,
     )
 }  # fmt: skip
 

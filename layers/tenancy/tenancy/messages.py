@@ -41,6 +41,8 @@ REMEDY_ES = {
     "nuevo.",
     "DatabaseBelongsToOthers": "Saque de la carpeta del inquilino la base de datos que nombra el mensaje, y después "
     "ejecute de nuevo.",
+    "SchemaMigrationFailed": "Corrija las filas del inquilino que rechaza el paso que nombra el mensaje, o publique un "
+    "paso corregido, y después ejecute `fluxion fleet migrate --tenant` con el id del inquilino.",
     "StaleWriteAheadLog": "Saque de la carpeta del inquilino el archivo .wal que nombra el mensaje, y después ejecute "
     "de nuevo.",
 }
@@ -73,6 +75,7 @@ ENGLISH = Language(
         "TenantUpdateFailed": "A change of the live tenant {who} has failed in the state {stage}.",
         "TenantStalled": "The work on {who} has come to a halt in the state {stage}: all retries are used up.",
         "TenantOffboardingFailed": "{who} can't be taken down any further: the state {stage} has failed.",
+        "DatabaseMigrationFailed": "The database of {who} could not get the new schema: {stage} has failed.",
     },
     undoing="While undoing",
     status={
@@ -106,6 +109,7 @@ SPANISH = Language(
         "TenantUpdateFailed": "Un cambio del inquilino activo {who} ha fallado en el estado {stage}.",
         "TenantStalled": "El trabajo sobre {who} se ha detenido en el estado {stage}: se agotaron los reintentos.",
         "TenantOffboardingFailed": "La baja de {who} no avanza: ha fallado el estado {stage}.",
+        "DatabaseMigrationFailed": "La base de datos de {who} no pudo recibir el nuevo esquema: ha fallado {stage}.",
     },
     undoing="Al deshacer",
     status={
@@ -186,6 +190,11 @@ class Report:
         """Whether what is to be done starts a run, or a run comes anyway. Else a person says when the cause is gone."""
         return self.code == "InvalidTenantItem" or self.type == "TenantOffboardingFailed"
 
+    @property
+    def is_migration(self) -> bool:
+        """Whether it comes from no execution, but from a migration over the fleet."""
+        return self.type == "DatabaseMigrationFailed"
+
 
 @dataclass(frozen=True)
 class Mail:
@@ -204,17 +213,26 @@ class Links:
     runbooks_url: str = ""
 
     def execution(self, execution_arn: str) -> str:
-        """The page of an execution in the Step Functions console."""
+        """The page of an execution in the Step Functions console; of a migration the log of its function."""
+        if execution_arn.startswith("migration/"):
+            return self._log("fluxion-database-migrations")
         return self._console(f"/v2/executions/details/{quote(execution_arn, safe=':')}")
 
     def machine(self, execution_arn: str) -> str:
-        """The page of all executions of an execution's machine."""
+        """The page of all executions of an execution's machine; of a migration as before."""
+        if execution_arn.startswith("migration/"):
+            return self._log("fluxion-database-migrations")
         machine = execution_arn.rpartition(":")[0].replace(":execution:", ":stateMachine:")
         return self._console(f"/statemachines/view/{quote(machine, safe=':')}")
 
     def runbook(self, page: str) -> str | None:
         """A page of the runbooks; None if it is not known where they are."""
         return f"{self.runbooks_url.rstrip('/')}/{page}" if self.runbooks_url else None
+
+    def _log(self, function: str) -> str:
+        group = f"$252Faws$252Flambda$252F{function}"  # as the console spells /aws/lambda/
+        place = f"https://{self.region}.console.aws.amazon.com/cloudwatch/home?region={self.region}"
+        return f"{place}#logsV2:log-groups/log-group/{group}"
 
     def _console(self, page: str) -> str:
         return f"https://{self.region}.console.aws.amazon.com/states/home?region={self.region}#{page}"
@@ -242,7 +260,6 @@ def _paragraphs(language: Language, report: Report, links: Links) -> list[str]:
     """What happened; what visitors get; what to do; where to look."""
     name = _escaped(report.tenant_id)
     who = f"{report.name} ({name})" if report.name else name
-    verb = "show" if report.starts_by_itself else "retry"
     return [
         "\n".join(
             [
@@ -252,10 +269,25 @@ def _paragraphs(language: Language, report: Report, links: Links) -> list[str]:
             ]
         ),
         _for_visitors(language, report),
-        f"{language.to_do}: {language.remedy(report.code, report.remedy)}\n"
-        f"{language.command[verb]}\n  fluxion tenants {verb} {shlex.quote(name)}",
+        f"{language.to_do}: {language.remedy(report.code, report.remedy)}\n{_command(language, report)}",
         _where_to_look(language, [links.execution(report.execution_arn)], links.runbook(report.page)),
     ]
+
+
+def _command(language: Language, report: Report) -> str:
+    """What a person types about one failure, or about all that have its cause."""
+    name = shlex.quote(_escaped(report.tenant_id))
+    if report.is_migration:
+        return f"{language.command['retry']}\n  fluxion fleet migrate --tenant {name}"
+    verb = "show" if report.starts_by_itself else "retry"
+    return f"{language.command[verb]}\n  fluxion tenants {verb} {name}"
+
+
+def _command_for_all(language: Language, report: Report) -> str:
+    if report.is_migration:
+        return f"{language.command['retry all']}\n  fluxion fleet migrate --retry-failed"
+    verb, option = ("list", "list") if report.starts_by_itself else ("retry all", "retry")
+    return f"{language.command[verb]}\n  fluxion tenants {option} --cause {shlex.quote(_escaped(report.code))}"
 
 
 def _for_visitors(language: Language, report: Report) -> str:
@@ -313,7 +345,6 @@ def _cause(language: Language, reports: Sequence[Report], links: Links) -> str:
     first = reports[0]
     stages = Counter(report.stage for report in reports)
     visitors = Counter(_for_visitors(language, report) for report in reports)
-    verb, option = ("list", "list") if first.starts_by_itself else ("retry all", "retry")
     runbook = links.runbook(first.page)
     return "\n".join(
         [
@@ -321,8 +352,7 @@ def _cause(language: Language, reports: Sequence[Report], links: Links) -> str:
             + ", ".join(language.counted.format(count=count, stage=stage) for stage, count in stages.items()),
             *(f"{language.visitors} ({count}): {sentence}" for sentence, count in visitors.most_common()),
             f"{language.to_do}: {language.remedy(first.code, first.remedy)}",
-            language.command[verb],
-            f"  fluxion tenants {option} --cause {shlex.quote(_escaped(first.code))}",
+            _command_for_all(language, first),
             *([f"{language.runbook}: {runbook}"] if runbook else []),
         ]
     )

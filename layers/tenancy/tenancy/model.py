@@ -36,6 +36,11 @@ class Status(StrEnum):
         """Whether the tenant is live for its visitors, be it with a notice."""
         return self in (Status.ACTIVE, Status.SUSPENDED)
 
+    @property
+    def keeps_its_database(self) -> bool:
+        """Whether the tenant's database, if it has one, is to stay."""
+        return self in (Status.PENDING, Status.ACTIVE, Status.SUSPENDED)
+
 
 class OperationKind(StrEnum):
     """What the control plane is doing to a tenant."""
@@ -249,6 +254,7 @@ class TenantRecord(BaseModel):
     database_path: str | None = None
     content_digest: str | None = None
     schema_version: int | None = None
+    migration_error: dict[str, Any] | None = None
     archive: dict[str, Any] | None = None
     removed_by: str | None = None
     confirmed_by: str | None = None
@@ -263,6 +269,11 @@ class TenantRecord(BaseModel):
         """Whether the tenant's effects on shared systems are to be there, or to be undone."""
         is_leaving = self.status in (Status.OFFBOARDING, Status.OFFBOARDED)
         return not is_leaving and not self.is_rolling_back
+
+    @property
+    def has_database_in_service(self) -> bool:
+        """Whether there is a database that is to stay. That of a tenant that leaves is archived as it is."""
+        return self.database_path is not None and self.status.keeps_its_database and self.is_wanted
 
     @property
     def is_rolling_back(self) -> bool:
@@ -286,6 +297,25 @@ class UndoError(BaseModel):
     stage: str
     error: str
     cause: str
+
+
+class MigrationRequest(BaseModel):
+    """One message of the queue of migrations: which tenant's database is to reach which version of the schema.
+
+    requested_at: tells one request from the next; the same for all tenants of one `fluxion fleet migrate`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant_id: Annotated[str, AfterValidator(_good_label)]
+    version: Annotated[int, Field(gt=0)]
+    requested_by: str
+    requested_at: str
+
+    @property
+    def origin(self) -> str:
+        """What its events give where those of a run give their execution."""
+        return f"migration/{self.version}/{self.requested_at}"
 
 
 class StageCall(BaseModel):

@@ -32,7 +32,7 @@ class Seeding:
         effect = self._provisioning.effect(record.tenant_id, SYSTEM)
         if effect and effect.state == EffectState.DONE and effect.target == target:
             return {"changed": False}
-        if record.database_path and not (self._directory / record.database_path).exists():
+        if record.database_path and not self._seeder.found(record.tenant_id):
             # An empty database in its place would look like success, and hide that a customer's rows are gone.
             raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
         if effect is None and (stranger := self._seeder.found(record.tenant_id)):
@@ -71,7 +71,7 @@ class Seeding:
         self._seeder.discard(record.tenant_id)
         run.finish(
             DatabaseDiscarded(stage=call.stage, attempt=record.attempt),
-            remove=["database_path", "content_digest", "schema_version"],
+            remove=["database_path", "content_digest", "schema_version", "migration_error"],
             forget=[SYSTEM],
         )
         return {"changed": True}

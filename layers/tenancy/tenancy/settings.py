@@ -113,7 +113,7 @@ class CacheSettings(WriterSettings):
 
 
 class DatabaseSettings(Settings):
-    """For functions/tenant_database."""
+    """For functions/database_migrations, and whoever else opens tenants' files."""
 
     provisioning_table: str
     tenants_directory: str

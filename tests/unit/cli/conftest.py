@@ -26,6 +26,7 @@ class Stacks:
 
     def __init__(self, resources: dict[str, tuple[str, str]]) -> None:
         self._resources = resources
+        self.more_outputs: dict[str, str] = {}
 
     def get_paginator(self, operation: str) -> "Stacks":
         assert operation == "list_stack_resources"
@@ -43,7 +44,7 @@ class Stacks:
             error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
             raise ClientError({"Error": error}, "DescribeStacks")
         tenants, provisioning = TABLES
-        outputs = {"TenantsTableName": tenants, "ProvisioningTableName": provisioning}
+        outputs = {"TenantsTableName": tenants, "ProvisioningTableName": provisioning, **self.more_outputs}
         return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]}]}
 
 

@@ -267,7 +267,9 @@ def test_a_lost_database_is_reported_and_not_replaced_by_an_empty_one(world: Wor
         load("tenant_database").handler(event, Context("tenant_database"))
 
 
-@pytest.mark.parametrize("case", ["onboarding_failed", "update_failed", "stalled", "offboarding_failed"])
+@pytest.mark.parametrize(
+    "case", ["onboarding_failed", "update_failed", "stalled", "offboarding_failed", "migration_failed"]
+)
 def test_every_failure_becomes_one_mail(world: World, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mails = []
     sns = boto3.client("sns", region_name="us-east-1")
@@ -405,6 +407,20 @@ def test_the_sample_of_a_stopped_execution_is_recorded(world: World, monkeypatch
     record = world.provisioning.record("granja")
     assert record is not None
     assert (record.operation.state, record.operation.stage, record.lease) == ("STALLED", "AttachCname", None)
+
+
+def test_the_sample_of_a_migration_finds_a_new_tenant_at_the_latest_version(world: World) -> None:
+    claimed(world)
+    run("tenant_database", "seed_database")
+    before = world.provisioning.record("granja")
+
+    assert run("database_migrations", "migrate") == {"batchItemFailures": []}
+
+    assert world.provisioning.record("granja") == before
+    assert before is not None
+    assert (
+        before.schema_version == json.loads(sample("database_migrations", "migrate")["Records"][0]["body"])["version"]
+    )
 
 
 def test_the_sample_of_the_schedule_finds_nobody_due(world: World) -> None:

@@ -4,13 +4,15 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
-from tenancy.database import TenantDatabases, TenantSeeder, publish
+from tenancy.database import Migrated, TenantDatabases, TenantMigrator, TenantSeeder, publish
 from tenancy.errors import TenancyError
 
 INSERT = (
@@ -137,7 +139,8 @@ def write_limited(directory: Path, tenant: str, room: str) -> None:
         with TenantDatabases(directory).open(tenant, "write") as connection:
             connection.execute(
                 "INSERT INTO audit_log (tenant_id, entry_id, occurred_at, actor, action, detail)"
-                " SELECT ?, range::VARCHAR, TIMESTAMP '2026-01-01', 'child', 'test', repeat(random()::VARCHAR, 20)"
+                " SELECT ?, range::VARCHAR, TIMESTAMP '2026-01-01', 'child', 'test',"
+                " to_json(repeat(random()::VARCHAR, 20))"
                 " FROM range(20000)",
                 [tenant],
             )
@@ -175,7 +178,57 @@ def crash_at_each_step(directory: Path, tenant: str, ready: str) -> None:
         number += 1
 
 
-def _die_before(number: int, directory: Path, tell: int) -> None:
+def crash_migrating_at_each_step(directory: Path, tenant: str, ready: str, scratch: str, version: str) -> None:
+    """Migrates the tenant in one folder after the other, each in a process that is killed before its n-th change there.
+
+    ready: the tenant's folder as it is before. Each gets an acknowledged row, which lies in the log alone: its writer
+    was killed. The record is a file of the folder. Says what ``crash_at_each_step`` says.
+    """
+    warnings.simplefilter("ignore", DeprecationWarning)  # the engine's idle threads have no part in this
+    number = 0
+    while True:
+        tenants = directory / str(number)
+        shutil.copytree(ready, tenants / tenant)
+        _in_a_process(lambda: _die_after_a_row(tenants, tenant))  # noqa: B023 - called at once
+        report, tell = os.pipe()
+        status = _in_a_process(lambda: _migrate(number, tenants, tenant, Path(scratch), int(version), tell))  # noqa: B023
+        os.close(tell)
+        with os.fdopen(report) as words:
+            operation = words.read()
+        if os.WIFEXITED(status):
+            say([number, None if os.WEXITSTATUS(status) == 0 else "failed"])
+            return
+        say([number, operation])
+        number += 1
+
+
+def _in_a_process(work: Callable[[], None]) -> int:
+    pid = os.fork()
+    if not pid:
+        work()
+        os._exit(0)
+    return os.waitpid(pid, 0)[1]
+
+
+def _die_after_a_row(tenants: Path, tenant: str) -> None:
+    with TenantDatabases(tenants).open(tenant, "write") as connection:
+        connection.execute(INSERT, [tenant, "acknowledged", "child"])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _migrate(number: int, tenants: Path, tenant: str, scratch: Path, version: int, tell: int) -> None:
+    recorded = f"{tenant}/{(tenants / tenant / 'current').read_text().strip()}"
+    draft = tenants.parent / f"draft-{number}.json"
+
+    def record(result: Migrated) -> None:
+        draft.write_text(json.dumps({"database_path": result.database_path}))
+        os.replace(draft, tenants / "record.json")  # noqa: PTH105 - counted below
+
+    _die_before(number, tenants, tell, also_second=True)
+    TenantMigrator(tenants, scratch).migrate(tenant, version, recorded, record)
+
+
+def _die_before(number: int, directory: Path, tell: int, *, also_second: bool = False) -> None:
     """Replaces the system's calls that change names or files by ones that count, and kill the process in time.
 
     A write is torn: half of it is done.
@@ -187,7 +240,7 @@ def _die_before(number: int, directory: Path, tell: int) -> None:
 
         def call(*arguments: object, **options: object) -> object:
             nonlocal count
-            if _concerns(arguments[0], directory):
+            if _concerns(arguments[0], directory) or (also_second and _concerns(arguments[-1], directory)):
                 if count == number:
                     if name == "write":
                         original(arguments[0], arguments[1][: len(arguments[1]) // 2])

@@ -27,7 +27,7 @@ HEAVY = {
     "aws_lambda_powertools.utilities.data_classes": set(),
     "aws_lambda_powertools.utilities.parser": set(),
     "dns": {"tenant_probe"},
-    "duckdb": {"tenant_database"},
+    "duckdb": {"tenant_database", "database_migrations"},
 }
 
 

@@ -125,6 +125,14 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
         **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
     },
+    "database_migrations": {
+        **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem"),
+        **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
+        **on("MigrationsQueue", "sqs", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+        **on("MigrationsQueue", "sqs", "ChangeMessageVisibility"),
+        **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
+        **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
+    },
     "tenant_probe": {
         **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem"),
         **on("ProbeSecret", "secretsmanager", "GetSecretValue"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tenancy import notifying, settings
+from tenancy.database import migrations
 from tenancy.events import SOURCE, TYPES, Failure
 
 from .reading import FOLDERS, FOUNDATION, FUNCTIONS, MAIN, RESOURCES, ROOT, of_type
@@ -37,10 +38,11 @@ def test_every_function_folder_is_deployed() -> None:
     assert set(FOLDERS.values()) == {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
 
 
-def test_only_the_function_that_opens_tenant_files_has_engine_network_and_mount() -> None:
+def test_only_functions_that_open_tenant_files_have_engine_network_and_mount() -> None:
+    parts = {"Layers", "VpcConfig", "FileSystemConfigs"}
     for name, properties in FUNCTIONS.items():
-        has = {key for key in ("Layers", "VpcConfig", "FileSystemConfigs") if key in properties}
-        assert has == ({"Layers", "VpcConfig", "FileSystemConfigs"} if name == "TenantDatabase" else set()), name
+        has = {key for key in parts if key in properties}
+        assert has == (parts if name in ("TenantDatabase", "DatabaseMigrations") else set()), name
 
 
 @pytest.mark.parametrize("machine", of_type("AWS::Serverless::StateMachine"))
@@ -133,6 +135,26 @@ def test_an_outage_of_sns_for_a_day_sends_no_failure_to_the_dead_letter_queue() 
     tries = RESOURCES["FailureEventsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
 
     assert sum(notifying.postponed(count) for count in range(1, tries)) > 24 * 3600
+
+
+def test_one_tenant_is_migrated_at_a_time_by_each_of_a_few_workers() -> None:
+    event, queue = events()["database_migrations"], RESOURCES["MigrationsQueue"]["Properties"]
+
+    assert event == {
+        "Queue": {"Fn::GetAtt": ["MigrationsQueue", "Arn"]},
+        "BatchSize": 1,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": {"Ref": "MigrationWorkers"}},
+    }
+    assert queue["VisibilityTimeout"] == FUNCTIONS["DatabaseMigrations"]["Timeout"], "the least that Lambda takes"
+    machines = of_type("AWS::Serverless::StateMachine").values()
+    definitions = [json.loads((ROOT / machine["DefinitionUri"]).read_text()) for machine in machines]
+    longest = max(state.get("TimeoutSeconds", 0) for each in definitions for state in each["States"].values())
+    assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] > longest
+
+
+def test_the_stack_says_which_schema_its_release_brings() -> None:
+    assert MAIN["Outputs"]["SchemaVersion"]["Value"] == str(migrations.latest_version())
 
 
 # --- what stays, and what is protected --------------------------------------------------------------------------------

@@ -43,6 +43,26 @@ def of_engine(error: duckdb.Error, doing: str) -> TenancyError | None:
     return None
 
 
+# Where the engine's words may begin to be a customer's: at a quote, a digit, a bracket or an equals sign.
+_PLAIN_WORDS = re.compile(r"[A-Za-z_.,:; -]*")
+# Words that are wholly the statement's own, or a customer's by way of it.
+_NOBODY_KNOWS_WHOSE = {"InvalidInputException", "Error"}
+
+
+def without_values(error: duckdb.Error) -> str:
+    """What the engine says of an error, as far as it can't hold a row's value: its beginning, then ``…``.
+
+    ``Conversion Error: Could not convert string 'ana@example.org' to INT32`` → ``Conversion Error: Could not convert
+    string …``. The values that the engine puts into its messages are quoted, numbers, or in brackets.
+    """
+    kind, said = type(error).__name__, _first_line(error)
+    if kind in _NOBODY_KNOWS_WHOSE:
+        return kind
+    plain = _PLAIN_WORDS.match(said)
+    beginning = plain[0] if plain else ""
+    return beginning if beginning == said else f"{beginning.rstrip()} …"
+
+
 def is_lock_conflict(error: duckdb.Error) -> bool:
     """Whether the engine was refused its own lock, by a program that does not use the door."""
     return bool(_LOCKED_IN_WORDS.search(str(error)))

@@ -29,6 +29,11 @@ class Migration:
     name: str
     sql: str
 
+    @property
+    def file_name(self) -> str:
+        """The file that holds it."""
+        return f"{self.version:04d}_{self.name}.sql"
+
 
 @cache
 def shipped() -> Sequence[Migration]:

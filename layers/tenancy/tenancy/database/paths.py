@@ -107,6 +107,11 @@ def write_ahead_log(database: Path) -> Path:
     return database.with_name(f"{database.name}.wal")
 
 
+def write_ahead_logs(database: Path) -> list[Path]:
+    """All logs beside a database: that one, and those of a checkpoint or a recovery that was cut short."""
+    return sorted(database.parent.glob(f"{database.name}.wal*"))
+
+
 def never_used_name() -> str:
     """A name for a new database that no file has had before: time, so that names sort, and chance."""
     return f"{time.time_ns():016x}{secrets.token_hex(8)}.duckdb"

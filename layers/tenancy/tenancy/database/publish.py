@@ -25,7 +25,14 @@ from pathlib import Path
 import duckdb
 
 from tenancy.database import engine
-from tenancy.database.paths import TenantFolder, never_used_name, partial, sync_directory, write_ahead_log
+from tenancy.database.paths import (
+    TenantFolder,
+    never_used_name,
+    partial,
+    sync_directory,
+    write_ahead_log,
+    write_ahead_logs,
+)
 from tenancy.errors import StaleWriteAheadLog, StorageUnavailable, TenantDatabaseMissing
 
 _WORKSHOP_PREFIX = "tenant-database-"
@@ -46,11 +53,16 @@ def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> I
             connection.execute("CHECKPOINT")
         finally:
             connection.close()
-        if write_ahead_log(database).exists():
-            # Half of the rows would stay behind in it.
-            raise StorageUnavailable("The new database could not be checkpointed in scratch space.")
-        _sync(database)
+        finished(database)
         yield database
+
+
+def finished(database: Path) -> None:
+    """Make sure that a closed database in scratch space is whole without a log, and on disk."""
+    if write_ahead_logs(database):
+        # Half of the rows would stay behind in it.
+        raise StorageUnavailable("The new database could not be checkpointed in scratch space.")
+    _sync(database)
 
 
 @contextmanager
@@ -109,6 +121,29 @@ def publish(folder: TenantFolder, database: Path) -> Path:
     return published
 
 
+def replace(folder: TenantFolder, old: Path, database: Path) -> Path:
+    """As ``publish``, and the previous file is known as a left-over as soon as the pointer has left it.
+
+    Call it while the tenant is held, and ``clean`` when nothing needs the previous file any more.
+    """
+    _mark(folder, old)
+    return publish(folder, database)
+
+
+def put_back(folder: TenantFolder, old: Path, new: Path) -> None:
+    """Undo ``replace``: the previous file is current again, and the new one goes. Call it in the same hold."""
+    _mark(folder, new)
+    point(folder, old)
+    clean(folder)
+
+
+def _mark(folder: TenantFolder, database: Path) -> None:
+    """Give a database a temporary name beside its own: it is a left-over from when the pointer does not name it."""
+    with suppress(FileExistsError):
+        partial(database).hardlink_to(database)
+    sync_directory(folder.path)
+
+
 def point(folder: TenantFolder, database: Path) -> None:
     """Makes a whole database in the tenant's folder the current one, in one step. Call it while the tenant is held."""
     temporary = partial(folder.pointer)
@@ -133,9 +168,7 @@ def discard(folder: TenantFolder) -> None:
     except TenantDatabaseMissing:
         current = None
     if current:
-        with suppress(FileExistsError):
-            partial(current).hardlink_to(current)
-        sync_directory(folder.path)
+        _mark(folder, current)
     folder.pointer.unlink(missing_ok=True)
     _remove_left_overs(folder, None)
     folder.lock.unlink(missing_ok=True)
@@ -171,7 +204,8 @@ def _remove_left_overs(folder: TenantFolder, current: Path | None) -> None:
     for temporary, name in folder.partials():
         final = folder.path / name
         if final != current and final.exists() and final.samefile(temporary):
-            write_ahead_log(final).unlink(missing_ok=True)
+            for log in write_ahead_logs(final):
+                log.unlink()
             final.unlink()
         temporary.unlink()
 

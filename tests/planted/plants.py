@@ -140,7 +140,7 @@ PLANTS = (
         _in(
             "database/publish",
             (
-                "    published = folder.file(never_used_name())\n",
+                "    published = folder.file(name or never_used_name())\n",
                 "    published = folder.current() or folder.file(never_used_name())\n",
             ),
             ("    _link(temporary, published)\n", "    temporary.replace(published)\n"),

@@ -54,6 +54,9 @@ def exercised(embedded_aws: EmbeddedAws) -> EmbeddedAws:
     record = embedded_aws.last_stream_record("permitida")
     embedded_aws.deliver(record | {"dynamodb": record["dynamodb"] | {"Keys": {}}})
     embedded_aws.client("lambda").invoke(FunctionName="fluxion-reconcile", Payload=b"{}")
+    asked = {"archive": "permitida/none", "asked_at": "2026-11-24T12:00:00Z"}
+    embedded_aws.insert("permitida", restore=asked)  # is looked for in the archive's bucket
+    assert embedded_aws.settled("permitida", attempt=2)["last_error"]["code"] == "ArchiveMissing"
     return embedded_aws
 
 

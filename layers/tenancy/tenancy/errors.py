@@ -118,6 +118,21 @@ class DatabaseBelongsToOthers(PermanentError):
     remedy = "Move the database file named in the message out of the tenant's folder, then set requested_at."
 
 
+class ArchiveMissing(PermanentError):
+    """The archive that is to be restored is not in the bucket, or the function may not read it."""
+
+    remedy = "Name an archive that exists with `fluxion tenants restore`, or take the wish back with --cancel."
+
+
+class ArchiveDamaged(PermanentError):
+    """The archive that is to be restored is not what was archived. Nothing of it was published."""
+
+    remedy = (
+        "Look for an earlier version of the file in the archive bucket, or name another archive with `fluxion tenants "
+        "restore`; --cancel takes the wish back."
+    )
+
+
 class StaleWriteAheadLog(PermanentError):
     """A write-ahead log lies beside a database file that was never used. Opening it would replay foreign rows."""
 

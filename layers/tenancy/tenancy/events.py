@@ -89,6 +89,8 @@ class DatabaseSeeded(Fact):
     database_path: str
     schema_version: int
     created: bool = Field(description="False when an existing database got new configuration rows.")
+    restored_from: str | None = Field(None, description="Folder of the archive whose rows the new database has.")
+    kept_as: str | None = Field(None, description="Folder of the archive of the database that it takes the place of.")
 
 
 class CacheInvalidated(Fact):

@@ -41,6 +41,9 @@ REMEDY_ES = {
     "nuevo.",
     "DatabaseBelongsToOthers": "Saque de la carpeta del inquilino la base de datos que nombra el mensaje, y después "
     "ejecute de nuevo.",
+    "ArchiveMissing": "Indique con `fluxion tenants restore` un respaldo que exista; --cancel retira la petición.",
+    "ArchiveDamaged": "Busque una versión anterior del archivo en el bucket de respaldos, o indique otro con `fluxion "
+    "tenants restore`; --cancel retira la petición.",
     "StaleWriteAheadLog": "Saque de la carpeta del inquilino el archivo .wal que nombra el mensaje, y después ejecute "
     "de nuevo.",
 }

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from tenancy import hostnames
+from tenancy import hostnames, origins
 from tenancy.errors import InvalidTenantItem
 
 LONGEST_NAME = 80
@@ -154,6 +154,7 @@ class TenantItem(BaseModel):
     contact_email: Annotated[Text, AfterValidator(_email), AfterValidator(_printable)] | None = None
     settings: Annotated[dict[str, str | bool | int | float], BeforeValidator(_settings)] = Field(default_factory=dict)
     domains: Annotated[None, BeforeValidator(_refused)] = None
+    restore: Annotated[dict[str, str], BeforeValidator(origins.restore)] | None = None
     requested_by: ShortText | None = None
     requested_at: ShortText | None = None
 
@@ -176,7 +177,7 @@ class TenantItem(BaseModel):
     @property
     def spec(self) -> dict[str, Any]:
         """What the stages act on, as the record keeps it; ``requested_at`` is no such thing."""
-        wanted = {"name", "tier", "contact_email", "settings", "desired_state"}
+        wanted = {"name", "tier", "contact_email", "settings", "desired_state", "restore"}
         return self.model_dump(include=wanted, exclude_none=True)
 
 
@@ -250,6 +251,8 @@ class TenantRecord(BaseModel):
     content_digest: str | None = None
     schema_version: int | None = None
     archive: dict[str, Any] | None = None
+    restored: dict[str, str] | None = None
+    restoring: dict[str, Any] | None = None
     live_since: str | None = None
     created_at: str
     updated_at: str
@@ -264,6 +267,11 @@ class TenantRecord(BaseModel):
     def is_rolling_back(self) -> bool:
         """Whether what a failed onboarding has begun is being undone."""
         return self.operation.state == OperationState.ROLLING_BACK
+
+    @property
+    def known_databases(self) -> set[str]:
+        """Files that may be the tenant's current one: the one on record, and one that a restore has published since."""
+        return {path for path in (self.database_path, (self.restoring or {}).get("database")) if path}
 
     @property
     def was_ever_live(self) -> bool:

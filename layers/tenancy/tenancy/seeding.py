@@ -4,27 +4,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tenancy.database import TenantSeeder, migrations
+from tenancy.archive_store import ArchiveStore
+from tenancy.database import TenantDatabases, TenantSeeder, migrations
 from tenancy.errors import DatabaseBelongsToOthers, GenerationSuperseded, TenantDatabaseMissing
 from tenancy.events import DatabaseDiscarded, DatabaseSeeded
-from tenancy.model import StageCall, digest_of, shown
+from tenancy.model import StageCall, TenantRecord, digest_of, shown
 from tenancy.provisioning import Effect, EffectState, Provisioning
+from tenancy.restoring import Restoring, asked_of
 from tenancy.run import Run
-from tenancy.settings import DatabaseSettings
+from tenancy.settings import ArchiveSettings
 
 SYSTEM = "tenant_database"
+ABOUT_THE_DATABASE = ("database_path", "content_digest", "schema_version", "restored", "restoring")
+"""What the record says of a tenant's database, and says no more when it is gone."""
 
 
 class Seeding:
     """The stages SeedDatabase and DiscardDatabase."""
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: ArchiveSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._directory = Path(settings.tenants_directory)
-        self._seeder = TenantSeeder(self._directory, Path(settings.scratch_directory))
+        scratch = Path(settings.scratch_directory)
+        databases = TenantDatabases(self._directory, idle_after=0)
+        self._seeder = TenantSeeder(self._directory, scratch, databases=databases)
+        self._restoring = Restoring(databases, scratch, ArchiveStore(settings.archive_bucket))
 
     def seed(self, call: StageCall) -> dict[str, Any]:
-        """Publish the database, or bring its configuration rows up to date. Nothing is opened if nothing changed."""
+        """Publish the database, with the rows of an archive if one is asked for, or bring its configuration rows up to
+        date. Nothing is opened if nothing changed.
+        """
         run = Run.of(call, self._provisioning)
         record = run.record
         spec = {"tenant_id": record.tenant_id, **record.spec}
@@ -32,13 +41,15 @@ class Seeding:
         effect = self._provisioning.effect(record.tenant_id, SYSTEM)
         if effect and effect.state == EffectState.DONE and effect.target == target:
             return {"changed": False}
-        if record.database_path and not (self._directory / record.database_path).exists():
-            # An empty database in its place would look like success, and hide that a customer's rows are gone.
-            raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
+        asked = asked_of(record)
+        if not asked:
+            self._require_database(record)
         if effect is None and (stranger := self._seeder.found(record.tenant_id)):
             raise DatabaseBelongsToOthers(f"{stranger} is there, and this control plane did not put it there")
         effect = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
         self._provisioning.start_effect(effect)
+        rows = self._seeder.rows_of(spec, record.generation)
+        kept_as = self._restoring.restore(run, rows, asked) if asked else None
         result = self._seeder.seed(spec, record.generation)
         run.finish(
             DatabaseSeeded(
@@ -46,16 +57,28 @@ class Seeding:
                 attempt=record.attempt,
                 database_path=result.database_path,
                 schema_version=result.schema_version,
-                created=result.created,
+                created=result.created or asked is not None,
+                restored_from=asked and asked["archive"],
+                kept_as=kept_as,
             ),
             fields={
+                **({"restored": asked} if asked else {}),
                 "database_path": result.database_path,
                 "content_digest": result.content_digest,
                 "schema_version": result.schema_version,
             },
+            remove=["restoring"],
             effect=replace(effect, state=EffectState.DONE),
         )
         return {"changed": True}
+
+    def _require_database(self, record: TenantRecord) -> None:
+        """An empty database in the place of one that is gone would look like success, and hide that a customer's rows
+        are gone.
+        """
+        known = record.known_databases
+        if record.database_path and not any((self._directory / path).exists() for path in known):
+            raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
 
     def discard(self, call: StageCall) -> dict[str, Any]:
         """Undo a seed: the tenant was never live, so the rows are the control plane's own."""
@@ -71,7 +94,7 @@ class Seeding:
         self._seeder.discard(record.tenant_id)
         run.finish(
             DatabaseDiscarded(stage=call.stage, attempt=record.attempt),
-            remove=["database_path", "content_digest", "schema_version"],
+            remove=ABOUT_THE_DATABASE,
             forget=[SYSTEM],
         )
         return {"changed": True}

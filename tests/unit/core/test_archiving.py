@@ -93,7 +93,7 @@ def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monk
     stored: list[str] = []
     put = archive_store.ArchiveStore.put
 
-    def spied(self: Any, made: Any) -> str:
+    def spied(self: Any, made: Any, suffix: str = "") -> str:
         real = self._s3.put_object
         monkeypatch.setattr(
             self,
@@ -102,7 +102,7 @@ def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monk
                 "S3", (), {"put_object": staticmethod(lambda **given: (stored.append(given["Key"]), real(**given)))}
             )(),
         )
-        return put(self, made)
+        return put(self, made, suffix)
 
     monkeypatch.setattr(archive_store.ArchiveStore, "put", spied)
     archived(tmp_path)

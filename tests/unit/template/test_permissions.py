@@ -114,7 +114,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
     "tenant_database": {
         **on(P, "dynamodb", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
         **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
-        **on("${ArchiveBucket.Arn}/*", "s3", "PutObject"),
+        **on("${ArchiveBucket.Arn}/*", "s3", "GetObject", "PutObject"),
         **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
         **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),
     },

@@ -32,14 +32,16 @@ _WORKSHOP_PREFIX = "tenant-database-"
 
 
 @contextmanager
-def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Iterator[Path]:
+def built(
+    scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None], reading: Path | None = None
+) -> Iterator[Path]:
     """A new database in scratch space, closed and synced; it is gone after the block.
 
-    fill: makes tables and rows; it runs inside one transaction.
+    fill: makes tables and rows; it runs inside one transaction. reading: a directory whose files it may read.
     """
     with workshop(scratch) as space:
         database = space / "new.duckdb"
-        connection = engine.create(database)
+        connection = engine.create(database, reading)
         try:
             with engine.transaction(connection):
                 fill(connection)
@@ -92,13 +94,14 @@ def _locked(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def publish(folder: TenantFolder, database: Path) -> Path:
+def publish(folder: TenantFolder, database: Path, name: str | None = None) -> Path:
     """Makes a closed database the tenant's current one. Call it while the tenant is held.
 
+    name: one that was never used, where it had to be known before.
     Returns its path in the tenant's folder. The previous file, if any, stays where it is, unnamed by the pointer.
     Raises StaleWriteAheadLog, and OSError as the file system raises it.
     """
-    published = folder.file(never_used_name())
+    published = folder.file(name or never_used_name())
     temporary = partial(published)
     _copy(database, temporary)
     _link(temporary, published)
@@ -106,6 +109,21 @@ def publish(folder: TenantFolder, database: Path) -> Path:
     _refuse_stale_log(published)
     point(folder, published)
     temporary.unlink()
+    return published
+
+
+def replace(folder: TenantFolder, database: Path, before: Path | None, name: str) -> Path:
+    """Publishes a closed database, and removes the one that was current before. Call it while the tenant is held.
+
+    A crash on the way leaves the old one or the new one as the current one, and what is known as a left-over.
+    """
+    if before:
+        # A second name: once the pointer does not name it any more, the old file is a left-over.
+        with suppress(FileExistsError):
+            partial(before).hardlink_to(before)
+        sync_directory(folder.path)
+    published = publish(folder, database, name)
+    _remove_left_overs(folder, published)
     return published
 
 
@@ -162,6 +180,14 @@ def clean(folder: TenantFolder) -> Path | None:
             "Write its name into the file 'current', or move it away."
         )
     return current
+
+
+def settled(folder: TenantFolder) -> Path | None:
+    """``clean`` for whoever brings a whole database: what lies there and is not the current one is left as it is."""
+    try:
+        return clean(folder)
+    except TenantDatabaseMissing:
+        return None
 
 
 def _remove_left_overs(folder: TenantFolder, current: Path | None) -> None:

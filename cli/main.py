@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import changing, history, removing, replay, restoring, tenants
+from cli import adopting, changing, history, removing, replay, restoring, tenants
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
@@ -43,7 +43,13 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich costs a quarter of a second, more than all the rest of `--help`
 )
 app.add_typer(tenants.app, name="tenants")
-COMMANDS = (changing, history, removing, restoring)  # importing them has added their commands to those of `tenants`
+COMMANDS = (
+    adopting,
+    changing,
+    history,
+    removing,
+    restoring,
+)  # importing them has added their commands to those of `tenants`
 app.command()(replay.replay)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]

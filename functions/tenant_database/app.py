@@ -8,4 +8,9 @@ from tenancy.stage import stage
 settings = ArchiveSettings.from_environment()
 seeding = Seeding(settings)
 archiving = Archiving(settings)
-handler = stage(SeedDatabase=seeding.seed, DiscardDatabase=seeding.discard, ArchiveDatabase=archiving.archive)
+handler = stage(
+    SeedDatabase=seeding.seed,
+    DiscardDatabase=seeding.discard,
+    ArchiveDatabase=archiving.archive,
+    InspectShared=seeding.inspect,  # asked by an operator, not by a state
+)

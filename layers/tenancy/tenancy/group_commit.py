@@ -18,7 +18,7 @@ from tenancy.batching import Pace, Rules, Steps
 from tenancy.errors import ConcurrentUpdate, GenerationSuperseded, PermanentError, TenancyError
 from tenancy.events import Event, Fact
 from tenancy.model import TenantRecord, shown
-from tenancy.provisioning import ConditionFailed, Effect, EffectState, Provisioning
+from tenancy.provisioning import ADOPTED, ConditionFailed, Effect, EffectState, Provisioning
 
 _THREADS = 16
 _JOINS = 5  # times another writer may be faster
@@ -76,6 +76,11 @@ class Work:
     def is_wanted(self) -> bool:
         """Whether the effect is to be there, or to be undone."""
         return self.record.is_wanted
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether what is there was there before, and nobody of ours has written to it yet."""
+        return self.effect is not None and self.effect.writer == ADOPTED
 
     @property
     def is_owned(self) -> bool:

@@ -155,6 +155,7 @@ class TenantItem(BaseModel):
     settings: Annotated[dict[str, str | bool | int | float], BeforeValidator(_settings)] = Field(default_factory=dict)
     domains: Annotated[None, BeforeValidator(_refused)] = None
     restore: Annotated[dict[str, str], BeforeValidator(origins.restore)] | None = None
+    adopt: Annotated[dict[str, Any], BeforeValidator(origins.adopt)] | None = None
     requested_by: ShortText | None = None
     requested_at: ShortText | None = None
 
@@ -177,7 +178,7 @@ class TenantItem(BaseModel):
     @property
     def spec(self) -> dict[str, Any]:
         """What the stages act on, as the record keeps it; ``requested_at`` is no such thing."""
-        wanted = {"name", "tier", "contact_email", "settings", "desired_state", "restore"}
+        wanted = {"name", "tier", "contact_email", "settings", "desired_state", "restore", "adopt"}
         return self.model_dump(include=wanted, exclude_none=True)
 
 
@@ -253,9 +254,21 @@ class TenantRecord(BaseModel):
     archive: dict[str, Any] | None = None
     restored: dict[str, str] | None = None
     restoring: dict[str, Any] | None = None
+    adopted: dict[str, Any] | None = None
+    adopting: dict[str, Any] | None = None
     live_since: str | None = None
     created_at: str
     updated_at: str
+
+    @property
+    def found_records(self) -> frozenset[str]:
+        """Types of records of the host that were there before the tenant was, and stay if it never becomes live."""
+        return frozenset((self.adopting or {}).get("records", ()))
+
+    @property
+    def found_alias(self) -> bool:
+        """The same of the host as an alias of the distribution."""
+        return bool((self.adopting or {}).get("alias"))
 
     @property
     def is_wanted(self) -> bool:
@@ -301,6 +314,7 @@ class StageCall(BaseModel):
     changed:     for ActivateTenant, whether any stage of this run had something to do.
     confirmed_by: for HoldTenant, who has confirmed a removal that was held among many others.
     retry:       for VerifyTenant, how often the state has tried before.
+    database:    for InspectShared, which is no state but an operator's question: the shared file's name.
     undo_errors: for RecordFailure, ``{stage, error, cause}`` of each state that could not undo its part.
     """
 
@@ -318,3 +332,4 @@ class StageCall(BaseModel):
     confirmed_by: str = ""
     retry: int = 0
     undo_errors: list[UndoError] = Field(default_factory=list)
+    database: str = ""

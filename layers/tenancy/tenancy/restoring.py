@@ -43,7 +43,7 @@ class Restoring:
         record = run.record
         begun = record.restoring if record.restoring and record.restoring["asked"] == asked else {}
         with named_failures(f"restore the database of '{record.tenant_id}'"):
-            if begun and self._is_current(record.tenant_id, begun["database"]):
+            if begun and is_current(self._databases, record.tenant_id, begun["database"]):
                 kept_as: str | None = begun["kept_as"]
                 return kept_as
             with publish.workshop(self._scratch) as space:
@@ -83,14 +83,15 @@ class Restoring:
             publish.replace(folder, database, before, name)
         return kept_as
 
-    def _is_current(self, tenant_id: str, database: str) -> bool:
-        """Whether an earlier try has published it; the one before is gone by then."""
-        try:
-            with self._databases.hold(tenant_id) as folder:
-                current = publish.settled(folder)
-                return current is not None and folder.relative(current) == database
-        except TenantDatabaseMissing:
-            return False
+
+def is_current(databases: TenantDatabases, tenant_id: str, database: str) -> bool:
+    """Whether an earlier try has published a database; the one before is gone after this."""
+    try:
+        with databases.hold(tenant_id) as folder:
+            current = publish.settled(folder)
+            return current is not None and folder.relative(current) == database
+    except TenantDatabaseMissing:
+        return False
 
 
 def _known_digest(record: TenantRecord, archive: str) -> str | None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tenancy.adopting import Adopting, proof_of
 from tenancy.archive_store import ArchiveStore
 from tenancy.database import TenantDatabases, TenantSeeder, migrations
 from tenancy.errors import DatabaseBelongsToOthers, GenerationSuperseded, TenantDatabaseMissing
@@ -15,7 +16,7 @@ from tenancy.run import Run
 from tenancy.settings import ArchiveSettings
 
 SYSTEM = "tenant_database"
-ABOUT_THE_DATABASE = ("database_path", "content_digest", "schema_version", "restored", "restoring")
+ABOUT_THE_DATABASE = ("database_path", "content_digest", "schema_version", "restored", "restoring", "adopted")
 """What the record says of a tenant's database, and says no more when it is gone."""
 
 
@@ -29,10 +30,11 @@ class Seeding:
         databases = TenantDatabases(self._directory, idle_after=0)
         self._seeder = TenantSeeder(self._directory, scratch, databases=databases)
         self._restoring = Restoring(databases, scratch, ArchiveStore(settings.archive_bucket))
+        self._adopting = Adopting(databases, scratch)
 
     def seed(self, call: StageCall) -> dict[str, Any]:
-        """Publish the database, with the rows of an archive if one is asked for, or bring its configuration rows up to
-        date. Nothing is opened if nothing changed.
+        """Publish the database, with the rows of a shared one or of an archive if that is asked for, or bring its
+        configuration rows up to date. Nothing is opened if nothing changed.
         """
         run = Run.of(call, self._provisioning)
         record = run.record
@@ -49,6 +51,8 @@ class Seeding:
         effect = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
         self._provisioning.start_effect(effect)
         rows = self._seeder.rows_of(spec, record.generation)
+        if proof := proof_of(record):
+            self._adopting.adopt(run, rows, proof)
         kept_as = self._restoring.restore(run, rows, asked) if asked else None
         result = self._seeder.seed(spec, record.generation)
         run.finish(
@@ -57,12 +61,14 @@ class Seeding:
                 attempt=record.attempt,
                 database_path=result.database_path,
                 schema_version=result.schema_version,
-                created=result.created or asked is not None,
+                created=result.created or bool(asked or proof),
                 restored_from=asked and asked["archive"],
+                adopted_from=proof and proof["database"],
                 kept_as=kept_as,
             ),
             fields={
                 **({"restored": asked} if asked else {}),
+                **({"adopted": proof} if proof else {}),
                 "database_path": result.database_path,
                 "content_digest": result.content_digest,
                 "schema_version": result.schema_version,
@@ -79,6 +85,10 @@ class Seeding:
         known = record.known_databases
         if record.database_path and not any((self._directory / path).exists() for path in known):
             raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
+
+    def inspect(self, call: StageCall) -> dict[str, Any]:
+        """An operator's question before an adoption: see Adopting."""
+        return self._adopting.inspect(call)
 
     def discard(self, call: StageCall) -> dict[str, Any]:
         """Undo a seed: the tenant was never live, so the rows are the control plane's own."""

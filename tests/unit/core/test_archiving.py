@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tenancy import archive_store, archiving, clock
@@ -31,13 +30,6 @@ def settings(folder: Path) -> ArchiveSettings:
 
 def call(stage: str, execution: str, generation: int = 1) -> StageCall:
     return StageCall(tenant_id="granja", stage=stage, execution_arn=execution, generation=generation)
-
-
-@pytest.fixture
-def bucket(tables: Tables) -> Any:
-    s3 = boto3.client("s3", region_name="us-east-1")
-    s3.create_bucket(Bucket="archive")
-    return s3
 
 
 @pytest.fixture

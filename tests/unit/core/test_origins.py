@@ -1,5 +1,6 @@
 """What an item may ask for of where its rows come from."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -51,3 +52,52 @@ def test_of_a_bad_name_nothing_is_said_twice() -> None:
 
     assert str(caught.value).startswith("tenant_id")
     assert "restore" not in str(caught.value)
+
+
+PROOF = {
+    "database": "todos.duckdb",
+    "tables": {"products": {"rows": Decimal(7), "sha256": "a" * 64}},
+    "records": ["A", "AAAA"],
+    "alias": True,
+    "target": "d111.cloudfront.net",
+}
+
+
+def test_a_proof_is_part_of_what_is_asked_for_with_plain_numbers() -> None:
+    found = parsed(adopt=PROOF).spec["adopt"]
+
+    assert found == PROOF
+    assert type(found["tables"]["products"]["rows"]) is int
+    assert digest_of(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"database": "../x.duckdb"}, "database must be"),
+        ({"database": "x"}, "database must be"),
+        ({"database": ".x.duckdb"}, "database must be"),
+        ({"database": None}, "database must be"),
+        ({"tables": {}}, "tables must be"),
+        ({"tables": []}, "tables must be"),
+        ({"tables": {"a b": {"rows": 1, "sha256": "a" * 64}}}, "tables must be"),
+        ({"tables": {"products": {"rows": -1, "sha256": "a" * 64}}}, "table products"),
+        ({"tables": {"products": {"rows": True, "sha256": "a" * 64}}}, "table products"),
+        ({"tables": {"products": {"rows": Decimal("1.5"), "sha256": "a" * 64}}}, "table products"),
+        ({"tables": {"products": {"rows": 1, "sha256": "a" * 63}}}, "table products"),
+        ({"tables": {"products": {"rows": 1}}}, "exactly"),
+        ({"records": ["AAAA", "A"]}, "records must be"),
+        ({"records": ["A", "A"]}, "records must be"),
+        ({"records": ["CNAME"]}, "records must be"),
+        ({"records": "A"}, "records must be"),
+        ({"alias": "yes"}, "alias must be"),
+        ({"target": "D111.cloudfront.net"}, "target must be"),
+        ({"target": "d111.cloudfront.net."}, "target must be"),
+        ({"more": 1}, "exactly"),
+    ],
+)
+def test_a_proof_that_makes_no_sense_is_refused_by_name(change: dict[str, Any], rule: str) -> None:
+    with pytest.raises(InvalidTenantItem, match=r"^adopt ") as caught:
+        parsed(adopt=PROOF | change)
+
+    assert rule in str(caught.value)

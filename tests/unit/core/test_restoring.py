@@ -6,125 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from tenancy import archive_store, clock, restoring
-from tenancy.archiving import Archiving
-from tenancy.database import TenantDatabases, publish
+from tenancy import archive_store, restoring
+from tenancy.database import publish
 from tenancy.errors import ArchiveDamaged, ArchiveMissing, StorageUnavailable, TenantDatabaseMissing
-from tenancy.model import StageCall, TenantRecord
-from tenancy.provisioning import Provisioning
-from tenancy.seeding import Seeding
-from tenancy.settings import ArchiveSettings
 
-from .conftest import Lifecycle, Tables, last_event, record_of
+from .conftest import last_event
+from .granja import Granja
 
 ASKED_AT = "2026-11-24T12:00:00Z"
 
 
-class Granja:
-    """One tenant, as the states of its executions see it."""
-
-    def __init__(self, folder: Path, tables: Tables, lifecycle: Lifecycle) -> None:
-        (folder / "tenants").mkdir()
-        self.settings = ArchiveSettings(
-            provisioning_table="provisioning",
-            tenants_directory=str(folder / "tenants"),
-            scratch_directory=str(folder / "scratch"),
-            archive_bucket="archive",
-        )
-        self.folder = folder / "tenants" / "granja"
-        self.databases = TenantDatabases(folder / "tenants", idle_after=0)
-        self.tables = tables
-        self.lifecycle = lifecycle
-        self.provisioning = Provisioning("provisioning")
-        self.runs = 0
-
-    @property
-    def record(self) -> TenantRecord:
-        return record_of(self.provisioning)
-
-    def ask(self, **item: Any) -> None:
-        """The item says this, and a new run has the lease."""
-        self.lifecycle.end(f"run-{self.runs}")
-        self.runs += 1
-        self.tables.insert("granja", **item)
-        self.lifecycle.claim("granja", f"run-{self.runs}")
-
-    def seed(self) -> dict[str, Any]:
-        call = StageCall(
-            tenant_id="granja",
-            stage="SeedDatabase",
-            execution_arn=f"run-{self.runs}",
-            generation=self.record.generation,
-        )
-        return Seeding(self.settings).seed(call)
-
-    def live(self, **item: Any) -> None:
-        self.ask(**item)
-        self.seed()
-        self.lifecycle.activate("granja", f"run-{self.runs}")
-
-    def leave(self) -> str:
-        """Gone for good. Returns the folder of its archive."""
-        self.tables.tenants.delete_item(Key={"tenant_id": "granja"})
-        self.lifecycle.hold("granja", "hold")
-        self.lifecycle.end("hold")
-        self.tables.provisioning.update_item(
-            Key={"pk": "TENANT#granja", "sk": "TENANT"},
-            UpdateExpression="SET due_at = :past, hold_until = :past",
-            ExpressionAttributeValues={":past": clock.now(-1)},
-        )
-        self.lifecycle.hold("granja", "off")
-        call = StageCall(
-            tenant_id="granja", stage="ArchiveDatabase", execution_arn="off", generation=self.record.generation
-        )
-        Archiving(self.settings).archive(call)
-        self.lifecycle.release("granja", "off")
-        self.lifecycle.end("off")
-        kept = self.record.archive
-        assert kept is not None
-        return str(kept["folder"])
-
-    def forget_archive(self) -> None:
-        """The record knows no archive, and no manifest's hash."""
-        self.tables.provisioning.update_item(
-            Key={"pk": "TENANT#granja", "sk": "TENANT"},
-            UpdateExpression="REMOVE #archive",
-            ExpressionAttributeNames={"#archive": "archive"},
-        )
-
-    def sell(self, product: str) -> None:
-        with self.databases.open("granja", "write") as connection:
-            connection.execute(
-                "INSERT INTO products SELECT * REPLACE (? AS product_id) FROM products WHERE product_id = 'panela'",
-                [product],
-            )
-
-    def sells(self, product: str) -> bool:
-        with self.databases.open("granja", "read") as connection:
-            found = connection.execute("SELECT 1 FROM products WHERE product_id = ?", [product]).fetchone()
-        return found is not None
-
-    def files(self) -> list[str]:
-        return sorted(path.name for path in self.folder.iterdir() if path.suffix == ".duckdb" or "partial" in path.name)
-
-
 def asks(archive: str, asked_at: str = ASKED_AT) -> dict[str, dict[str, str]]:
     return {"restore": {"archive": archive, "asked_at": asked_at}}
-
-
-@pytest.fixture
-def bucket(tables: Tables) -> Any:
-    s3 = boto3.client("s3", region_name="us-east-1")
-    s3.create_bucket(Bucket="archive")
-    return s3
-
-
-@pytest.fixture
-def granja(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -> Granja:
-    return Granja(tmp_path, tables, lifecycle)
 
 
 @pytest.fixture

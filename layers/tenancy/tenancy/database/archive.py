@@ -104,7 +104,7 @@ def exported(database: Path, tenant_id: str, scratch: Path, exported_at: str) ->
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str, file: Path) -> TableInArchive:
     """What the archive holds of a table, after its file has been read back and found to be the same."""
-    there = rows_of(connection.sql(f"FROM {_identifier(name)}"))
+    there = rows_of(connection.sql(f"FROM {identifier(name)}"))
     kept = rows_of(connection.read_parquet(str(file)))
     if there != kept:
         raise OSError(f"the rows of {name} were {there}, and {kept} in the archive")
@@ -129,7 +129,8 @@ def rows_of(relation: duckdb.DuckDBPyRelation) -> tuple[int, str]:
     return count, digest.hexdigest()
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """A table's name as SQL takes it, whatever it consists of."""
     return '"' + name.replace('"', '""') + '"'
 
 

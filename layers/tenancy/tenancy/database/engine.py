@@ -35,6 +35,16 @@ def connect_to_export(database: Path, directory: Path) -> duckdb.DuckDBPyConnect
     return _narrowed(duckdb.connect(str(database), config=dict(_CONFIGURATION)), directory)
 
 
+def connect_to_take(database: Path, directory: Path) -> duckdb.DuckDBPyConnection:
+    """A handle on a database that is only read, whose statements may write files below one directory."""
+    return _narrowed(duckdb.connect(str(database), read_only=True, config=dict(_CONFIGURATION)), directory)
+
+
+def in_memory() -> duckdb.DuckDBPyConnection:
+    """A database that nobody else sees, and that is gone when it is closed."""
+    return _narrowed(duckdb.connect(config=dict(_CONFIGURATION)))
+
+
 def create(database: Path, reading: Path | None = None) -> duckdb.DuckDBPyConnection:
     """A handle on a new database with small blocks, at a path where nothing is.
 

@@ -1,0 +1,413 @@
+"""A tenant that existed before: what the operator has proven becomes ours, nothing else does, and a failure takes
+nothing away that was there before.
+"""
+
+import copy
+import hashlib
+from typing import Any
+
+import duckdb
+import pytest
+
+from tenancy import adopting
+from tenancy.cdn import Distribution
+from tenancy.database import publish
+from tenancy.dns import HostedZone
+from tenancy.errors import (
+    AdoptionProofDiffers,
+    AliasBelongsToOthers,
+    RecordBelongsToOthers,
+    SharedDatabaseUnfit,
+    StorageUnavailable,
+)
+from tenancy.model import StageCall
+from tenancy.provisioning import Effect, EffectState, Provisioning
+from tenancy.seeding import Seeding
+
+from .conftest import BASE, CDN, DNS, RUN, TARGET, Ask, Lifecycle, Tables, last_event, record_of
+from .fakes import FakeCloudFront, FakeRoute53
+from .granja import Granja
+
+HOST = f"granja.{BASE}"
+TABLE = {"rows": 1, "sha256": "0" * 64}
+PROOF: dict[str, Any] = {
+    "database": "todos.duckdb",
+    "tables": {"products": TABLE},
+    "records": ["A", "AAAA"],
+    "alias": True,
+    "target": TARGET,
+}
+
+
+def create(route53: FakeRoute53, kind: str, target: str = TARGET) -> None:
+    """A record that somebody made by hand."""
+    alias = {"HostedZoneId": "Z2FDTNDATAQYW2", "DNSName": target, "EvaluateTargetHealth": False}
+    route53.records[HOST, kind] = {"Name": HOST, "Type": kind, "AliasTarget": alias}
+
+
+@pytest.fixture
+def before(route53: FakeRoute53, cloudfront: FakeCloudFront) -> None:
+    """What there was of granja by hand."""
+    create(route53, "A")
+    create(route53, "AAAA")
+    cloudfront.aliases.append(HOST)
+
+
+def claim(tables: Tables, lifecycle: Lifecycle, run: str = RUN, **proof: Any) -> None:
+    tables.insert("granja", adopt=PROOF | proof)
+    lifecycle.claim("granja", run)
+
+
+# --- records and alias ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_proven_is_left_alone_and_is_ours(
+    before: None, tables: Tables, lifecycle: Lifecycle, ask: Ask, route53: FakeRoute53, cloudfront: FakeCloudFront
+) -> None:
+    records, aliases = copy.deepcopy(route53.records), list(cloudfront.aliases)
+    claim(tables, lifecycle)
+
+    answers = [*ask(Distribution(CDN), "granja", claim=False), *ask(HostedZone(DNS), "granja", claim=False)]
+
+    assert answers == [{"changed": True}, {"changed": True}]
+    assert (route53.records, cloudfront.aliases) == (records, aliases)
+    assert (route53.changes, cloudfront.updates) == (0, 0)
+    assert {each.system: each.state for each in Provisioning("provisioning").effects("granja")} == {
+        "dns_records": "DONE",
+        "cdn_aliases": "DONE",
+    }
+
+
+def test_intents_are_for_what_the_proof_names_and_for_nothing_else(
+    before: None, tables: Tables, lifecycle: Lifecycle, ask: Ask, route53: FakeRoute53, provisioning: Provisioning
+) -> None:
+    records = copy.deepcopy(route53.records)
+    claim(tables, lifecycle, records=[])
+
+    assert [each.system for each in provisioning.effects("granja")] == ["cdn_aliases"]
+    (answer,) = ask(HostedZone(DNS), "granja", claim=False)
+    assert isinstance(answer, RecordBelongsToOthers)
+    assert route53.records == records
+
+
+def test_an_alias_that_is_not_proven_is_somebody_else_s(
+    before: None, tables: Tables, lifecycle: Lifecycle, ask: Ask, cloudfront: FakeCloudFront
+) -> None:
+    claim(tables, lifecycle, alias=False)
+
+    (answer,) = ask(Distribution(CDN), "granja", claim=False)
+
+    assert isinstance(answer, AliasBelongsToOthers)
+    assert HOST in cloudfront.aliases
+
+
+@pytest.mark.parametrize(
+    ("proof", "zone"),
+    [
+        (["A", "AAAA"], {"A": TARGET}),
+        (["A", "AAAA"], {}),
+        (["A"], {"A": TARGET, "AAAA": TARGET}),
+        (["A"], {"AAAA": TARGET}),
+        (["A", "AAAA"], {"A": TARGET, "AAAA": "d999.cloudfront.net"}),
+    ],
+)
+def test_records_that_are_not_those_of_the_proof_any_more_are_not_touched(
+    tables: Tables, lifecycle: Lifecycle, ask: Ask, route53: FakeRoute53, proof: list[str], zone: dict[str, str]
+) -> None:
+    for kind, target in zone.items():
+        create(route53, kind, target)
+    records = copy.deepcopy(route53.records)
+    claim(tables, lifecycle, records=proof)
+
+    for _ in range(2):
+        (answer,) = ask(HostedZone(DNS), "granja", claim=False)
+        assert isinstance(answer, RecordBelongsToOthers)
+    lifecycle.roll_back("granja", "RecordBelongsToOthers", stage="CreateDnsRecords", execution=RUN)
+    ask(HostedZone(DNS), "granja", claim=False)
+
+    assert route53.records == records
+    assert route53.changes == 0
+
+
+def test_an_alias_that_has_gone_since_the_proof_is_not_added(
+    tables: Tables, lifecycle: Lifecycle, ask: Ask, cloudfront: FakeCloudFront
+) -> None:
+    claim(tables, lifecycle)
+
+    (answer,) = ask(Distribution(CDN), "granja", claim=False)
+
+    assert isinstance(answer, AliasBelongsToOthers)
+    assert cloudfront.updates == 0
+
+
+def undo(lifecycle: Lifecycle, ask: Ask) -> None:
+    lifecycle.roll_back("granja", "AdoptionProofDiffers", stage="SeedDatabase", execution=RUN)
+    ask(HostedZone(DNS), "granja", claim=False)
+    ask(Distribution(CDN), "granja", claim=False)
+    lifecycle.fail("granja", "AdoptionProofDiffers", stage="SeedDatabase", execution=RUN)
+    lifecycle.end(RUN)
+
+
+def test_an_adoption_that_fails_for_good_leaves_records_and_alias_as_they_were(
+    before: None,
+    tables: Tables,
+    lifecycle: Lifecycle,
+    ask: Ask,
+    route53: FakeRoute53,
+    cloudfront: FakeCloudFront,
+    provisioning: Provisioning,
+) -> None:
+    records, aliases = copy.deepcopy(route53.records), list(cloudfront.aliases)
+    claim(tables, lifecycle)
+    ask(Distribution(CDN), "granja", claim=False)
+    ask(HostedZone(DNS), "granja", claim=False)
+
+    undo(lifecycle, ask)
+
+    assert (route53.records, cloudfront.aliases) == (records, aliases)
+    record = record_of(provisioning)
+    assert (record.status, record.adopting) == ("FAILED", None)
+    assert provisioning.effects("granja") == []
+    assert not {"DnsRecordsDeleted", "CnameDetached"} & set(tables.events()), "for nothing went"
+    claim(tables, lifecycle, "another")
+    assert len(provisioning.effects("granja")) == 2, "and it can be adopted yet"
+
+
+def test_of_an_adoption_that_failed_what_was_made_in_addition_goes(
+    tables: Tables, lifecycle: Lifecycle, ask: Ask, route53: FakeRoute53, provisioning: Provisioning
+) -> None:
+    create(route53, "A")
+    records = copy.deepcopy(route53.records)
+    claim(tables, lifecycle, records=["A"], alias=False)
+    ask(HostedZone(DNS), "granja", claim=False)
+    assert set(route53.records) == {(HOST, "A"), (HOST, "AAAA")}
+
+    undo(lifecycle, ask)
+
+    assert route53.records == records
+    assert provisioning.effects("granja") == []
+
+
+def test_an_item_that_goes_before_the_tenant_was_live_takes_nothing_along(
+    before: None,
+    tables: Tables,
+    lifecycle: Lifecycle,
+    ask: Ask,
+    route53: FakeRoute53,
+    cloudfront: FakeCloudFront,
+) -> None:
+    records, aliases = copy.deepcopy(route53.records), list(cloudfront.aliases)
+    claim(tables, lifecycle)
+    ask(Distribution(CDN), "granja", claim=False)
+    ask(HostedZone(DNS), "granja", claim=False)
+    lifecycle.fail("granja", "States.Timeout", stage="SeedDatabase", execution=RUN)
+    lifecycle.end(RUN)
+    tables.tenants.delete_item(Key={"tenant_id": "granja"})
+
+    assert lifecycle.hold("granja", "off")["outcome"] == "offboard"
+    ask(HostedZone(DNS), "granja", claim=False)
+    ask(Distribution(CDN), "granja", claim=False)
+
+    assert (route53.records, cloudfront.aliases) == (records, aliases)
+
+
+def test_from_the_first_time_that_it_is_live_all_of_it_is_the_tenant_s(
+    before: None, tables: Tables, lifecycle: Lifecycle, ask: Ask, route53: FakeRoute53, provisioning: Provisioning
+) -> None:
+    claim(tables, lifecycle)
+    ask(HostedZone(DNS), "granja", claim=False)
+    lifecycle.activate("granja", RUN)
+
+    record = record_of(provisioning)
+    assert (record.adopting, provisioning.found_before(record)) == (None, [])
+
+
+def test_who_is_under_management_gets_no_more_intents(
+    before: None, tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning
+) -> None:
+    effect = Effect("granja", "tenant_database", EffectState.DONE, 1, 1, "t")
+    tables.insert("granja")
+    lifecycle.claim("granja", RUN)
+    provisioning.start_effect(effect)
+
+    claim(tables, lifecycle)
+
+    assert provisioning.effects("granja") == [effect]
+    assert record_of(provisioning).adopting is None
+
+
+def test_a_claim_that_is_repeated_writes_the_same_intents_once(
+    before: None, tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning
+) -> None:
+    claim(tables, lifecycle)
+    effects = provisioning.effects("granja")
+    lifecycle.claim("granja", RUN)
+    lifecycle.end(RUN)
+    lifecycle.claim("granja", "another")  # whose predecessor vanished
+
+    assert provisioning.effects("granja") == effects
+    assert {each.writer for each in effects} == {"adopted"}
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+SHOP = """
+CREATE TABLE products (
+    tenant_id VARCHAR, product_id VARCHAR, name VARCHAR, category VARCHAR, unit VARCHAR, price_cents INTEGER,
+    currency VARCHAR, created_at TIMESTAMP, updated_at TIMESTAMP
+);
+INSERT INTO products SELECT t, 'miel-' || i, 'Miel', 'Despensa', 'kg', 100 * i, 'COP', '2026-01-01', '2026-01-01'
+FROM range(1, 8) AS r(i), (VALUES ('granja'), ('vecina'), ('tercera')) AS x(t);
+"""
+
+
+class Shop:
+    """The shared database, and what an operator's plan says of it."""
+
+    def __init__(self, granja: Granja) -> None:
+        self.path = granja.folder.parent / ".shared" / "todos.duckdb"
+        self.path.parent.mkdir()
+        self.change(SHOP)
+        self._granja = granja
+
+    def change(self, sql: str) -> None:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(sql)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def plan(self) -> dict[str, Any]:
+        question = StageCall(tenant_id="granja", stage="InspectShared", execution_arn="ana", database="todos.duckdb")
+        found = Seeding(self._granja.settings).inspect(question)
+        return PROOF | {"tables": found["tables"], "records": [], "alias": False}
+
+
+@pytest.fixture
+def shop(granja: Granja) -> Shop:
+    return Shop(granja)
+
+
+def test_the_rows_are_taken_over_as_they_were_proven_and_the_shared_file_is_only_read(
+    granja: Granja, shop: Shop
+) -> None:
+    before, plan = shop.digest, shop.plan()
+
+    granja.ask(adopt=plan)
+    granja.seed()
+
+    assert granja.sells("miel-7")
+    assert not granja.sells("panela"), "the sample catalogue is for new tenants"
+    assert granja.record.adopted == plan
+    told = last_event(granja.tables, "DatabaseSeeded")
+    assert (told["adopted_from"], told["created"], told["kept_as"]) == ("todos.duckdb", True, None)
+    assert shop.digest == before
+    assert granja.seed() == {"changed": False}
+
+
+def test_an_adoption_is_carried_out_once(granja: Granja, shop: Shop) -> None:
+    plan = shop.plan()
+    granja.live(adopt=plan)
+    granja.sell_like("miel-1", "queso")
+    shop.path.unlink()
+
+    granja.live(adopt=plan, name="La Granja Nueva")
+
+    assert granja.sells("queso")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE products SET price_cents = 1 WHERE tenant_id = 'granja' AND product_id = 'miel-1'",
+        "DELETE FROM products WHERE tenant_id = 'granja' AND product_id = 'miel-1'",
+        "CREATE TABLE customers AS SELECT 'granja' AS tenant_id, 'c' AS customer_id, 'Ana' AS name,"
+        " '2026-01-01'::TIMESTAMP AS created_at, '2026-01-01'::TIMESTAMP AS updated_at",
+    ],
+)
+def test_rows_that_changed_since_the_proof_are_not_taken(granja: Granja, shop: Shop, sql: str) -> None:
+    plan = shop.plan()
+    shop.change(sql)
+    before = shop.digest
+    granja.ask(adopt=plan)
+
+    with pytest.raises(AdoptionProofDiffers, match=r"table (products|customers) "):
+        granja.seed()
+
+    assert shop.digest == before
+    assert not granja.folder.exists() or granja.files() == []
+
+
+def test_what_others_write_meanwhile_is_no_difference(granja: Granja, shop: Shop) -> None:
+    plan = shop.plan()
+    shop.change("DELETE FROM products WHERE tenant_id = 'vecina'")
+
+    granja.live(adopt=plan)
+
+    assert granja.sells("miel-1")
+
+
+def test_a_column_that_the_schema_does_not_know_is_named(granja: Granja, shop: Shop) -> None:
+    plan = shop.plan()
+    shop.change("ALTER TABLE products ADD COLUMN secreto VARCHAR")
+    granja.ask(adopt=plan)
+
+    with pytest.raises(SharedDatabaseUnfit, match=r"products.*secreto"):
+        granja.seed()
+
+
+def test_who_has_a_database_is_not_adopted(granja: Granja, shop: Shop) -> None:
+    granja.live()
+    granja.sell("arroz")
+    granja.ask(adopt=shop.plan())
+
+    with pytest.raises(AdoptionProofDiffers, match="database of its own"):
+        granja.seed()
+
+    assert granja.sells("arroz")
+
+
+def _fails(*_: object, **__: object) -> None:
+    raise StorageUnavailable("not now")
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        (adopting.shared, "taken"),
+        (publish, "clean"),
+        (adopting.Run, "note"),
+        (publish, "publish"),
+        (publish, "point"),
+        (adopting.Run, "finish"),
+    ],
+)
+def test_a_try_that_fails_half_way_is_done_again(
+    granja: Granja, shop: Shop, monkeypatch: pytest.MonkeyPatch, where: Any, what: str
+) -> None:
+    granja.ask(adopt=shop.plan())
+    with monkeypatch.context() as broken:
+        broken.setattr(where, what, _fails)
+        with pytest.raises(StorageUnavailable):
+            granja.seed()
+
+    assert granja.seed() == {"changed": True}
+
+    assert granja.sells("miel-7")
+    assert len(granja.files()) == 1
+
+
+def test_an_adoption_that_was_undone_can_be_done_again(granja: Granja, shop: Shop) -> None:
+    plan = shop.plan()
+    granja.ask(adopt=plan)
+    granja.seed()
+    run = f"run-{granja.runs}"
+    granja.lifecycle.roll_back("granja", "AccessDenied", stage="InvalidateCache", execution=run)
+    call = StageCall(tenant_id="granja", stage="DiscardDatabase", execution_arn=run, generation=1)
+    Seeding(granja.settings).discard(call)
+    granja.lifecycle.fail("granja", "AccessDenied", stage="InvalidateCache", execution=run)
+
+    granja.live(adopt=plan)
+
+    assert granja.sells("miel-7")

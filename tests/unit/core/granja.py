@@ -11,7 +11,17 @@ from tenancy.provisioning import Provisioning
 from tenancy.seeding import Seeding
 from tenancy.settings import ArchiveSettings
 
-from .conftest import Lifecycle, Tables, record_of
+from .conftest import TARGET, Lifecycle, Tables, record_of
+
+TABLE = {"rows": 1, "sha256": "0" * 64}
+PROOF: dict[str, Any] = {
+    "database": "todos.duckdb",
+    "tables": {"products": TABLE},
+    "records": ["A", "AAAA"],
+    "alias": True,
+    "target": TARGET,
+}
+"""What an operator says of a tenant that existed before."""
 
 
 class Granja:

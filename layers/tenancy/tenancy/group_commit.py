@@ -231,11 +231,12 @@ class GroupCommit:
 
     def _has_rival(self, item: Work, result: Settlement) -> bool:
         """Whether what was found, and taken for somebody else's, may be the work of another writer of ours."""
-        if item.is_owned or not isinstance(result, PermanentError):
+        if (item.is_owned and not item.is_adopted) or not isinstance(result, PermanentError):
             return False
         tenant_id = item.record.tenant_id
+        was = item.effect.writer if item.effect else None
         _, effect = self._provisioning.records_and_effects([tenant_id], self._writer.system)[tenant_id]
-        return effect is not None and effect.writer != self._invocation
+        return effect is not None and effect.writer not in (self._invocation, was)
 
     def _start(self, work: Sequence[Work]) -> None:
         intents = [(self._effect(item, EffectState.STARTED), item.effect) for item in work]

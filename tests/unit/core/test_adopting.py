@@ -230,3 +230,22 @@ def test_a_claim_that_is_repeated_writes_the_same_intents_once(
 
     assert provisioning.effects("granja") == effects
     assert {each.writer for each in effects} == {"adopted"}
+
+
+def test_a_writer_of_ours_that_was_faster_is_no_stranger(
+    tables: Tables, lifecycle: Lifecycle, ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: Any
+) -> None:
+    create(route53, "A")
+    claim(tables, lifecycle, records=["A"], alias=False)
+    look = route53.list_resource_record_sets
+
+    def after_a_rival(**given: Any) -> Any:
+        if (HOST, "AAAA") not in route53.records:
+            provisioning.start_effect(Effect("granja", "dns_records", EffectState.STARTED, 1, 1, TARGET, "rival"))
+            create(route53, "AAAA")
+        return look(**given)
+
+    monkeypatch.setattr(route53, "list_resource_record_sets", after_a_rival)
+
+    assert ask(HostedZone(DNS), "granja", claim=False) == [{"changed": True}]
+    assert route53.changes == 0

@@ -137,3 +137,22 @@ def test_rows_that_break_a_rule_of_the_schema_are_not_taken(directory: Path, scr
             publish.built(scratch, Loading(rows, 1, found, is_whole=False).fill, reading=space),
         ):
             pytest.fail("it is to be refused")
+
+
+def test_rows_that_a_killed_writer_had_committed_are_taken_and_its_log_stays(
+    directory: Path, scratch: Path, shop: Path
+) -> None:
+    script = (
+        "import duckdb, os, sys\n"
+        "c = duckdb.connect(sys.argv[1])\n"
+        "c.execute(\"DELETE FROM products WHERE tenant_id = 'granja' AND product_id = 'p1'\")\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(shop)], check=False)
+    log = shop.with_name(f"{shop.name}.wal")
+    before = {path: path.read_bytes() for path in (shop, log)}
+
+    with publish.workshop(scratch) as space:
+        assert shared.inspected(directory, "todos.duckdb", "granja", space)["products"][0] == 6
+
+    assert {path: path.read_bytes() for path in (shop, log)} == before

@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tenancy import archive_store, restoring
 from tenancy.database import publish
+from tenancy.database.archive import rows_of
+from tenancy.database.loading import schema_of
 from tenancy.errors import ArchiveDamaged, ArchiveMissing, StorageUnavailable, TenantDatabaseMissing
 
 from .conftest import last_event
@@ -38,9 +42,6 @@ def manifest(bucket: Any, folder: str) -> dict[str, Any]:
 
 
 def hashes(granja: Granja) -> dict[str, str]:
-    from tenancy.database.archive import rows_of
-    from tenancy.database.loading import schema_of
-
     with granja.databases.open("granja", "read") as connection:
         return {name: rows_of(connection.table(name))[1] for name in schema_of(connection)}
 
@@ -127,6 +128,16 @@ def damaged_file(bucket: Any, folder: str) -> None:
     bucket.put_object(Bucket="archive", Key=key, Body=bytes(content))
 
 
+def another_file(bucket: Any, folder: str) -> None:
+    """With the very rows, but not the one that was archived."""
+    key = f"{folder}/products.parquet"
+    with tempfile.TemporaryDirectory() as space, duckdb.connect() as connection:
+        path = Path(space) / "products.parquet"
+        path.write_bytes(bucket.get_object(Bucket="archive", Key=key)["Body"].read())
+        connection.read_parquet(str(path)).write_parquet(f"{path}.new", compression="uncompressed")
+        bucket.put_object(Bucket="archive", Key=key, Body=Path(f"{path}.new").read_bytes())
+
+
 def missing_file(bucket: Any, folder: str) -> None:
     bucket.delete_object(Bucket="archive", Key=f"{folder}/orders.parquet")
 
@@ -156,6 +167,7 @@ def another_table(bucket: Any, folder: str) -> None:
 
 DAMAGE = {
     "a file": damaged_file,
+    "another file": another_file,
     "a file that is missing": missing_file,
     "rows": swapped_rows,
     "counts": rewritten(lambda found: found["tables"]["products"].update(rows=1)),
@@ -209,11 +221,7 @@ def test_an_archive_that_is_not_there_is_said_to_be_missing(granja: Granja) -> N
 
 def test_the_rows_of_another_tenant_do_not_get_past_the_table(granja: Granja, archive: str, bucket: Any) -> None:
     """Their hashes are right, and so is the manifest's: only the rows are somebody else's."""
-    import duckdb
-
     with duckdb.connect() as connection:
-        from tenancy.database.archive import rows_of
-
         query = "SELECT * REPLACE ('vecina' AS tenant_id) FROM read_parquet(?)"
         Path(granja.settings.scratch_directory).mkdir(exist_ok=True)
         path = Path(granja.settings.scratch_directory) / "products.parquet"

@@ -42,7 +42,7 @@ mutants: ## twenty and more wrong products, here and on stock MiniStack; the tab
 	$(setup) project emulator sam
 	@.venv/bin/python -m tests.mutants $(ARGS)
 
-planted: ## over forty mistakes in the product, each noticed by the test that it names (ARGS='--only lease' for some)
+planted: ## dozens of mistakes in the product, each noticed by the test that it names (ARGS='--only lease' for some)
 	$(setup) project
 	@.venv/bin/python -m tests.planted $(ARGS)
 

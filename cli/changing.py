@@ -108,7 +108,7 @@ def _change(
     from cli.errors import Refused
 
     tenant_id = item["tenant_id"]
-    as_it_is = {"desired_state": Desired.ACTIVE.value, "settings": {}} | item
+    as_it_is = {"desired_state": Desired.ACTIVE.value, "settings": {}, "restore": {}} | item
     changed = {key: value for key, value in wanted.items() if as_it_is.get(key) != value}
     if not changed:
         if as_json:
@@ -119,7 +119,8 @@ def _change(
         return
     at = tenants._now()
     changed |= {"requested_by": tenants._who(), "requested_at": at}
-    tenants._valid(item | changed)
+    # An empty map takes the attribute away.
+    tenants._valid({key: value for key, value in (item | changed).items() if value != {}})
     before = progress.run_of(control_plane.record(tenant_id))
     if not control_plane.change(item, changed):
         raise Refused(

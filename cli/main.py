@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import changing, fleet, history, removing, replay, taking_out, tenants
+from cli import adopting, changing, fleet, history, removing, replay, restoring, taking_out, tenants
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".local"
@@ -44,7 +44,8 @@ app = typer.Typer(
 )
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(fleet.app, name="fleet")
-COMMANDS = (changing, history, removing, taking_out)  # importing them has added their commands to those of `tenants`
+# Importing them has added their commands to those of `tenants`.
+COMMANDS = (adopting, changing, history, removing, restoring, taking_out)
 app.command()(replay.replay)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]

@@ -158,7 +158,7 @@ def _ask(what: str, answer: str, yes: bool) -> None:
         return
     if not _is_terminal():
         raise Refused(
-            "Nobody can be asked, for the input is no terminal: --yes removes without asking. Nothing was done."
+            "Nobody can be asked, for the input is no terminal: --yes goes on without asking. Nothing was done."
         )
     if typer.prompt(f"Type {what} to go on", err=True) != answer:
         raise Refused(f"That is not {answer}. Nothing was done.")

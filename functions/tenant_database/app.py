@@ -18,4 +18,5 @@ handler = stage(
     InspectDatabases=Inspection(settings).inspect,
     ExportDatabase=Exporting(settings).export,
     PurgeDatabase=Purging(settings).purge,
+    InspectShared=seeding.inspect,  # asked by an operator, not by a state
 )

@@ -35,16 +35,21 @@ def operation_of(service: str, method: str, path: str, query: str, headers: dict
         if action:
             return action[0]
     keys = dict(parse_qsl(query, keep_blank_values=True))
-    for operation in _routes(service):
-        if operation.method == method and operation.asks_for(keys) and operation.path.fullmatch(path):
-            return operation.name
+    fitting = [
+        operation
+        for operation in _routes(service)
+        if operation.method == method and operation.asks_for(keys) and operation.path.fullmatch(path)
+    ]
+    # A copy and a put of an object differ in a header. One that lacks its own is a bad request of its kind.
+    for operation in [each for each in fitting if all(name in headers for name in each.headers)] or fitting:
+        return operation.name
     return f"{method} {path}"
 
 
 class _Route:
-    def __init__(self, name: str, method: str, uri: str, required: list[str]) -> None:
+    def __init__(self, name: str, method: str, uri: str, required: list[str], headers: list[str]) -> None:
         path, _, query = uri.partition("?")
-        self.name, self.method = name, method
+        self.name, self.method, self.headers = name, method, headers
         self.query = {**dict(parse_qsl(query, keep_blank_values=True)), **dict.fromkeys(required, "")}
         pattern = re.sub(r"\\\{[^}]*?\+\\\}", ".+", re.escape(path))
         self.path = re.compile(re.sub(r"\\\{[^}]*?\\\}", "[^/]+", pattern) + "/?")
@@ -55,7 +60,7 @@ class _Route:
 
 @cache
 def _routes(service: str) -> list[_Route]:
-    """The service's REST operations, those that ask for most query keys first."""
+    """The service's REST operations, those that ask for most query keys and headers first."""
     import botocore.exceptions
     import botocore.session
 
@@ -70,13 +75,15 @@ def _routes(service: str) -> list[_Route]:
     for operation_name in model.operation_names:
         operation = model.operation_model(operation_name)
         shape: Any = operation.input_shape
-        required = [
-            member.serialization.get("name", key)
-            for key, member in (shape.members.items() if shape else ())
-            if member.serialization.get("location") == "querystring" and key in shape.required_members
-        ]
-        http = operation.http
-        routes.append(
-            _Route(re.sub(r"\d{4}_\d{2}_\d{2}$", "", operation_name), http["method"], http["requestUri"], required)
+        required, headers = (
+            [
+                member.serialization.get("name", key)
+                for key, member in (shape.members.items() if shape else ())
+                if member.serialization.get("location") == place and key in shape.required_members
+            ]
+            for place in ("querystring", "header")
         )
-    return sorted(routes, key=lambda route: -len(route.query))
+        http = operation.http
+        called = re.sub(r"\d{4}_\d{2}_\d{2}$", "", operation_name)
+        routes.append(_Route(called, http["method"], http["requestUri"], required, [each.lower() for each in headers]))
+    return sorted(routes, key=lambda route: -len(route.query) - len(route.headers))

@@ -59,10 +59,15 @@ class Moments:
         if record["operation"]["state"] != "ROLLING_BACK" and record["status"] not in _NO_MORE_THAN_AN_ATTEMPT:
             yield f"dangling: {host} is in the zone, and no alias of the distribution"
 
+    def _archive(self) -> str:
+        """The folder of the archive of that database."""
+        kept = self.world.record(self.tenant).get("archive") or {}
+        return str(kept["folder"]) if kept.get("database") == self.path else self.path.removesuffix(".duckdb")
+
     def _lost(self) -> Iterator[str]:
         """The rows of a customer are in the database, or in the archive."""
         if self.path and not (self.world.tenants_folder / self.path).is_file():
-            folder = self.path.removesuffix(".duckdb")
+            folder = self._archive()
             if (kept := self.world.archived(folder)) != self.rows:
                 yield f"lost: {self.path} is gone, and the archive has {kept} of {self.rows}"
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+import duckdb
+
 from tests.faults import template
 from tests.faults.points import Crossing, Fault, Place
 from tests.faults.world import Settled, World, populated
@@ -88,6 +90,28 @@ def _gone(world: World) -> None:
     _again(world)
     world.run()
     assert world.record(TENANT)["status"] == "OFFBOARDED", world.record(TENANT)
+
+
+def _back(world: World) -> None:
+    """It was gone, and is live again with an empty shop; the archive has a customer."""
+    _live(world)
+    with duckdb.connect(str(world.tenants_folder / world.record(TENANT)["database_path"])) as connection:
+        connection.execute(
+            "INSERT INTO customers VALUES (?, 'c', 'Ana', NULL, NULL, NULL, '2026-01-01', '2026-01-01')", [TENANT]
+        )
+    _remove(world)
+    world.run()
+    world.clock.now = dt.datetime.fromisoformat(world.record(TENANT)["due_at"]).timestamp() - 60
+    _again(world)
+    world.run()
+    _insert(world)
+    world.run()
+    assert world.record(TENANT)["status"] == "ACTIVE", world.record(TENANT)
+
+
+def _restore(world: World) -> None:
+    asked = {"archive": world.record(TENANT)["archive"]["folder"], "asked_at": "2026-11-24T12:00:00Z"}
+    world.overwrite(TENANT, restore=asked)
 
 
 def _return_midway(world: World) -> None:
@@ -195,6 +219,7 @@ SCENARIOS: dict[str, Scenario] = {
             like=("offboard", "onboard", "return"),
             returns=True,
         ),
+        Scenario("restore", "a live tenant gets the rows of its archive", _restore, "ACTIVE", _back, like=("update",)),
         Scenario("suspend", "a live tenant is to be suspended", _suspend, "SUSPENDED", _live, like=("update",)),
         Scenario("resume", "a suspended tenant is to be live", _insert, "ACTIVE", _suspended, like=("cancel",)),
         Scenario("retry", "a stalled tenant is tried again", _again, "ACTIVE", _stalled),

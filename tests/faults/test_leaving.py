@@ -73,7 +73,7 @@ def test_buckets_refuse_what_s3_refuses_and_what_nobody_here_thought_of() -> Non
     buckets = Buckets({"archive": {}})
     buckets.call("PutObject", {"Bucket": "archive", "Key": "a", "Body": b"1"}, 0.0)
 
-    assert buckets.call("GetObject", {"Bucket": "archive", "Key": "a"}, 0.0)["Body"] == b"1"
+    assert buckets.call("GetObject", {"Bucket": "archive", "Key": "a"}, 0.0)["Body"].read() == b"1"
     with pytest.raises(Refused, match="NoSuchKey"):
         buckets.call("GetObject", {"Bucket": "archive", "Key": "b"}, 0.0)
     with pytest.raises(Refused, match="NoSuchBucket"):

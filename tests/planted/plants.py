@@ -109,6 +109,54 @@ PLANTS = (
         _core("writers", "the_tenants_tags_are_invalidated_together_and_no_others"),
         _in("cache", ('"Items": tags}', '"Items": ["/*"] * len(tags)}')),
     ),
+    Plant(
+        "an adoption that failed deletes what was there before it",
+        _core("adopting", "an_adoption_that_fails_for_good_leaves_records_and_alias_as_they_were"),
+        _in("failing", ("            forget=self._provisioning.found_before(record),\n", "")),
+    ),
+    Plant(
+        "of an adoption that failed a record goes that was there before",
+        _core("adopting", "of_an_adoption_that_failed_what_was_made_in_addition_goes"),
+        _in("dns", ("if record.type not in item.record.found_records)", ")")),
+    ),
+    Plant(
+        "an adoption takes records that nobody has proven",
+        _core("adopting", "records_that_are_not_those_of_the_proof_any_more_are_not_touched"),
+        _in("dns", (", **self._not_as_proven(batch)}", "}")),
+    ),
+    Plant(
+        "an adoption takes whatever is there for proven",
+        _core("adopting", "intents_are_for_what_the_proof_names_and_for_nothing_else"),
+        _in("lifecycle", ("            if is_named\n", "")),
+    ),
+    Plant(
+        "rows that changed since the plan are adopted",
+        _core("adopted_rows", "rows_that_changed_since_the_proof_are_not_taken"),
+        _in("adopting", ("                _require_equal(found, proof)\n", "")),
+    ),
+    # ---- what comes back from the archive ----
+    Plant(
+        "what a restore takes the place of is not archived",
+        _core("restoring", "the_rows_are_back_and_what_was_there_is_archived"),
+        _in("restoring", ("self._store.keep(before, tenant_id, self._scratch, suffix) if before else {}", "{}")),
+    ),
+    Plant(
+        "the rows of a restore are not counted and hashed after they are loaded",
+        _core("restoring", "a_damaged_archive_changes_nothing"),
+        _in("database/loading", ("!= (promised.rows, promised.rows_sha256):", "== ():")),
+    ),
+    Plant(
+        "a file of an archive is taken for what the manifest says",
+        _core("restoring", "a_damaged_archive_changes_nothing"),
+        _in("archive_store", ("ArchiveDamaged) != table.file_sha256:", "ArchiveDamaged) == '':")),
+    ),
+    Plant(
+        "a restore that was published is published again after a crash",
+        _core("restoring", "a_try_that_fails_half_way_loses_no_row"),
+        _in(
+            "restoring", ('if begun and is_current(self._databases, record.tenant_id, begun["database"]):', "if False:")
+        ),
+    ),
     # ---- intent, effect, result ----
     Plant(
         "no STARTED before records are written",
@@ -155,7 +203,7 @@ PLANTS = (
         _in(
             "database/publish",
             (
-                "    published = folder.file(never_used_name())\n",
+                "    published = folder.file(name or never_used_name())\n",
                 "    published = folder.current() or folder.file(never_used_name())\n",
             ),
             ("    _link(temporary, published)\n", "    temporary.replace(published)\n"),
@@ -295,7 +343,7 @@ PLANTS = (
         _core("failing", "a_stalled_tenant_is_due_after_pauses_that_grow"),
         _in(
             "lifecycle",
-            ('remove=["last_error", *DUE, ', 'remove=["last_error", '),
+            ('remove=["last_error", "adopting", *DUE, ', 'remove=["last_error", "adopting", '),
             ('                    *DUE,\n                    "hold_until",\n', ""),
         ),
     ),

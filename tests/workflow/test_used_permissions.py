@@ -63,6 +63,10 @@ def exercised(embedded_aws: EmbeddedAws) -> EmbeddedAws:
     embedded_aws.reconcile()
     drift_and_repair(embedded_aws)
     migrated_again("permitida", embedded_aws)
+    asked = {"archive": "permitida/none", "asked_at": "2026-11-24T12:00:00Z"}
+    attempt = int(embedded_aws.record("permitida")["attempt"])
+    embedded_aws.insert("permitida", restore=asked)  # is looked for in the archive's bucket
+    assert embedded_aws.settled("permitida", attempt + 1)["last_error"]["code"] == "ArchiveMissing"
     return embedded_aws
 
 

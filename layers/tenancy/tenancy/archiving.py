@@ -4,17 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tenancy import clock
 from tenancy.archive_store import ArchiveStore
-from tenancy.database import TenantDatabases, archive, publish
+from tenancy.database import TenantDatabases, publish
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
 from tenancy.errors import GenerationSuperseded, TenantDatabaseMissing
 from tenancy.events import DatabaseArchived
 from tenancy.model import StageCall, TenantRecord, shown
-from tenancy.provisioning import EffectState, KeptArchive, Provisioning
+from tenancy.provisioning import EffectState, Provisioning
 from tenancy.run import Run
-from tenancy.seeding import SYSTEM
+from tenancy.seeding import ABOUT_THE_DATABASE, SYSTEM
 from tenancy.settings import ArchiveSettings
 
 
@@ -52,7 +51,7 @@ class Archiving:
                 bytes=kept.get("bytes", 0),
                 manifest_sha256=kept.get("manifest_sha256"),
             ),
-            remove=["database_path", "content_digest", "schema_version", "migration_error"],
+            remove=ABOUT_THE_DATABASE,
             forget=[SYSTEM],
         )
         return {"changed": True}
@@ -73,29 +72,9 @@ class Archiving:
         return kept
 
     def _keep(self, run: Run, database: Path) -> dict[str, Any]:
-        with archive.exported(database, run.record.tenant_id, self._scratch, clock.now()) as made:
-            manifest = made.manifest
-            kept: dict[str, Any] = {
-                "database": manifest.database,
-                "folder": self._store.put(made),
-                "manifest_sha256": manifest.digest,
-                "bytes": made.size,
-                "rows": {name: table.rows for name, table in manifest.tables.items()},
-                "exported_at": manifest.exported_at,
-            }
-        self._provisioning.note_archive(
-            KeptArchive(
-                tenant_id=run.record.tenant_id,
-                folder=kept["folder"],
-                manifest_sha256=manifest.digest,
-                generation=run.record.generation,
-                attempt=run.record.attempt,
-                exported_at=manifest.exported_at,
-                due_at=manifest.exported_at,
-            )
-        )
+        kept = self._store.keep(database, run.record.tenant_id, self._scratch)
         # The path too: a migration that was cut short may have left the record with the one before.
-        run.note({"archive": kept, "database_path": manifest.database})
+        run.note_archive(kept, database_path=kept["database"])
         return kept
 
 
@@ -104,6 +83,6 @@ def _kept_before(record: TenantRecord) -> dict[str, Any]:
     if record.database_path is None:
         return {}
     kept = record.archive or {}
-    if kept.get("database") != record.database_path:
+    if kept.get("database") not in record.known_databases:
         raise TenantDatabaseMissing(f"the database file {record.database_path} is gone, and was never archived")
     return kept

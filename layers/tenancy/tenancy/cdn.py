@@ -73,8 +73,10 @@ class Distribution:
         attach = [item.record.host for item in batch if item.is_wanted]
         detach = {item.record.host for item in batch if not item.is_wanted}
         owned = {item.record.host for item in batch if item.is_owned}
+        gone = self._not_as_proven(batch, current)
+        attach = [host for host in attach if host not in gone]
         plan = plan_aliases(current, attach, owned, self.settings.alias_quota, detach)
-        refused = self._refused(plan)
+        refused = self._refused(plan) | gone
         if plan.changed:
             quota.report("AliasQuotaUsed", len(plan.aliases), self.settings.alias_quota)
             start([item for item in batch if item.record.host not in refused])
@@ -82,6 +84,17 @@ class Distribution:
             with aws.calls(WHO, _KNOWN):
                 self._cloudfront.update_distribution(Id=self._id, IfMatch=etag, DistributionConfig=config)
         return [refused.get(item.record.host) or self._fact(item) for item in batch]
+
+    def _not_as_proven(self, batch: Sequence[Work], current: Sequence[str]) -> dict[str, PermanentError]:
+        """Hosts that are to be adopted, and are no aliases of the distribution any more."""
+        return {
+            item.record.host: AliasBelongsToOthers(
+                f"{item.record.host} was to be adopted as an alias of {self._id}, which does not have it; if it has "
+                "been adopted already, take adopt out of the item"
+            )
+            for item in batch
+            if item.is_wanted and item.is_adopted and item.record.host not in current
+        }
 
     def _refused(self, plan: AliasPlan) -> dict[str, PermanentError]:
         taken: dict[str, PermanentError] = {

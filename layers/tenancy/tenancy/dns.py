@@ -28,6 +28,8 @@ _ZONE_RESTS = 0.2
 
 _COUNT_KEPT_SECONDS, _NEARLY_FULL = 60.0, 0.8
 
+_IN_THE_WAY = ("A", "AAAA", "CNAME")
+
 _KNOWN = {
     "InvalidChangeBatch": ZoneRefusedRecord,
     "PriorRequestNotComplete": ZoneBusy,
@@ -77,6 +79,10 @@ class HostedZone:
     def _records(self, item: Work) -> RecordSet:
         return alias_records(item.record.host, self._target)
 
+    def _undone(self, item: Work) -> RecordSet:
+        """What may be deleted: not what was there before the tenant was."""
+        return frozenset(record for record in self._records(item) if record.type not in item.record.found_records)
+
     def target(self, record: TenantRecord) -> str:
         """The distribution that the tenant's host should lead to."""
         return self._target
@@ -85,10 +91,25 @@ class HostedZone:
         """Create the records of all, or delete those that are to be undone. Looks first at hosts of which an earlier
         try may have created something.
         """
-        no_room = self._no_room(batch)
-        good = [item for item in batch if item.record.host not in no_room]
+        refused: dict[str, TenancyError] = {**self._no_room(batch), **self._not_as_proven(batch)}
+        good = [item for item in batch if item.record.host not in refused]
         results = iter(self._write(good, start) if good else ())
-        return [no_room.get(item.record.host) or next(results) for item in batch]
+        return [refused.get(item.record.host) or next(results) for item in batch]
+
+    def _not_as_proven(self, batch: Sequence[Work]) -> dict[str, RecordBelongsToOthers]:
+        """Hosts that are to be adopted, and whose records are not exactly those that the operator has proven."""
+        differs = {}
+        for item in batch:
+            if item.is_wanted and item.is_adopted:
+                proven = {record for record in self._records(item) if record.type in item.record.found_records}
+                found = {record for record in self._look(item.record.host) if record.type in _IN_THE_WAY}
+                if found != proven:
+                    differs[item.record.host] = RecordBelongsToOthers(
+                        f"the records of {item.record.host} are not those that were to be adopted: "
+                        f"{', '.join(f'{record.type} {record.value}' for record in sorted(found ^ proven))}; if it has "
+                        "been adopted already, take adopt out of the item"
+                    )
+        return differs
 
     def _write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
         start(batch)
@@ -106,7 +127,7 @@ class HostedZone:
 
     def _apply(self, batch: Sequence[Work], observed: Mapping[str, RecordSet]) -> Sequence[Result]:
         desired = {item.record.host: self._records(item) for item in batch if item.is_wanted}
-        retract = {item.record.host: self._records(item) for item in batch if not item.is_wanted}
+        retract = {item.record.host: self._undone(item) for item in batch if not item.is_wanted}
         plan = plan_zone(desired, observed, _owned(batch), retract)
         changes = [_change("CREATE", record) for record in plan.create]
         changes += [_change("DELETE", record) for record in plan.delete]

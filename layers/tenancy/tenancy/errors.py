@@ -127,6 +127,36 @@ class SchemaMigrationFailed(PermanentError):
     )
 
 
+class ArchiveMissing(PermanentError):
+    """The archive that is to be restored is not in the bucket, or the function may not read it."""
+
+    remedy = "Name an archive that exists with `fluxion tenants restore`, or take the wish back with --cancel."
+
+
+class ArchiveDamaged(PermanentError):
+    """The archive that is to be restored is not what was archived. Nothing of it was published."""
+
+    remedy = (
+        "Look for an earlier version of the file in the archive bucket, or name another archive with `fluxion tenants "
+        "restore`; --cancel takes the wish back."
+    )
+
+
+class AdoptionProofDiffers(PermanentError):
+    """What is to be adopted is not what the operator has proven. Nothing of it was published."""
+
+    remedy = (
+        "Remove the item, see that nobody writes to the shared database any more, then plan again with "
+        "`fluxion tenants adopt` and confirm the new plan."
+    )
+
+
+class SharedDatabaseUnfit(PermanentError):
+    """The shared database can't be taken over: it is not there, or its tables are not those of the schema."""
+
+    remedy = "Bring the table named in the message into the form of the schema, then plan the adoption again."
+
+
 class StaleWriteAheadLog(PermanentError):
     """A write-ahead log lies beside a database file that was never used. Opening it would replay foreign rows."""
 

@@ -99,6 +99,9 @@ class DatabaseSeeded(Fact):
     database_path: str
     schema_version: int
     created: bool = Field(description="False when an existing database got new configuration rows.")
+    restored_from: str | None = Field(None, description="Folder of the archive whose rows the new database has.")
+    adopted_from: str | None = Field(None, description="Name of the shared database whose rows the new one has.")
+    kept_as: str | None = Field(None, description="Folder of the archive of the database that it takes the place of.")
 
 
 class CacheInvalidated(Fact):

@@ -84,6 +84,8 @@ class TenantFailures:
             },
             remove=DUE,
             **as_read(record),
+            # What was there before the tenant is not undone but forgotten.
+            forget=self._provisioning.found_before(record),
         )
 
     def _remaining(self, record: TenantRecord) -> list[str]:
@@ -141,7 +143,11 @@ class TenantFailures:
         self._provisioning.commit(
             call.tenant_id,
             fields=fields,
-            remove=[*([] if "due_at" in fields else DUE), *([] if again else ["lease"])],
+            remove=[
+                *([] if "due_at" in fields else DUE),
+                *([] if again else ["lease"]),
+                *(["adopting"] if is_clean else []),
+            ],
             **as_read(record),
             event=event_of(_failure_fact(record, fields, call, remaining), call, fields["generation"]),
             forget=_NOTHING_TO_UNDO if is_clean else (),

@@ -18,7 +18,7 @@ from tenancy.batching import Pace, Rules, Steps
 from tenancy.errors import ConcurrentUpdate, GenerationSuperseded, PermanentError, TenancyError
 from tenancy.events import Event, Fact
 from tenancy.model import TenantRecord, shown
-from tenancy.provisioning import ConditionFailed, Effect, EffectState, Provisioning
+from tenancy.provisioning import ADOPTED, ConditionFailed, Effect, EffectState, Provisioning
 
 _THREADS = 16
 _JOINS = 5  # times another writer may be faster
@@ -76,6 +76,11 @@ class Work:
     def is_wanted(self) -> bool:
         """Whether the effect is to be there, or to be undone."""
         return self.record.is_wanted
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether what is there was there before, and nobody of ours has written to it yet."""
+        return self.effect is not None and self.effect.writer == ADOPTED
 
     @property
     def is_owned(self) -> bool:
@@ -226,11 +231,12 @@ class GroupCommit:
 
     def _has_rival(self, item: Work, result: Settlement) -> bool:
         """Whether what was found, and taken for somebody else's, may be the work of another writer of ours."""
-        if item.is_owned or not isinstance(result, PermanentError):
+        if (item.is_owned and not item.is_adopted) or not isinstance(result, PermanentError):
             return False
         tenant_id = item.record.tenant_id
+        was = item.effect.writer if item.effect else None
         _, effect = self._provisioning.records_and_effects([tenant_id], self._writer.system)[tenant_id]
-        return effect is not None and effect.writer != self._invocation
+        return effect is not None and effect.writer not in (self._invocation, was)
 
     def _start(self, work: Sequence[Work]) -> None:
         intents = [(self._effect(item, EffectState.STARTED), item.effect) for item in work]

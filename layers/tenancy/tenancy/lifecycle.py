@@ -19,7 +19,7 @@ from tenancy.leasing import (
 )
 from tenancy.model import OperationKind, OperationState, StageCall, Status, TenantItem, TenantRecord, digest_of, shown
 from tenancy.offboarding import TenantOffboarding
-from tenancy.provisioning import NameTaken, Provisioning
+from tenancy.provisioning import ADOPTED, Effect, EffectState, NameTaken, Provisioning
 from tenancy.settings import LifecycleSettings
 
 _TOLD = ("name", "tier", "desired_state")
@@ -64,6 +64,9 @@ class TenantLifecycle:
         if record and record.status == Status.ROLLBACK_INCOMPLETE and _asks_the_same(record, item):
             return self._resume_roll_back(record, call)
         claimed = _next_record(record, item, call, self._settings.base_domain)
+        intents = self._intents_of_adoption(record, item, claimed)
+        if intents and item.adopt:
+            claimed |= {"adopting": {key: item.adopt[key] for key in ("records", "alias")}}
         fact = events.TenantClaimed(
             stage=call.stage,
             attempt=claimed["attempt"],
@@ -87,12 +90,31 @@ class TenantLifecycle:
                 ],
                 **as_read(record),
                 event=event_of(fact, call, claimed["generation"]),
+                adopted=intents,
                 claim=claimed["skeleton"],
             )
         except NameTaken:
             raise self._name_taken(item.tenant_id) from None
         step = _first_step(claimed["operation"]["kind"], claimed["status"])
         return _outcome(step, claimed["generation"], claimed["attempt"])
+
+    def _intents_of_adoption(
+        self, record: TenantRecord | None, item: TenantItem, claimed: Mapping[str, Any]
+    ) -> list[Effect]:
+        """Intents for exactly what the proof names, so that the writers take it for ours.
+
+        None if the tenant has any effect: then it is under management already, or an earlier run has written these.
+        """
+        proof = item.adopt
+        if not proof or (record and record.adopted == proof) or self._provisioning.effects(item.tenant_id):
+            return []
+        named = {"dns_records": bool(proof["records"]), "cdn_aliases": proof["alias"]}
+        run = {"generation": claimed["generation"], "attempt": claimed["attempt"], "target": proof["target"]}
+        return [
+            Effect(item.tenant_id, system, EffectState.STARTED, writer=ADOPTED, **run)
+            for system, is_named in named.items()
+            if is_named
+        ]
 
     def _resume_roll_back(self, record: TenantRecord, call: StageCall) -> dict[str, Any]:
         """Nothing new is asked for, and something of the last run is still to be undone."""
@@ -151,7 +173,8 @@ class TenantLifecycle:
         self._provisioning.commit(
             call.tenant_id,
             fields=fields,
-            remove=["last_error", *DUE, *([] if again else ["lease"])],
+            # What was there before the tenant is its own from here on, and goes when the tenant goes.
+            remove=["last_error", "adopting", *DUE, *([] if again else ["lease"])],
             condition="lease.holder = :holder AND requested = :requested AND attempt = :attempt",
             values={":holder": call.execution_arn, ":requested": record.requested, ":attempt": record.attempt},
             event=event_of(_end_fact(record, status, call), call, record.generation),

@@ -43,6 +43,12 @@ REMEDY_ES = {
     "ejecute de nuevo.",
     "SchemaMigrationFailed": "Corrija las filas del inquilino que rechaza el paso que nombra el mensaje, o publique un "
     "paso corregido, y después ejecute `fluxion fleet migrate --tenant` con el id del inquilino.",
+    "ArchiveMissing": "Indique con `fluxion tenants restore` un respaldo que exista; --cancel retira la petición.",
+    "ArchiveDamaged": "Busque una versión anterior del archivo en el bucket de respaldos, o indique otro con `fluxion "
+    "tenants restore`; --cancel retira la petición.",
+    "AdoptionProofDiffers": "Retire el elemento, compruebe que nadie escribe ya en la base compartida, y planifique de "
+    "nuevo con `fluxion tenants adopt`.",
+    "SharedDatabaseUnfit": "Adapte al esquema la tabla que nombra el mensaje, y planifique de nuevo la adopción.",
     "StaleWriteAheadLog": "Saque de la carpeta del inquilino el archivo .wal que nombra el mensaje, y después ejecute "
     "de nuevo.",
 }

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from tenancy import hostnames
+from tenancy import hostnames, origins
 from tenancy.errors import InvalidTenantItem
 
 LONGEST_NAME = 80
@@ -159,6 +159,8 @@ class TenantItem(BaseModel):
     contact_email: Annotated[Text, AfterValidator(_email), AfterValidator(_printable)] | None = None
     settings: Annotated[dict[str, str | bool | int | float], BeforeValidator(_settings)] = Field(default_factory=dict)
     domains: Annotated[None, BeforeValidator(_refused)] = None
+    restore: Annotated[dict[str, str], BeforeValidator(origins.restore)] | None = None
+    adopt: Annotated[dict[str, Any], BeforeValidator(origins.adopt)] | None = None
     requested_by: ShortText | None = None
     requested_at: ShortText | None = None
 
@@ -181,7 +183,7 @@ class TenantItem(BaseModel):
     @property
     def spec(self) -> dict[str, Any]:
         """What the stages act on, as the record keeps it; ``requested_at`` is no such thing."""
-        wanted = {"name", "tier", "contact_email", "settings", "desired_state"}
+        wanted = {"name", "tier", "contact_email", "settings", "desired_state", "restore", "adopt"}
         return self.model_dump(include=wanted, exclude_none=True)
 
 
@@ -260,9 +262,23 @@ class TenantRecord(BaseModel):
     confirmed_by: str | None = None
     purging: dict[str, Any] | None = None
     purged: dict[str, Any] | None = None
+    restored: dict[str, str] | None = None
+    restoring: dict[str, Any] | None = None
+    adopted: dict[str, Any] | None = None
+    adopting: dict[str, Any] | None = None
     live_since: str | None = None
     created_at: str
     updated_at: str
+
+    @property
+    def found_records(self) -> frozenset[str]:
+        """Types of records of the host that were there before the tenant was, and stay if it never becomes live."""
+        return frozenset((self.adopting or {}).get("records", ()))
+
+    @property
+    def found_alias(self) -> bool:
+        """The same of the host as an alias of the distribution."""
+        return bool((self.adopting or {}).get("alias"))
 
     @property
     def is_wanted(self) -> bool:
@@ -279,6 +295,11 @@ class TenantRecord(BaseModel):
     def is_rolling_back(self) -> bool:
         """Whether what a failed onboarding has begun is being undone."""
         return self.operation.state == OperationState.ROLLING_BACK
+
+    @property
+    def known_databases(self) -> set[str]:
+        """Files that may be the tenant's current one: the one on record, and one that a restore has published since."""
+        return {path for path in (self.database_path, (self.restoring or {}).get("database")) if path}
 
     @property
     def was_ever_live(self) -> bool:
@@ -330,6 +351,7 @@ class StageCall(BaseModel):
     request, requested_by: for what a person asks a function beside the workflow; execution_arn is empty then.
     retry:       for VerifyTenant, how often the state has tried before.
     hosts:       for VisitSuspended, the sites to visit.
+    database:    for InspectShared, which is no state but an operator's question: the shared file's name.
     undo_errors: for RecordFailure, ``{stage, error, cause}`` of each state that could not undo its part.
     """
 
@@ -351,3 +373,4 @@ class StageCall(BaseModel):
     retry: int = 0
     hosts: list[str] = Field(default_factory=list)
     undo_errors: list[UndoError] = Field(default_factory=list)
+    database: str = ""

@@ -113,6 +113,8 @@ class TenantOffboarding:
             },
             remove=[*DUE, "hold_until", "last_error"],
             **as_read(record),
+            # Of a tenant that was to be adopted and never became live.
+            forget=self._provisioning.found_before(record),
         )
 
     # --- ReleaseHostname ----------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class TenantOffboarding:
                 ),
                 **({"due_for": RETRY, "due_at": clock.now()} if is_asked_again else {}),
             },
-            remove=["lease", "last_error", "live_since", "requested_at", *([] if is_asked_again else DUE)],
+            remove=["lease", "last_error", "live_since", "requested_at", "adopting", *([] if is_asked_again else DUE)],
             **as_read(record),
             event=event_of(
                 events.HostnameReleased(stage=call.stage, attempt=attempt, host=host, free_at=free_at),

@@ -31,6 +31,7 @@ from tenancy.events import KEPT_DAYS, TYPES, Ending, Event, TenantPurged, mark_o
 from tenancy.items import plain as _plain
 from tenancy.items import typed as _item
 from tenancy.model import Status, TenantRecord
+from tenancy.origins import RECORD_TYPES
 
 WHO = "DynamoDB"
 EXPIRY = "expiry"
@@ -93,6 +94,10 @@ class KeptArchive:
     due_at: str
 
 
+ADOPTED = "adopted"
+"""The writer of intents for what was there before: nobody of ours has written anything yet."""
+
+
 class ConditionFailed(Exception):
     """The record is not as it was read: somebody else was faster. Read again and decide again."""
 
@@ -118,6 +123,14 @@ class Provisioning:
             key = _effect_key(tenant_id, system)
             found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return _effect(_plain(found["Item"])) if "Item" in found else None
+
+    def found_before(self, record: TenantRecord) -> list[str]:
+        """Systems on which all that there is of the tenant was there before it was adopted, and is not ours yet."""
+        if not record.adopting:
+            return []
+        is_whole = {"dns_records": len(record.found_records) == len(RECORD_TYPES), "cdn_aliases": record.found_alias}
+        effects = self.effects(record.tenant_id)
+        return [each.system for each in effects if each.writer == ADOPTED or is_whole.get(each.system)]
 
     def effects(self, tenant_id: str) -> list[Effect]:
         """All intents and results of the tenant."""
@@ -344,6 +357,7 @@ class Provisioning:
         event: Event | None = None,
         also: Event | None = None,
         effect: Effect | None = None,
+        adopted: Iterable[Effect] = (),
         forget: Iterable[str] = (),
         claim: str | None = None,
         release: str | None = None,
@@ -358,6 +372,7 @@ class Provisioning:
                    an earlier try whose answer was lost: then nothing is done, and that is success.
         also:      a second event of the same result.
         effect:    the effect whose result this is.
+        adopted:   intents for what was there before. There must be none of the tenant on these systems.
         forget:    systems of which nothing of the tenant is left: their effects go.
         claim:     the skeleton of a name to claim for this tenant, or to keep.
         release:   the skeleton of a name to give back. It must be this tenant's.
@@ -371,6 +386,7 @@ class Provisioning:
             operations.append(self._put_once(_event_item(tenant_id, also)))
         if effect:
             operations.append({"Put": {"TableName": self._table, "Item": _item(_effect_item(effect))}})
+        operations += [self._put_once(_effect_item(intent)) for intent in adopted]
         operations += [
             {"Delete": {"TableName": self._table, "Key": _effect_key(tenant_id, system)}} for system in forget
         ]

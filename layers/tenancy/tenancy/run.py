@@ -8,7 +8,7 @@ from tenancy import clock
 from tenancy.errors import GenerationSuperseded
 from tenancy.events import Event, Fact
 from tenancy.model import StageCall, TenantRecord, shown
-from tenancy.provisioning import ConditionFailed, Effect, Provisioning
+from tenancy.provisioning import ConditionFailed, Effect, KeptArchive, Provisioning
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,20 @@ class Run:
             )
         except ConditionFailed:
             raise self._superseded() from None
+
+    def note_archive(self, kept: Mapping[str, Any], **more: Any) -> None:
+        """Write down what an archive holds and where it is, and when to look whether the bucket still has it."""
+        archive = KeptArchive(
+            tenant_id=self.record.tenant_id,
+            folder=kept["folder"],
+            manifest_sha256=kept["manifest_sha256"],
+            generation=self.record.generation,
+            attempt=self.record.attempt,
+            exported_at=kept["exported_at"],
+            due_at=kept["exported_at"],
+        )
+        self.provisioning.note_archive(archive)
+        self.note({"archive": dict(kept), **more})
 
     def finish(
         self,

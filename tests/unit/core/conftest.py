@@ -4,7 +4,8 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -23,6 +24,9 @@ from tenancy.provisioning import Provisioning
 from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, LifecycleSettings, ReconcileSettings
 
 from .fakes import FakeCloudFront, FakeRoute53
+
+if TYPE_CHECKING:
+    from .granja import Granja
 
 BASE = "fluxionia.co"
 GRACE_SECONDS = 3600
@@ -223,6 +227,21 @@ class Lifecycle:
 @pytest.fixture
 def lifecycle(tables: Tables, executions: Executions) -> Lifecycle:
     return Lifecycle(executions)
+
+
+@pytest.fixture
+def bucket(tables: Tables) -> Any:
+    """Where archives are."""
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="archive")
+    return s3
+
+
+@pytest.fixture
+def granja(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -> "Granja":
+    from .granja import Granja
+
+    return Granja(tmp_path, tables, lifecycle)
 
 
 # --- writers ----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tenancy import archive_store, archiving, clock
@@ -31,13 +30,6 @@ def settings(folder: Path) -> ArchiveSettings:
 
 def call(stage: str, execution: str, generation: int = 1) -> StageCall:
     return StageCall(tenant_id="granja", stage=stage, execution_arn=execution, generation=generation)
-
-
-@pytest.fixture
-def bucket(tables: Tables) -> Any:
-    s3 = boto3.client("s3", region_name="us-east-1")
-    s3.create_bucket(Bucket="archive")
-    return s3
 
 
 @pytest.fixture
@@ -93,7 +85,7 @@ def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monk
     stored: list[str] = []
     put = archive_store.ArchiveStore.put
 
-    def spied(self: Any, made: Any) -> str:
+    def spied(self: Any, made: Any, suffix: str = "") -> str:
         real = self._s3.put_object
         monkeypatch.setattr(
             self,
@@ -102,7 +94,7 @@ def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monk
                 "S3", (), {"put_object": staticmethod(lambda **given: (stored.append(given["Key"]), real(**given)))}
             )(),
         )
-        return put(self, made)
+        return put(self, made, suffix)
 
     monkeypatch.setattr(archive_store.ArchiveStore, "put", spied)
     archived(tmp_path)

@@ -9,7 +9,7 @@ from tenancy.errors import StorageUnavailable
 from tenancy.model import StageCall
 from tenancy.provisioning import Provisioning
 from tenancy.seeding import SYSTEM, Seeding
-from tenancy.settings import DatabaseSettings
+from tenancy.settings import ArchiveSettings
 
 from .conftest import Lifecycle, Tables
 
@@ -26,7 +26,7 @@ def test_a_discard_that_was_cut_short_is_not_trusted(
 
     (tmp_path / "tenants").mkdir()
     folders = {"tenants_directory": str(tmp_path / "tenants"), "scratch_directory": str(tmp_path / "scratch")}
-    seeding = Seeding(DatabaseSettings(provisioning_table="provisioning", **folders))
+    seeding = Seeding(ArchiveSettings(provisioning_table="provisioning", archive_bucket="archive", **folders))
     tables.insert("granja")
     lifecycle.claim("granja", "one")
     seeding.seed(_call("SeedDatabase"))

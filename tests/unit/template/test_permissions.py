@@ -120,7 +120,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
     "tenant_database": {
         **on(P, "dynamodb", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"),
         **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
-        **on("${ArchiveBucket.Arn}/*", "s3", "PutObject", "DeleteObject", "DeleteObjectVersion"),
+        **on("${ArchiveBucket.Arn}/*", "s3", "GetObject", "PutObject", "DeleteObject", "DeleteObjectVersion"),
         **on("ArchiveBucket", "s3", "ListBucketVersions"),
         **on("*", "ec2", "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets"),
         **on("*", "ec2", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,7 +39,7 @@ class Manifest(BaseModel):
     database: str
     schema_version: int
     exported_at: str
-    tables: dict[str, TableInArchive]
+    tables: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")], TableInArchive]
 
     @property
     def text(self) -> str:
@@ -86,7 +87,7 @@ def exported(database: Path, tenant_id: str, scratch: Path, exported_at: str) ->
             names = connection.execute(
                 "SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL"
             ).fetchall()
-            tables = {name: _table(connection, name, directory / f"{name}.parquet") for (name,) in names}
+            tables = {name: _table(connection, name, directory / file_of(name)) for (name,) in names}
             version = migrations.version_of(connection, tenant_id)
         finally:
             connection.close()
@@ -103,13 +104,18 @@ def exported(database: Path, tenant_id: str, scratch: Path, exported_at: str) ->
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str, file: Path) -> TableInArchive:
     """What the archive holds of a table, after its file has been read back and found to be the same."""
-    there = rows_of(connection.sql(f"FROM {_identifier(name)}"))
+    there = rows_of(connection.sql(f"FROM {identifier(name)}"))
     kept = rows_of(connection.read_parquet(str(file)))
     if there != kept:
         raise OSError(f"the rows of {name} were {there}, and {kept} in the archive")
     return TableInArchive(
         file=file.name, file_sha256=hashlib.sha256(file.read_bytes()).hexdigest(), rows=there[0], rows_sha256=there[1]
     )
+
+
+def file_of(table: str) -> str:
+    """The name of the file that has a table's rows: what the engine calls it when it exports."""
+    return f"{table}.parquet"
 
 
 def rows_of(relation: duckdb.DuckDBPyRelation) -> tuple[int, str]:
@@ -123,7 +129,8 @@ def rows_of(relation: duckdb.DuckDBPyRelation) -> tuple[int, str]:
     return count, digest.hexdigest()
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """A table's name as SQL takes it, whatever it consists of."""
     return '"' + name.replace('"', '""') + '"'
 
 

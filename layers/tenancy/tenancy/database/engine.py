@@ -32,25 +32,34 @@ def connect(database: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 def connect_to_export(database: Path, directory: Path) -> duckdb.DuckDBPyConnection:
     """A handle whose statements may write and read files below one directory, and nowhere else."""
-    handle = duckdb.connect(str(database), config=dict(_CONFIGURATION))
-    try:
-        handle.execute("SET allowed_directories = ?", [[str(directory)]])
-    except BaseException:
-        handle.close()
-        raise
-    return _narrowed(handle)
+    return _narrowed(duckdb.connect(str(database), config=dict(_CONFIGURATION)), directory)
 
 
-def create(database: Path) -> duckdb.DuckDBPyConnection:
-    """A handle on a new database with small blocks, at a path where nothing is."""
+def connect_to_take(database: Path, directory: Path) -> duckdb.DuckDBPyConnection:
+    """A handle on a database that is only read, whose statements may write files below one directory."""
+    return _narrowed(duckdb.connect(str(database), read_only=True, config=dict(_CONFIGURATION)), directory)
+
+
+def in_memory() -> duckdb.DuckDBPyConnection:
+    """A database that nobody else sees, and that is gone when it is closed."""
+    return _narrowed(duckdb.connect(config=dict(_CONFIGURATION)))
+
+
+def create(database: Path, reading: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """A handle on a new database with small blocks, at a path where nothing is.
+
+    reading: a directory whose files its statements may read, if there is one.
+    """
     # As an option of the connection rather than of ATTACH, which would need the path inside the SQL.
     return _narrowed(
-        duckdb.connect(str(database), config={**_CONFIGURATION, "default_block_size": str(BLOCK_SIZE_BYTES)})
+        duckdb.connect(str(database), config={**_CONFIGURATION, "default_block_size": str(BLOCK_SIZE_BYTES)}), reading
     )
 
 
-def _narrowed(handle: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+def _narrowed(handle: duckdb.DuckDBPyConnection, directory: Path | None = None) -> duckdb.DuckDBPyConnection:
     try:
+        if directory:
+            handle.execute("SET allowed_directories = ?", [[str(directory)]])
         handle.execute(_NARROWING)
     except BaseException:
         handle.close()

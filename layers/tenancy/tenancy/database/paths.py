@@ -5,6 +5,8 @@
 <directory>/<tenant_id>/lock               the door's lock; never renamed or replaced while it is held
 <directory>/<tenant_id>/turn               the queue in front of the lock, for whoever waits to write
 <directory>/<tenant_id>/.<name>.partial    being written, or left over from a crash
+<directory>/.shared/<name>.duckdb          a database of several tenants, from before; never written. No tenant's name
+                                           begins with a dot.
 """
 
 import os
@@ -14,8 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenancy import hostnames
-from tenancy.errors import InvalidTenantItem, TenantDatabaseMissing
+from tenancy import hostnames, origins
+from tenancy.errors import InvalidTenantItem, SharedDatabaseUnfit, TenantDatabaseMissing
 
 _DATABASE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}\.duckdb", re.ASCII)
 _PARTIAL_NAME = re.compile(r"\.([0-9A-Za-z_-]+(?:\.duckdb)?)\.partial", re.ASCII)
@@ -95,6 +97,17 @@ class TenantFolder:
         """Files that were being written when a process died, each with the name that it was to get."""
         found = ((entry, _PARTIAL_NAME.fullmatch(entry.name)) for entry in self.path.iterdir())
         return sorted((entry, match[1]) for entry, match in found if match)
+
+
+def shared_database(directory: Path, name: str) -> Path:
+    """A shared database, which must be there. name: comes from outside. Raises SharedDatabaseUnfit."""
+    if not origins.is_shared_file(name):
+        raise SharedDatabaseUnfit(f"{ascii(name)[:80]} is not the name of a shared database")
+    folder = directory / ".shared"
+    path = folder / name
+    if not path.is_file() or path.is_symlink():
+        raise SharedDatabaseUnfit(f"there is no file {name} in the folder {folder.name} beside the tenants' folders")
+    return path
 
 
 def partial(path: Path) -> Path:

@@ -39,14 +39,16 @@ _WORKSHOP_PREFIX = "tenant-database-"
 
 
 @contextmanager
-def built(scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None]) -> Iterator[Path]:
+def built(
+    scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None], reading: Path | None = None
+) -> Iterator[Path]:
     """A new database in scratch space, closed and synced; it is gone after the block.
 
-    fill: makes tables and rows; it runs inside one transaction.
+    fill: makes tables and rows; it runs inside one transaction. reading: a directory whose files it may read.
     """
     with workshop(scratch) as space:
         database = space / "new.duckdb"
-        connection = engine.create(database)
+        connection = engine.create(database, reading)
         try:
             with engine.transaction(connection):
                 fill(connection)
@@ -104,13 +106,14 @@ def _locked(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def publish(folder: TenantFolder, database: Path) -> Path:
+def publish(folder: TenantFolder, database: Path, name: str | None = None) -> Path:
     """Makes a closed database the tenant's current one. Call it while the tenant is held.
 
+    name: one that was never used, where it had to be known before.
     Returns its path in the tenant's folder. The previous file, if any, stays where it is, unnamed by the pointer.
     Raises StaleWriteAheadLog, and OSError as the file system raises it.
     """
-    published = folder.file(never_used_name())
+    published = folder.file(name or never_used_name())
     temporary = partial(published)
     _copy(database, temporary)
     _link(temporary, published)
@@ -121,13 +124,14 @@ def publish(folder: TenantFolder, database: Path) -> Path:
     return published
 
 
-def replace(folder: TenantFolder, old: Path, database: Path) -> Path:
+def replace(folder: TenantFolder, old: Path | None, database: Path, name: str | None = None) -> Path:
     """As ``publish``, and the previous file is known as a left-over as soon as the pointer has left it.
 
     Call it while the tenant is held, and ``clean`` when nothing needs the previous file any more.
     """
-    _mark(folder, old)
-    return publish(folder, database)
+    if old:
+        _mark(folder, old)
+    return publish(folder, database, name)
 
 
 def put_back(folder: TenantFolder, old: Path, new: Path) -> None:
@@ -195,6 +199,14 @@ def clean(folder: TenantFolder) -> Path | None:
             "Write its name into the file 'current', or move it away."
         )
     return current
+
+
+def settled(folder: TenantFolder) -> Path | None:
+    """``clean`` for whoever brings a whole database: what lies there and is not the current one is left as it is."""
+    try:
+        return clean(folder)
+    except TenantDatabaseMissing:
+        return None
 
 
 def _remove_left_overs(folder: TenantFolder, current: Path | None) -> None:

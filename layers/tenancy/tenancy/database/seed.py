@@ -110,8 +110,7 @@ class TenantSeeder:
         StorageFull, StorageUnavailable, InvalidTenantItem.
         """
         tenant_id = spec["tenant_id"]
-        wanted = Configuration.of(spec)
-        seeding = Seeding(tenant_id, wanted, generation, self._now().astimezone(UTC).replace(tzinfo=None))
+        seeding = self.rows_of(spec, generation)
         with named_failures(f"seed the database of '{tenant_id}'"):
             try:
                 result = self._unchanged(seeding)
@@ -121,6 +120,11 @@ class TenantSeeder:
             if not result.created:
                 self._tidy(tenant_id)
             return result
+
+    def rows_of(self, spec: Mapping[str, Any], generation: int) -> "Seeding":
+        """The rows that a spec asks for, as of now."""
+        now = self._now().astimezone(UTC).replace(tzinfo=None)
+        return Seeding(spec["tenant_id"], Configuration.of(spec), generation, now)
 
     def found(self, tenant_id: str) -> str | None:
         """A database that lies in the tenant's folder, whether the pointer names it or not; None if there is none."""
@@ -203,11 +207,15 @@ class Seeding:
         """Configuration rows of an existing database, in one transaction. Returns whether any differed."""
         with transaction(connection):
             # Again, now that nobody else can write: another run may have been here since.
-            stored = Configuration.stored(connection, self.tenant_id)
-            if stored == self.wanted:
-                return False
-            self._write_configuration(connection)
-            self._log(connection, "tenant.configured", before=stored.digest if stored else None)
+            return self.configure(connection)
+
+    def configure(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Configuration rows, inside the caller's transaction. Returns whether any differed."""
+        stored = Configuration.stored(connection, self.tenant_id)
+        if stored == self.wanted:
+            return False
+        self._write_configuration(connection)
+        self._log(connection, "tenant.configured", before=stored.digest if stored else None)
         return True
 
     def result(self, connection: duckdb.DuckDBPyConnection, *, changed: bool) -> SeedResult:

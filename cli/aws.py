@@ -298,6 +298,24 @@ class ControlPlane:
         plain = (_plain(item) for page in pages for item in page["Items"])
         return {record["pk"].removeprefix("TENANT#"): record for record in plain}
 
+    def drift(self) -> list[dict[str, Any]]:
+        """What the last scan has found not to be as it is on record: {kind, tenant_id, what, since, state, repair}."""
+        from tenancy.drift import Finding, Kind
+
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table("ProvisioningTableName"),
+            KeyConditionExpression="pk = :drift",
+            ExpressionAttributeValues=_typed({":drift": "DRIFT"}),
+        )
+        return [
+            {
+                **{name: item[name] for name in ("kind", "tenant_id", "what", "since")},
+                "state": "reported" if item["is_reported"] else "seen once",
+                "repair": Finding(Kind(item["kind"]), item["tenant_id"], item["what"]).repair,
+            }
+            for item in (_plain(item) for page in pages for item in page["Items"])
+        ]
+
     def below(self, tenant_id: str, prefix: str, newest: int) -> list[dict[str, Any]]:
         """What stands below a tenant (``EFFECT#``, ``EVENT#``): the last ``newest`` by key, in the order of keys."""
         found = self._dynamodb.query(

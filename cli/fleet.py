@@ -1,4 +1,4 @@
-"""`fluxion fleet`: all tenants at once. Which schema their databases have, and bringing them to the latest."""
+"""`fluxion fleet`: all tenants at once. The schema of their databases, bringing them to the latest, and drift."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,19 +11,20 @@ if TYPE_CHECKING:
     from cli.aws import ControlPlane
     from cli.migrations import Progress
 
-app = typer.Typer(help="All tenants at once: the schema of their databases.", no_args_is_help=True)
+app = typer.Typer(help="All tenants at once: the schema of their databases, and drift.", no_args_is_help=True)
 
 _FAILURES_SHOWN = 20
 
 
 @app.command()
 def status(stack: Stack = "fluxion", local: Local = None, as_json: Json = False) -> None:
-    """How many tenants have which version of the schema, whose migration failed and why, how many wait."""
+    """Which schema the tenants have, whose migration failed and why, how many wait; and what is not as on record."""
     from cli import display, migrations
 
     control_plane = tenants.connected(stack, local)
     fleet = migrations.Fleet.of(control_plane.all_records(), _deployed(control_plane))
     queue = migrations.waiting(control_plane)
+    drift = control_plane.drift()
     if as_json:
         display.document(
             {
@@ -33,6 +34,7 @@ def status(stack: Stack = "fluxion", local: Local = None, as_json: Json = False)
                 "behind": fleet.behind,
                 "failed": fleet.failed,
                 "queue": queue,
+                "drift": drift,
             }
         )
         return
@@ -42,6 +44,14 @@ def status(stack: Stack = "fluxion", local: Local = None, as_json: Json = False)
     display.line(f"{queue['waiting']} wait in the queue, {queue['given_up']} were given up.")
     if fleet.behind:
         display.line(f"{len(fleet.behind)} are behind; bring them to version {fleet.latest}:  fluxion fleet migrate")
+    if drift:
+        display.line(f"Drift: {len(drift)} things are not as they are on record; a scan alone proves nothing.")
+        columns = ("kind", "tenant_id", "what", "since", "state", "repair")
+        display.table(
+            [column.replace("_", " ") for column in columns], ([row[key] for key in columns] for row in drift)
+        )
+    else:
+        display.line("No drift: everything is as it is on record.")
 
 
 @app.command()

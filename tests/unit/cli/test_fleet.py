@@ -235,3 +235,16 @@ def test_stages_of_a_run_are_not_those_of_a_migration(deployed: Deployed, fluxio
     told = fluxion.json("tenants", "watch", "una")
 
     assert [stage["name"] for stage in told["stages"]] == ["ActivateTenant"]
+
+
+def test_drift_is_in_the_status_of_the_fleet(deployed: Deployed, fluxion: Fluxion, queue: Queue) -> None:
+    assert "No drift" in fluxion("fleet", "status").output
+    found = {"kind": "AliasForeign", "tenant_id": "moras", "what": "moras.example", "since": "then"}
+    key = {"pk": "DRIFT", "sk": "AliasForeign#moras#moras.example"}
+    boto3.resource("dynamodb").Table(deployed.provisioning).put_item(Item={**key, **found, "is_reported": True})
+
+    answer = fluxion("fleet", "status")
+    document = json.loads(fluxion("fleet", "status", "--json").output)
+
+    assert "1 things are not as they are on record" in answer.output
+    assert document["drift"] == [{**found, "state": "reported", "repair": "person"}]

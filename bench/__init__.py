@@ -14,5 +14,6 @@ BENCHES = (
     "poison_simulated",
     "burst_emulated",
     "growth",
+    "reconcile",
     "poison",
 )

@@ -19,6 +19,7 @@ LONGEST = 400
 LONG_ON_PURPOSE = {
     "docs/decisions.md": "one numbered list, which other pages point into",
     "docs/local-aws.md": "half of it is a generated table, a line for each behaviour",
+    "layers/tenancy/tenancy/events.py": "every event is a class of a few lines, in the order in which they come",
     "layers/tenancy/tenancy/provisioning.py": "only one module writes the table",
     "tests/unit/cli/test_replay.py": "every dead-letter queue, each way out of it",
     "tests/unit/core/test_functions.py": "one world in which every function meets its samples",

@@ -24,7 +24,7 @@ from tenancy.database.archive import rows_of
 from tenancy.database.loading import schema_of
 
 from .embedded import EmbeddedAws, eventually
-from .test_life import archive_bucket, past_due
+from .test_life import archive_bucket
 
 pytestmark = pytest.mark.embedded_aws
 
@@ -71,7 +71,7 @@ def returned(embedded_aws: EmbeddedAws) -> str:
     embedded_aws.onboard(tenant)
     sell(embedded_aws, tenant, "miel")
     embedded_aws.remove(tenant)
-    past_due(embedded_aws, tenant)
+    embedded_aws.past_due(tenant)
     embedded_aws.reconcile()
     eventually(lambda: embedded_aws.record(tenant)["status"] == "OFFBOARDED", "the end")
     embedded_aws.insert(tenant)

@@ -15,7 +15,7 @@ from tenancy.database import TenantDatabases
 from tenancy.events import TYPES
 
 from .embedded import EmbeddedAws, eventually
-from .test_life import answers, archive_bucket, past_due
+from .test_life import answers, archive_bucket
 
 pytestmark = pytest.mark.embedded_aws
 
@@ -116,7 +116,7 @@ def test_who_removed_it_is_in_its_history_and_the_archive_is_an_export_too(two: 
     with two.bus(TENANT) as got:
         removed = fluxion(two, "tenants", "remove", TENANT, "--yes")
         assert two.held(TENANT)["removed_by"] == removed["removed_by"]
-        past_due(two, TENANT)
+        two.past_due(TENANT)
         two.reconcile()
         eventually(lambda: two.record(TENANT)["status"] == "OFFBOARDED", "the end")
         eventually(lambda: any(each["detail-type"] == "TenantOffboarded" for each in got()), "its event")

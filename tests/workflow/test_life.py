@@ -1,11 +1,14 @@
-"""A tenant's whole life: live, changed, suspended, resumed, removed, back in time, removed for good, and back again.
+"""A tenant's whole life: live, changed, suspended, resumed, removed, back in time, removed for good, back again with
+the rows that it had, removed again, and forgotten. At each step all that there is of it, and what was told.
 
 And a table that somebody empties.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,38 @@ def resources(aws: EmbeddedAws, tenant: str) -> tuple[set[str], bool, set[str]]:
     return {kind for name, kind in aws.zone() if name == host}, host in aws.aliases(), set(aws.files(tenant))
 
 
+def footprint(aws: EmbeddedAws, tenant: str) -> tuple[set[str], bool, int, list[str]]:
+    """(types of its records, whether it has its alias, how many database files, its claims)."""
+    records, alias, files = resources(aws, tenant)
+    claims = [name for name in aws.left_over(tenant) if name.startswith("CLAIM#")]
+    return records, alias, sum(name.endswith(".duckdb") for name in files), claims
+
+
+LIVE = {"A", "AAAA"}, True, 1, ["CLAIM#vida-solo"]
+GONE = set[str](), False, 0, ["CLAIM#vida-solo"]
+"""The claim keeps the name from look-alikes."""
+
+
+@contextmanager
+def news(aws: EmbeddedAws, tenant: str) -> Iterator[list[str]]:
+    """Types of the events that are recorded inside, in the order of the audit trail; there when it is over."""
+    before = Counter(aws.outbox(tenant))
+    found: list[str] = []
+    yield found
+    left = before.copy()
+    for kind in aws.outbox(tenant):
+        if left[kind]:
+            left[kind] -= 1
+        else:
+            found.append(kind)
+
+
+def next_run(aws: EmbeddedAws, tenant: str) -> Callable[[], dict[str, Any]]:
+    """The record once the run after the present one has ended."""
+    attempt = int(aws.record(tenant)["attempt"]) + 1
+    return lambda: aws.settled(tenant, attempt)
+
+
 def databases(aws: EmbeddedAws) -> TenantDatabases:
     return TenantDatabases(Path(aws.environment["FLUXION_DATA_DIR"]), idle_after=0)
 
@@ -56,53 +91,74 @@ def archive_bucket(aws: EmbeddedAws) -> str:
 def tenant(embedded_aws: EmbeddedAws) -> str:
     """One tenant, which these tests take through its life in their order."""
     embedded_aws.onboard("vida-solo")
+    assert footprint(embedded_aws, "vida-solo") == LIVE
     return "vida-solo"
+
+
+def test_a_change_costs_no_write_of_what_stays_as_it_is(embedded_aws: EmbeddedAws, tenant: str) -> None:
+    ended = next_run(embedded_aws, tenant)
+    with embedded_aws.trail() as trail, news(embedded_aws, tenant) as told:
+        embedded_aws.insert(tenant, name="Otro nombre")
+        assert (ended()["status"], ended()["operation"]["kind"]) == ("ACTIVE", "update")
+
+    assert trail.count("UpdateDistribution", "ChangeResourceRecordSets") == 0
+    assert told == ["TenantClaimed", "DatabaseSeeded", "CacheInvalidated", "TenantVerified", "TenantUpdated"]
+    assert footprint(embedded_aws, tenant) == LIVE
+    host = embedded_aws.host(tenant)
+    eventually(lambda: embedded_aws.get(host).json().get("name") == "Otro nombre", "the new name", 10)
 
 
 def test_a_suspension_is_seen_within_five_seconds_even_by_the_edge_s_cache(
     embedded_aws: EmbeddedAws, tenant: str
 ) -> None:
     host = embedded_aws.host(tenant)
-    before = resources(embedded_aws, tenant)
+    before, ended = resources(embedded_aws, tenant), next_run(embedded_aws, tenant)
     assert answers(embedded_aws, host, "/api/tenant", 200)
 
-    with embedded_aws.trail() as trail:
+    with embedded_aws.trail() as trail, news(embedded_aws, tenant) as told:
         embedded_aws.insert(tenant, desired_state="suspended")
         for path in ("/api/none", "/api/tenant"):
             eventually(partial(answers, embedded_aws, host, path, 503), f"503 from {path}", 5)
-        assert embedded_aws.settled(tenant, 2)["status"] == "SUSPENDED"
+        assert ended()["status"] == "SUSPENDED"
 
     assert answers(embedded_aws, host, "/api/tenant", 503), "and it stays so"
     assert trail.count("CreateInvalidation") == 1
     assert trail.count("UpdateDistribution", "ChangeResourceRecordSets") == 0
     states = embedded_aws.states(embedded_aws.executions(tenant)[0]["executionArn"])
     assert states[:5] == ["ClaimTenant", "IsTenantWanted", "SuspendTenant", "WaitForBackends", "AttachCname"]
-    assert embedded_aws.outbox(tenant)[-1] == "TenantSuspended"
+    assert told == ["TenantClaimed", "DatabaseSeeded", "CacheInvalidated", "TenantVerified", "TenantSuspended"]
     assert resources(embedded_aws, tenant) == before
+    assert footprint(embedded_aws, tenant) == LIVE
 
 
 def test_a_resumed_tenant_is_served_again(embedded_aws: EmbeddedAws, tenant: str) -> None:
-    embedded_aws.insert(tenant)
-
-    record = embedded_aws.settled(tenant, 3)
+    ended = next_run(embedded_aws, tenant)
+    with news(embedded_aws, tenant) as told:
+        embedded_aws.insert(tenant)
+        record = ended()
 
     assert (record["status"], record["operation"]["kind"]) == ("ACTIVE", "resume")
     eventually(partial(answers, embedded_aws, embedded_aws.host(tenant), "/api/tenant", 200), "the site", 5)
-    assert embedded_aws.outbox(tenant)[-1] == "TenantResumed"
+    assert told == ["TenantClaimed", "DatabaseSeeded", "CacheInvalidated", "TenantVerified", "TenantResumed"]
+    assert footprint(embedded_aws, tenant) == LIVE
 
 
 def test_an_item_that_is_back_in_time_leaves_nothing_to_do(embedded_aws: EmbeddedAws, tenant: str) -> None:
     before = resources(embedded_aws, tenant)
     embedded_aws.remove(tenant)
     assert embedded_aws.held(tenant)["status"] == "ACTIVE"
+    assert footprint(embedded_aws, tenant) == LIVE
 
-    with embedded_aws.trail() as trail:
+    ended = next_run(embedded_aws, tenant)
+    with embedded_aws.trail() as trail, news(embedded_aws, tenant) as told:
         embedded_aws.insert(tenant)
-        record = embedded_aws.settled(tenant, 4)
+        record = ended()
 
     assert (record["status"], record["operation"]["state"], "due_at" in record) == ("ACTIVE", "SUCCEEDED", False)
     assert trail.count(*WRITES) == 0
+    assert told == ["TenantClaimed", "TenantVerified", "TenantUpdated"]
     assert resources(embedded_aws, tenant) == before
+    assert footprint(embedded_aws, tenant) == LIVE
 
 
 def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
@@ -115,7 +171,7 @@ def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
     embedded_aws.remove(tenant)
     embedded_aws.past_due(tenant)
 
-    with embedded_aws.trail() as trail:
+    with embedded_aws.trail() as trail, news(embedded_aws, tenant) as told:
         embedded_aws.reconcile()
         eventually(lambda: embedded_aws.record(tenant)["status"] == "OFFBOARDED", "the end")
 
@@ -125,9 +181,13 @@ def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
     assert resources(embedded_aws, tenant) == (set(), False, set())
     assert embedded_aws.left_over(tenant) == ["CLAIM#vida-solo"]
     assert answers(embedded_aws, host, "/api/tenant", 404)
-    assert set(embedded_aws.outbox(tenant)[-5:]) == {
-        "DnsRecordsDeleted", "CnameDetached", "DatabaseArchived", "HostnameReleased", "TenantOffboarded",
-    }  # fmt: skip
+    assert Counter(told) == Counter(
+        [
+            *("DnsRecordsDeleted", "CnameDetached", "DatabaseArchived"),
+            *("CacheInvalidated", "HostnameReleased", "TenantOffboarded"),
+        ]
+    )
+    assert footprint(embedded_aws, tenant) == GONE
     record = embedded_aws.record(tenant)
     assert not {"lease", "live_since", "database_path", "due_at"} & set(record)
     assert archived_rows(embedded_aws, record["archive"]["folder"], "settings", tmp_path) == kept
@@ -154,10 +214,10 @@ def test_a_look_alike_does_not_get_the_name_before_the_cool_down_is_over(
 
 
 def test_who_comes_back_begins_anew(embedded_aws: EmbeddedAws, tenant: str) -> None:
-    gone = embedded_aws.record(tenant)
-    embedded_aws.insert(tenant)
-
-    record = embedded_aws.settled(tenant, int(gone["attempt"]) + 1)
+    gone, ended = embedded_aws.record(tenant), next_run(embedded_aws, tenant)
+    with news(embedded_aws, tenant) as told:
+        embedded_aws.insert(tenant)
+        record = ended()
 
     assert (record["status"], record["operation"]["kind"]) == ("ACTIVE", "onboard")
     assert record["generation"] > gone["generation"]
@@ -165,7 +225,49 @@ def test_who_comes_back_begins_anew(embedded_aws: EmbeddedAws, tenant: str) -> N
     with databases(embedded_aws).open(tenant, "read") as connection:
         assert connection.execute("FROM settings").fetchall() == []
     assert answers(embedded_aws, embedded_aws.host(tenant), "/api/tenant", 200)
-    assert resources(embedded_aws, tenant)[:2] == ({"A", "AAAA"}, True)
+    assert told == [
+        *("TenantClaimed", "CnameAttached", "DnsRecordsCreated", "DatabaseSeeded"),
+        *("CacheInvalidated", "TenantVerified", "TenantActivated"),
+    ]
+    assert footprint(embedded_aws, tenant) == LIVE
+
+
+def test_the_rows_of_its_former_life_come_back(embedded_aws: EmbeddedAws, tenant: str) -> None:
+    archive, ended = embedded_aws.record(tenant)["archive"]["folder"], next_run(embedded_aws, tenant)
+    with embedded_aws.trail() as trail, news(embedded_aws, tenant) as told:
+        embedded_aws.insert(tenant, restore={"archive": archive, "asked_at": "2026-11-24T12:00:00Z"})
+        assert ended()["status"] == "ACTIVE"
+
+    with databases(embedded_aws).open(tenant, "read") as connection:
+        products = connection.execute("SELECT count(*) FROM products").fetchone()
+    assert products
+    assert products[0] == manifest_of(embedded_aws, archive)["tables"]["products"]["rows"]
+    assert trail.count("UpdateDistribution", "ChangeResourceRecordSets") == 0
+    assert told == ["TenantClaimed", "DatabaseSeeded", "TenantVerified", "TenantUpdated"]
+    assert footprint(embedded_aws, tenant) == LIVE
+
+
+def manifest_of(aws: EmbeddedAws, folder: str) -> dict[str, Any]:
+    answer = aws.client("s3").get_object(Bucket=archive_bucket(aws), Key=f"{folder}/manifest.json")
+    return dict(json.loads(answer["Body"].read()))
+
+
+def test_who_leaves_again_can_be_forgotten(embedded_aws: EmbeddedAws, tenant: str) -> None:
+    embedded_aws.take_down([tenant])
+    order = {"tenant_id": tenant, "stage": "PurgeDatabase", "execution_arn": "", "requested_by": "ana", "request": "1"}
+
+    answer = embedded_aws.client("lambda").invoke(
+        FunctionName="fluxion-tenant-database", Payload=json.dumps(order).encode()
+    )
+
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert embedded_aws.outbox(tenant) == ["TenantPurged"]
+    assert footprint(embedded_aws, tenant) == GONE
+    assert (
+        not embedded_aws.client("s3")
+        .list_object_versions(Bucket=archive_bucket(embedded_aws), Prefix=f"{tenant}/")
+        .get("Versions")
+    )
 
 
 # --- a table that somebody empties ------------------------------------------------------------------------------------

@@ -383,4 +383,46 @@ PLANTS = (
         _core("functions", "a_record_that_meets_a_throttled_service_comes_again"),
         _in("stage", ("                again.append(identify(record))\n", "")),
     ),
+    # ---- drift ----
+    Plant(
+        "drift is believed at the first sight",
+        _core("repairing", "the_second_scan_tells_and_starts_the_tenant_s_own_workflow"),
+        _in(
+            "repairing",
+            (
+                "lasting = [known[key] for key in found if key in known]",
+                "lasting = [known.get(key, Known(finding, now)) for key, finding in found.items()]",
+            ),
+        ),
+    ),
+    Plant(
+        "an emptied table is compared all the same",
+        _core("repairing", "a_table_that_was_emptied_stops_everything"),
+        _in("repairing", ("        if is_emptied:\n", "        if False:\n")),
+    ),
+    Plant(
+        "a repair trusts the record that has brought it about",
+        _core("repairing", "the_second_scan_tells_and_starts_the_tenant_s_own_workflow"),
+        _in("repairing", ("            self._distrust(sorted(set(tenants)), system)\n", "")),
+    ),
+    Plant(
+        "what is being worked on counts as put right",
+        _core("repairing", "of_a_tenant_that_is_worked_on_nothing_is_said"),
+        _in("repairing", (" and drift.is_judged(each.finding, observed)]", "]")),
+    ),
+    Plant(
+        "a foreign value counts as a missing record",
+        _core("drift", "each_kind_is_found_by_its_name"),
+        _in("drift", ("        if rival:\n", "        if False:\n")),
+    ),
+    Plant(
+        "a repair that fails is begun every hour",
+        _core("repairing", "a_run_that_has_failed_is_not_started_every_hour"),
+        _in("repairing", ("[: 10 if has_failed else 13]", "[:13]")),
+    ),
+    Plant(
+        "a repaired page has the invalidation of the run before",
+        _core("writers", "a_later_run_of_the_same_content_is_another_invalidation"),
+        _in("cache", ("str(item.record.attempt), self.target", "str(item.record.generation), self.target")),
+    ),
 )

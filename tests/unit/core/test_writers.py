@@ -1,5 +1,7 @@
 """The three writers: one call for all, foreign things untouched, what is not wanted any more undone."""
 
+from dataclasses import replace
+
 import pytest
 
 from tenancy.cache import EdgeCache
@@ -14,6 +16,7 @@ from tenancy.errors import (
     ZoneQuotaExceeded,
     ZoneRefusedRecord,
 )
+from tenancy.provisioning import EffectState, Provisioning
 
 from .conftest import BASE, CACHE, CDN, DNS, Ask, Lifecycle, Tables, VirtualTime
 from .fakes import FakeCloudFront, FakeRoute53, refused
@@ -266,6 +269,23 @@ def test_the_same_content_is_invalidated_once(ask: Ask, cloudfront: FakeCloudFro
 
     assert ask(EdgeCache(CACHE), "granja", claim=False) == [{"changed": False}]
     assert len(cloudfront.invalidations) == 1
+
+
+def test_a_later_run_of_the_same_content_is_another_invalidation(
+    ask: Ask, cloudfront: FakeCloudFront, provisioning: Provisioning, tables: Tables
+) -> None:
+    ask(EdgeCache(CACHE), "granja")
+    effect = provisioning.effect("granja", "edge_cache")
+    assert effect
+    provisioning.start_effect(replace(effect, state=EffectState.STARTED))  # as a repair does
+    tables.provisioning.update_item(
+        Key={"pk": "TENANT#granja", "sk": "TENANT"},
+        UpdateExpression="ADD attempt :one",
+        ExpressionAttributeValues={":one": 1},
+    )
+
+    assert ask(EdgeCache(CACHE), "granja", claim=False) == [{"changed": True}]
+    assert len(cloudfront.invalidations) == 2, "CloudFront takes one reference for the same invalidation"
 
 
 def test_too_many_invalidations_are_waited_for(ask: Ask, cloudfront: FakeCloudFront, virtual_time: VirtualTime) -> None:

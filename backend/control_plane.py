@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from backend.settings import BackendSettings
+from tenancy.model import TenantItem
 
 type Typed = dict[str, Any]
 type Plain = dict[str, Any]
@@ -59,10 +60,11 @@ class ControlPlane:
     def change(self, read: Typed, changed: Plain) -> bool:
         """Set attributes, or take them away where they are None. False where the item is not any more as it was read.
 
-        Every attribute is compared, so that nothing is decided on what somebody else has changed meanwhile.
+        Every attribute is compared, and every one that an item may have must still be missing where it was, so that
+        nothing is decided on what somebody else has changed meanwhile.
         """
         names, values, is_so, sets, removes = {}, {}, [], [], []
-        for number, name in enumerate(sorted({*read, *changed} - {"tenant_id"})):
+        for number, name in enumerate(sorted({*read, *changed, *TenantItem.model_fields} - {"tenant_id"})):
             names[f"#n{number}"] = name
             if name in read:
                 values[f":r{number}"] = read[name]

@@ -6,9 +6,9 @@ import hashlib
 import json
 import secrets
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema, model_validator
 
 from backend.customers import Customer, NewCustomer, customer, known_customer
 from backend.fields import Address, Body, Email, Lines, Name, Page, Phone, page, place_of
@@ -33,6 +33,12 @@ class Orderer(Body):
     email: Email | None = None
     phone: Phone | None = None
     address: Address | None = None
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.email is None and self.phone is None:
+            raise ValueError("an e-mail address or a telephone number is needed")
+        return self
 
 
 class NewLine(Body):

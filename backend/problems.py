@@ -56,6 +56,7 @@ class Refused(Exception):
 NOT_FOUND = Problem(404)
 SUSPENDED = Problem(503, "This site is suspended.", retry_after=300, code="suspended")
 UNAVAILABLE = Problem(503, "This site is not available at the moment.", retry_after=2, code="unavailable")
+TOO_LARGE = Problem(413, "The body is too large.", code="bad_request")
 FOREIGN_ORIGIN = Problem(403, "A page of another site cannot do this.", code="origin_forbidden")
 
 

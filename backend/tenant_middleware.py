@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.directory import DirectoryUnavailable, TenantDirectory
 from backend.hosts import hostname, platform_finder, tenant_finder
 from backend.probe_secret import ProbeSecret
-from backend.problems import FOREIGN_ORIGIN, NO_STORE, NOT_FOUND, SUSPENDED, UNAVAILABLE, Problem
+from backend.problems import FOREIGN_ORIGIN, NO_STORE, NOT_FOUND, SUSPENDED, TOO_LARGE, UNAVAILABLE, Problem, Refused
 from tenancy import hostnames, probe_token
 from tenancy.model import Status
 
@@ -30,6 +30,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROBE = probe_token.HEADER.lower().encode("ascii")
 # Load balancers ask by address, so this path is served for any host.
 _HEALTH = "/healthz"
+_LARGEST_BODY = 1_048_576  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,12 @@ class TenantMiddleware:
         if isinstance(outcome, Problem):
             await outcome.response()(scope, receive, send)
             return
+        if _announced(scope) > _LARGEST_BODY:
+            await TOO_LARGE.response()(scope, receive, send)
+            return
         app, visit, private = outcome
         scope = {**scope, "state": {**scope.get("state", {}), "visit": visit}}
-        await app(scope, receive, _marked(send, private=private))
+        await app(scope, _limited(receive), _marked(send, private=private))
 
     async def _outcome(self, scope: Scope) -> Problem | tuple[ASGIApp, Visit | None, bool]:
         """Who answers, for which visit, and whether the answer must stay out of caches; or why nobody does."""
@@ -142,6 +146,26 @@ def _of_foreign_page(scope: Scope, hosts: list[bytes]) -> Problem | None:
         if scheme not in ("https", "http") or hostname(host) != hostname(hosts[0].decode("latin-1")):
             return FOREIGN_ORIGIN
     return None
+
+
+def _announced(scope: Scope) -> int:
+    lengths = _values(scope, b"content-length")
+    return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body that comes in pieces can be longer than anybody has said."""
+    received = 0
+
+    async def limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > _LARGEST_BODY:
+            raise Refused(TOO_LARGE)
+        return message
+
+    return limited
 
 
 def _headless(send: Send) -> Send:

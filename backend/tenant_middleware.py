@@ -142,8 +142,7 @@ def _of_foreign_page(scope: Scope, hosts: list[bytes]) -> Problem | None:
     if scope["method"] in _SAFE:
         return None
     for origin in _values(scope, _ORIGIN):
-        scheme, _, host = origin.decode("latin-1").partition("://")
-        if scheme not in ("https", "http") or hostname(host) != hostname(hosts[0].decode("latin-1")):
+        if hostname(origin.decode("latin-1").partition("://")[2]) != hostname(hosts[0].decode("latin-1")):
             return FOREIGN_ORIGIN
     return None
 

@@ -65,6 +65,7 @@ class Table:
         self.client = client
         self.calls = 0
         self.down = False
+        self.hangs = 0.0  # seconds that each answer takes
 
     def put(self, tenant_id: str, status: str) -> None:
         self.client.put_item(
@@ -75,6 +76,7 @@ class Table:
     def get_item(self, **request: Any) -> Any:
         """Like the client's, but it can be down."""
         self.calls += 1
+        time.sleep(self.hangs)
         if self.down:
             from botocore.exceptions import EndpointConnectionError
 
@@ -240,8 +242,8 @@ def make_app(
 ) -> Iterator[Callable[..., Any]]:
     opened = []
 
-    def make(directory: Path | None = None, **parts: Any) -> Any:
-        settings = make_settings(**({"tenants_directory": directory} if directory else {}))
+    def make(folder: Path | None = None, **parts: Any) -> Any:
+        settings = make_settings(**({"tenants_directory": folder} if folder else {}))
         databases = TenantDatabases(settings.tenants_directory, busy_after=0.3)
         opened.append(databases)
         transport = httpx.ASGITransport(app=development_issuer[1].app)

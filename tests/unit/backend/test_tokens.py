@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from backend.problems import Refused
 from backend.tokens import Issuer
@@ -19,6 +19,14 @@ from local.oidc.tokens import Signer, operators
 BASE = "fluxionia.example"
 GRANJA, VECINO, ADMIN = f"granja.{BASE}", f"vecino.{BASE}", f"admin.{BASE}"
 ISSUER = f"https://auth.{BASE}{PREFIX}"
+
+
+_DOCUMENT = {
+    "issuer": ISSUER,
+    "authorization_endpoint": "https://a",
+    "token_endpoint": "https://a",
+    "jwks_uri": "https://a/keys",
+}
 
 
 def test_a_staff_token_opens_its_own_tenant(market, token):
@@ -132,6 +140,25 @@ def test_elliptic_keys_are_good_too():
     assert anyio.run(ask).fluxion_role == "operator"
 
 
+def test_a_secret_among_the_issuers_keys_signs_nothing():
+    """Whoever can read it could sign."""
+    secret = OctKey.generate_key(256, {"kid": "secret"})
+    (operator, _) = operators(BASE)
+    claims = {"iss": ISSUER, "sub": "x", "aud": operator.client, "exp": 10**10, "fluxion_role": "operator"}
+    token = jwt.encode({"alg": "HS256", "kid": "secret"}, claims, secret, algorithms=["HS256"])
+
+    def answer(request):
+        keys = {"keys": [secret.as_dict(private=True)]}
+        return httpx.Response(200, json=keys if request.url.path == "/keys" else _DOCUMENT)
+
+    async def ask():
+        with pytest.raises(Refused) as refused:
+            await Issuer(ISSUER, transport=httpx.MockTransport(answer)).caller(token, operator.client)
+        assert refused.value.problem.code == "token_invalid"
+
+    anyio.run(ask)
+
+
 class Wire(httpx.AsyncBaseTransport):
     """The way to the issuer, which can be cut, and whose requests are counted."""
 
@@ -203,14 +230,6 @@ def test_a_new_key_is_fetched_when_a_token_names_it_and_made_up_ones_do_not_make
         assert len(world.wire.asked) == asked
 
     anyio.run(scenario)
-
-
-_DOCUMENT = {
-    "issuer": ISSUER,
-    "authorization_endpoint": "https://a",
-    "token_endpoint": "https://a",
-    "jwks_uri": "https://a",
-}
 
 
 @pytest.mark.parametrize(

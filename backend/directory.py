@@ -93,6 +93,11 @@ class TenantDirectory:
             self._silent_until = self._clock() + _PAUSE_AFTER_FAILURE_SECONDS
             return known.status
 
+    def is_sure(self, tenant_id: str) -> bool:
+        """Whether what was last said of a live tenant is as fresh as it should be, and no memory from before."""
+        known = self._known.get(tenant_id)
+        return known is not None and self._clock() - known.since <= self._fresh_seconds
+
     def _forget(self, tenant_id: str, asking: asyncio.Task[Status | None]) -> None:
         del self._asking[tenant_id]
         if not asking.cancelled():

@@ -106,8 +106,9 @@ class TenantMiddleware:
         except DirectoryUnavailable:
             return UNAVAILABLE
         if status == Status.ACTIVE:
-            # What is answered to somebody with a token is for nobody else.
-            private = bool(_values(scope, _AUTHORIZATION))
+            # What is answered to somebody with a token is for nobody else; and no cache may keep what is answered from
+            # memory while the table is silent: the tenant may be suspended by now.
+            private = bool(_values(scope, _AUTHORIZATION)) or not self._directory.is_sure(tenant_id)
             return _of_foreign_page(scope, hosts) or (self._app, Visit(tenant_id, status), private)
         if status in (Status.PENDING, Status.SUSPENDED) and await self._is_probe(scope, tenant_id):
             return self._app, Visit(tenant_id, status), True

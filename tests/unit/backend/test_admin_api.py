@@ -69,7 +69,7 @@ def panel(site, dynamodb, token):
 
 CHANGES = [
     ("POST", "/tenants", GRANJA, {}),
-    ("PATCH", "/tenants/granja", {"name": "x"}, {"If-Match": "*"}),
+    ("PATCH", "/tenants/granja", {"name": "x"}, {"Fluxion-If-Match": "*"}),
     ("POST", "/tenants/granja/suspend", None, {}),
     ("POST", "/tenants/granja/resume", None, {}),
     ("POST", "/tenants/granja/retry", None, {}),
@@ -175,7 +175,10 @@ def test_a_change_writes_what_is_given_and_nothing_else(panel):
     panel.put(GRANJA | {"settings": {"a": 1}, "unknown": {"kept": [1, 2]}, "contact_email": "a@b.example"})
     etag = panel.ask("/tenants/granja").headers["etag"]
     response = panel.ask(
-        "/tenants/granja", method="PATCH", json={"name": "New", "contact_email": None}, headers={"If-Match": etag}
+        "/tenants/granja",
+        method="PATCH",
+        json={"name": "New", "contact_email": None},
+        headers={"Fluxion-If-Match": etag},
     )
     assert response.status_code == 202
     asked = response.json()
@@ -191,7 +194,7 @@ def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(panel):
     etag = panel.ask("/tenants/granja").headers["etag"]
     panel.put(GRANJA | {"tier": "basic"})
     change = {"method": "PATCH", "json": {"name": "New"}}
-    response = panel.ask("/tenants/granja", **change, headers={"If-Match": etag})
+    response = panel.ask("/tenants/granja", **change, headers={"Fluxion-If-Match": etag})
     assert (response.status_code, response.json()["code"]) == (412, "changed_meanwhile")
     response = panel.ask("/tenants/granja", **change)
     assert (response.status_code, response.json()["code"]) == (428, "if_match_required")
@@ -209,7 +212,7 @@ def test_even_a_change_between_our_read_and_our_write_is_not_overwritten(panel, 
         return read(self, tenant_id)
 
     monkeypatch.setattr(ControlPlane, "record", slow)
-    change = {"method": "PATCH", "json": {"name": "New"}, "headers": {"If-Match": "*"}}
+    change = {"method": "PATCH", "json": {"name": "New"}, "headers": {"Fluxion-If-Match": "*"}}
     assert panel.ask("/tenants/granja", **change).status_code == 412
     panel.put(GRANJA)
     assert panel.post("/tenants/granja/suspend").status_code == 409
@@ -219,7 +222,7 @@ def test_even_a_change_between_our_read_and_our_write_is_not_overwritten(panel, 
 def test_a_change_to_what_is_so_already_writes_nothing(panel):
     panel.put(GRANJA)
     same = {"name": GRANJA["name"], "tier": "standard", "desired_state": "active", "settings": {}}
-    response = panel.ask("/tenants/granja", method="PATCH", json=same, headers={"If-Match": "*"})
+    response = panel.ask("/tenants/granja", method="PATCH", json=same, headers={"Fluxion-If-Match": "*"})
     assert (response.status_code, response.json()["changed"], response.json()["after"]) == (202, False, None)
     assert panel.post("/tenants/granja/resume").json()["changed"] is False
     assert panel.item() == GRANJA

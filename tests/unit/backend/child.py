@@ -74,7 +74,8 @@ async def visit(client, say, name, worker, tenants, until):
         else:
             path = "/api/tenant" if count % 3 == 1 else "/api/products"
             response = await client.get(path, headers=host)
-            foreign = path == "/api/tenant" and response.json().get("tenant_id") != tenant_id
+            is_told = path == "/api/tenant" and response.status_code == 200
+            foreign = is_told and response.json()["tenant_id"] != tenant_id
             say({"read": tenant_id, "status": response.status_code, "foreign": foreign})
         count += 1
 

@@ -1,6 +1,7 @@
 """Two tenants, each with a database of its own, behind the whole application."""
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from json import dumps
@@ -65,7 +66,8 @@ class Table:
         self.client = client
         self.calls = 0
         self.down = False
-        self.hangs = 0.0  # seconds that each answer takes
+        self.answers = threading.Event()  # cleared, it hangs
+        self.answers.set()
 
     def put(self, tenant_id: str, status: str) -> None:
         self.client.put_item(
@@ -76,7 +78,7 @@ class Table:
     def get_item(self, **request: Any) -> Any:
         """Like the client's, but it can be down."""
         self.calls += 1
-        time.sleep(self.hangs)
+        self.answers.wait()
         if self.down:
             from botocore.exceptions import EndpointConnectionError
 

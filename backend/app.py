@@ -1,63 +1,45 @@
-"""The backend: what a tenant's site asks for, from the tenant's own database.
+"""The backend: what tenants' sites and the admin panel ask for.
+
+Three applications, told apart by the Host header alone: a tenant's (``<tenant>.<base domain>``), the operators'
+(``admin.``) and the one that only describes the other two (``api.``).
 
 Run it with ``uvicorn --factory backend.app:from_environment``. uvicorn must parse with h11, as it does unless httptools
 is installed: httptools drops the host of a whole URI in the request line, and the tenant middleware would not see it.
 """
 
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
+from pydantic import BaseModel
 
+from backend import admin_api, answers, identity, tenant_api
+from backend.control_plane import ControlPlane
 from backend.directory import TenantDirectory
+from backend.hosts import ADMIN, API
 from backend.probe_secret import ProbeSecret
-from backend.problems import NOT_FOUND, UNAVAILABLE, Problem
-from backend.repository import TenantSite, reading
+from backend.problems import NOT_FOUND, Refused
+from backend.repository import Tenants
 from backend.settings import BackendSettings
-from backend.tenant_middleware import TenantMiddleware, Visit
+from backend.tenant_middleware import TenantMiddleware
+from backend.tokens import Issuer
 from backend.workers import Workers
 from tenancy.database import TenantDatabases
-from tenancy.errors import TenancyError, TransientError
 
-logger = logging.getLogger(__name__)
-
-# The edge keeps it until the tenant's tag is invalidated, browsers ask each time.
-_PUBLIC = "public, max-age=0, s-maxage=300"
-
-router = APIRouter()
+OPENAPI_PATH = "/api/openapi.json"
 
 
-def _visit(request: Request) -> Visit:
-    visit: Visit = request.state.visit
-    return visit
+class Health(BaseModel):
+    """Says that the process answers."""
+
+    status: str
 
 
-TheVisit = Annotated[Visit, Depends(_visit)]
+class About(BaseModel):
+    """Where the documents are, by kind of host."""
 
-
-@router.api_route("/healthz", methods=["GET", "HEAD"])
-async def healthz() -> dict[str, str]:
-    """The process answers. Says nothing about DynamoDB or the file system: a restart would not help them."""
-    return {"status": "ok"}
-
-
-@router.api_route("/api/tenant", methods=["GET", "HEAD"])
-async def tenant(request: Request, response: Response, visit: TheVisit) -> TenantSite:
-    """The tenant that this host belongs to."""
-    databases: TenantDatabases = request.app.state.databases
-    workers: Workers = request.app.state.workers
-
-    def read() -> TenantSite:
-        with reading(databases, visit.tenant_id) as repository:
-            return repository.site()
-
-    site = await workers.run(visit.tenant_id, read)
-    response.headers["Cache-Control"] = _PUBLIC
-    response.headers["Cache-Tag"] = f"tenant:{visit.tenant_id}"
-    return site
+    name: str
+    openapi: dict[str, str]
 
 
 def create_app(
@@ -66,31 +48,36 @@ def create_app(
     directory: TenantDirectory | None = None,
     databases: TenantDatabases | None = None,
     probe_secret: ProbeSecret | None = None,
+    issuer: Issuer | None = None,
+    control_plane: ControlPlane | None = None,
 ) -> FastAPI:
     """The application. What is not given is made from the settings."""
     databases = databases or TenantDatabases(settings.tenants_directory)
+    issuer = issuer or Issuer(settings.oidc_issuer, settings.oidc_discovery_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         databases.close()
 
-    app = FastAPI(
-        title="Fluxion tenant API", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None,
-        redirect_slashes=False,
-    )  # fmt: skip
-    app.state.databases = databases
+    app = _application("Fluxion tenant API", openapi_url=OPENAPI_PATH, lifespan=lifespan)
+    app.state.tenants = Tenants(databases)
     app.state.workers = Workers()
-    app.include_router(router)
+    _give_identity(app, issuer, settings.oidc_staff_client)
+    app.include_router(tenant_api.router)
+    app.add_api_route("/healthz", healthz, methods=["GET"], tags=["health"])
+
+    admin = _application("Fluxion admin API", openapi_url=OPENAPI_PATH)
+    _give_identity(admin, issuer, settings.oidc_operators_client)
+    admin_api.install(admin, control_plane or ControlPlane(settings))
+
     app.add_middleware(
         TenantMiddleware,
         base_domain=settings.base_domain,
         directory=directory or TenantDirectory(settings.provisioning_table),
         probe_secret=probe_secret or ProbeSecret(settings),
+        platform={ADMIN: admin, API: _describing(app, admin)},
     )
-    app.add_exception_handler(TransientError, _for_transient)
-    app.add_exception_handler(HTTPException, _for_http)
-    app.add_exception_handler(Exception, _for_any)
     return app
 
 
@@ -99,21 +86,47 @@ def from_environment() -> FastAPI:
     return create_app(BackendSettings.from_environment())
 
 
-async def _for_transient(request: Request, error: Exception) -> Response:
-    # The cause is for the log: its words name files and locks, which are no visitor's business.
-    logger.warning("%s: %s", type(error).__name__, error)
-    return UNAVAILABLE.response()
+async def healthz() -> Health:
+    """The process answers. Says nothing about DynamoDB or the file system: a restart would not help them."""
+    return Health(status="ok")
 
 
-async def _for_http(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    response = NOT_FOUND.response() if status == 404 else Problem(status).response()
-    if isinstance(error, HTTPException):
-        response.headers.update(error.headers or {})
-    return response
+type _Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-async def _for_any(request: Request, error: Exception) -> Response:
-    if isinstance(error, TenancyError):
-        logger.error("%s: %s", type(error).__name__, error)
-    return Problem(500).response()
+def _application(title: str, *, openapi_url: str | None, lifespan: _Lifespan | None = None) -> FastAPI:
+    """No pages of the framework's own, which load scripts from elsewhere; no second spelling of an address."""
+    return FastAPI(
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        openapi_url=openapi_url,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+
+
+def _give_identity(app: FastAPI, issuer: Issuer, audience: str) -> None:
+    app.state.issuer, app.state.audience = issuer, audience
+    app.include_router(identity.router)
+    answers.install(app)
+
+
+def _describing(tenant: FastAPI, admin: FastAPI) -> FastAPI:
+    """The application of ``api.``: it has no data, and says what the others have."""
+    app = _application("Fluxion", openapi_url=None)
+    documents = {"tenant": tenant, "admin": admin}
+
+    @app.get("/api/")
+    async def about() -> About:
+        return About(name="Fluxion", openapi={kind: f"/api/openapi/{kind}.json" for kind in documents})
+
+    @app.get("/api/openapi/{kind}.json")
+    async def document(kind: str) -> dict[str, object]:
+        if kind not in documents:
+            raise Refused(NOT_FOUND)
+        return documents[kind].openapi()
+
+    answers.install(app)
+    return app

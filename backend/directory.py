@@ -25,6 +25,7 @@ FRESH_SECONDS = 2.0
 """How old an answer may be. What a tenant's record says is served at most this long after it was written."""
 
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
+_PATIENCE_SECONDS = 0.5  # a table that takes longer is taken for one that does not answer
 _MOST_KNOWN = 20_000
 _THREADS = 8
 # A visitor waits for this call: quickly, or not at all.
@@ -69,6 +70,7 @@ class TenantDirectory:
     async def status(self, tenant_id: str) -> Status | None:
         """The status of a tenant, at most ``fresh_seconds`` old if the table answers; None if there is no such tenant.
 
+        For a tenant that is known from before, that is what was true then, where the table answers late or not at all.
         Raises DirectoryUnavailable for a tenant that is not known from before while the table does not answer.
         """
         known = self._known.get(tenant_id)
@@ -81,8 +83,20 @@ class TenantDirectory:
             limiter = self._for_known if known else self._for_others
             asking = self._asking[tenant_id] = asyncio.create_task(self._ask(tenant_id, limiter))
             asking.add_done_callback(lambda task: self._forget(tenant_id, task))
-        # Shielded: many requests may wait for the answer, and one that is cancelled must not take it from the others.
-        return await asyncio.shield(asking)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS if known else None):
+                # Shielded: many may wait for the answer, and one that is cancelled must not take it from the others.
+                return await asyncio.shield(asking)
+        except TimeoutError:
+            if known is None:
+                raise
+            self._silent_until = self._clock() + _PAUSE_AFTER_FAILURE_SECONDS
+            return known.status
+
+    def is_sure(self, tenant_id: str) -> bool:
+        """Whether what was last said of a live tenant is as fresh as it should be, and no memory from before."""
+        known = self._known.get(tenant_id)
+        return known is not None and self._clock() - known.since <= self._fresh_seconds
 
     def _forget(self, tenant_id: str, asking: asyncio.Task[Status | None]) -> None:
         del self._asking[tenant_id]

@@ -1,52 +1,92 @@
 """A tenant's rows, for that tenant's requests. There is no way to ask without naming the tenant."""
 
 import json
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, LiteralString
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
 
-from tenancy.database import TenantDatabases
+from tenancy import database
+from tenancy.database import Mode, TenantDatabases
 from tenancy.errors import TenantDatabaseMissing
 
-
-class TenantSite(BaseModel):
-    """What a tenant's site needs to know about itself. Public, so without the tenant's contact."""
-
-    model_config = ConfigDict(frozen=True)
-
-    tenant_id: str
-    name: str
-    tier: str
-    settings: dict[str, Any]
+type Row = dict[str, Any]
 
 
-class TenantRepository:
-    """Queries within one tenant, on a connection that was opened for it."""
+class TenantRows:
+    """Statements within one tenant, on a connection that was opened for it.
+
+    Every statement is given ``$tenant_id``, and the engine refuses one that does not use what it is given: so a
+    statement that forgets the tenant fails always, not only where there are two. Statements are literals (the type
+    checker sees to it), and all values are bound.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, tenant_id: str) -> None:
+        """Raises TenantDatabaseMissing if the database is not this tenant's: a restore into the wrong folder."""
+        self.tenant_id = tenant_id
         self._connection = connection
-        self._tenant_id = tenant_id
+        if self.one("SELECT tenant_id FROM tenants WHERE tenant_id = $tenant_id") is None:
+            raise TenantDatabaseMissing(f"The database of '{tenant_id}' has no row for it.")
 
-    def site(self) -> TenantSite:
-        """The tenant's own configuration. Raises TenantDatabaseMissing if the database is not this tenant's."""
-        row = self._connection.execute(
-            "SELECT tenant_id, name, tier FROM tenants WHERE tenant_id = ?", [self._tenant_id]
-        ).fetchone()
-        if row is None:
-            raise TenantDatabaseMissing(f"The database of '{self._tenant_id}' has no row for it.")
-        settings = self._connection.execute(
-            "SELECT key, value FROM settings WHERE tenant_id = ? ORDER BY key", [self._tenant_id]
-        ).fetchall()
-        return TenantSite(
-            tenant_id=row[0], name=row[1], tier=row[2], settings={key: json.loads(value) for key, value in settings}
+    def all(self, statement: LiteralString, **values: Any) -> list[Row]:
+        """What a statement finds, each row by its columns' names."""
+        found = self._connection.execute(statement, {"tenant_id": self.tenant_id, **values})
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def one(self, statement: LiteralString, **values: Any) -> Row | None:
+        """The first row, or None."""
+        found = self.all(statement, **values)
+        return found[0] if found else None
+
+    def write(self, statement: LiteralString, **values: Any) -> None:
+        """For statements that find nothing."""
+        self._connection.execute(statement, {"tenant_id": self.tenant_id, **values})
+
+    def log(self, actor: str, action: str, detail: dict[str, Any], entry_id: str | None = None) -> None:
+        """Notes who has done what, in the tenant's own audit log. ``entry_id`` must be new."""
+        self.write(
+            "INSERT INTO audit_log (tenant_id, entry_id, occurred_at, actor, action, detail)"
+            " VALUES ($tenant_id, $entry_id, $now, $actor, $action, $detail)",
+            entry_id=entry_id or secrets.token_hex(16),
+            now=now(),
+            actor=actor,
+            action=action,
+            detail=json.dumps(detail, sort_keys=True),
         )
 
 
-@contextmanager
-def reading(databases: TenantDatabases, tenant_id: str) -> Iterator[TenantRepository]:
-    """The tenant's rows as they are now. Blocks, so not for the event loop. Raises what the door raises."""
-    with databases.open(tenant_id, "read") as connection:
-        yield TenantRepository(connection, tenant_id)
+class Tenants:
+    """Every tenant's rows; to be had one tenant at a time."""
+
+    def __init__(self, databases: TenantDatabases) -> None:
+        self._databases = databases
+
+    def read[Result](self, tenant_id: str, question: Callable[[TenantRows], Result]) -> Result:
+        """What the question finds now. Blocks, so not for the event loop. Raises what the door raises."""
+        with self._opened(tenant_id, "read") as rows:
+            return question(rows)
+
+    def write[Result](self, tenant_id: str, change: Callable[[TenantRows], Result]) -> Result:
+        """Does all of the change or, if it raises, none; meanwhile nobody else has the tenant's database open."""
+        with self._opened(tenant_id, "write") as rows, database.transaction(rows._connection):
+            return change(rows)
+
+    @contextmanager
+    def _opened(self, tenant_id: str, mode: Mode) -> Iterator[TenantRows]:
+        with self._databases.open(tenant_id, mode) as connection:
+            yield TenantRows(connection, tenant_id)
+
+
+def now() -> datetime:
+    """The time as databases hold it: UTC, without a zone, to the millisecond."""
+    moment = datetime.now(UTC).replace(tzinfo=None)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def told(moment: datetime) -> str:
+    """Such a time as the API tells it."""
+    return moment.isoformat(timespec="milliseconds") + "Z"

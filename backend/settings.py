@@ -2,10 +2,13 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from tenancy.settings import Settings
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def _plain_domain(value: str) -> str:
@@ -15,15 +18,37 @@ def _plain_domain(value: str) -> str:
     return plain
 
 
+def safe_url(value: str) -> str:
+    """An address over which keys and codes may travel: https, or this very machine. Raises ValueError."""
+    parts = urlsplit(value)
+    host = parts.hostname or ""
+    is_here = host in _THIS_MACHINE or host.endswith(".localhost")
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_here)):
+        raise ValueError("must be an https address")
+    return value
+
+
+type _Named = Annotated[str, Field(min_length=1)]
+
+
 class BackendSettings(Settings):
     """For the backend. The secret comes as a value, or as the ARN of a secret in Secrets Manager.
 
     tenants_directory: where the tenants' folders are, mounted.
+    oidc_issuer: who signs people in, exactly as its tokens' ``iss`` says.
+    oidc_discovery_url: its discovery document; where the backend reaches it under another address than browsers do.
+    oidc_operators_client, oidc_staff_client: the ``aud`` of operators' tokens and of tenants' staff's. Never the same,
+        so that a token for one is none for the other.
     """
 
-    provisioning_table: str
+    tenants_table: _Named
+    provisioning_table: _Named
     tenants_directory: Path
     base_domain: Annotated[str, AfterValidator(_plain_domain)]
+    oidc_issuer: Annotated[str, AfterValidator(safe_url)]
+    oidc_discovery_url: Annotated[str, AfterValidator(safe_url)] | None = None
+    oidc_operators_client: _Named
+    oidc_staff_client: _Named
     probe_secret: SecretStr | None = None
     probe_secret_arn: Annotated[str | None, Field(validate_default=True)] = None
 
@@ -33,4 +58,11 @@ class BackendSettings(Settings):
         secret = info.data.get("probe_secret")
         if not value and not (secret and secret.get_secret_value()):
             raise ValueError("must be set, or else PROBE_SECRET")
+        return value
+
+    @field_validator("oidc_staff_client")
+    @classmethod
+    def _is_another_than_the_operators(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("oidc_operators_client"):
+            raise ValueError("must differ from OIDC_OPERATORS_CLIENT")
         return value

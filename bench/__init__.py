@@ -10,6 +10,7 @@ BENCHES = (
     "single",
     "imports",
     "database",
+    "backend",
     "burst_simulated",
     "poison_simulated",
     "burst_emulated",

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from local import loopback
 from local.emulator.quotas import Quotas
+from local.oidc import names
 from local.stack.errors import StackFailed
 from local.stack.processes import Children
 from local.stack.sam import Sam
@@ -161,7 +162,7 @@ class Stack:
         finally:
             building.__exit__(None, None, None)
         with told(on_progress, "starting the backend"):
-            self._start_backend(backend_port, environment)
+            self._start_backend(backend_port, environment, places["edge_url"])
             self._upload_shell(places)
             self._await_answer(f"{backend_url}/healthz", "backend", "The backend did not start")
         with told(on_progress, "waiting until the distribution is deployed"):
@@ -242,15 +243,21 @@ class Stack:
             **self._given,
         }
 
-    def _start_backend(self, port: int, environment: Mapping[str, str]) -> None:
+    def _start_backend(self, port: int, environment: Mapping[str, str], edge_url: str) -> None:
+        edge_port = edge_url.rpartition(":")[2]
         settings = {
+            "TENANTS_TABLE": self.outputs["TenantsTableName"],
             "PROVISIONING_TABLE": self.outputs["ProvisioningTableName"],
+            "OIDC_ISSUER": f"https://auth.{BASE_DOMAIN}:{edge_port}{names.PREFIX}",
+            "OIDC_DISCOVERY_URL": f"http://{loopback.V4}:{port}{names.PREFIX}/.well-known/openid-configuration",
+            "OIDC_OPERATORS_CLIENT": names.OPERATORS_CLIENT,
+            "OIDC_STAFF_CLIENT": names.STAFF_CLIENT,
             "PROBE_SECRET_ARN": self.outputs["ProbeSecretArn"],
             "TENANTS_DIRECTORY": str(self.state_dir / "data"),
             "BASE_DOMAIN": BASE_DOMAIN,
             "PYTHONPATH": os.pathsep.join([str(self.root), str(self.root / "layers" / "tenancy")]),
         }
-        command = [sys.executable, "-m", "uvicorn", "--factory", "backend.app:from_environment"]
+        command = [sys.executable, "-m", "uvicorn", "--factory", "local.oidc.beside_backend:from_environment"]
         command += ["--host", loopback.V4, "--port", str(port), "--no-access-log"]
         self._children.start("backend", command, {**environment, **settings}, self.root)
 

@@ -4,7 +4,9 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from backend.probe_secret import ProbeSecret
 from backend.settings import BackendSettings
 from tenancy.database import TenantDatabases
 
@@ -37,6 +39,7 @@ def test_a_tenants_host_answers_with_the_tenants_own_configuration(site, both):
         "name": "La Granja Mercado",
         "tier": "premium",
         "settings": {"colour": "#2e7d32", "motto": "only La Granja Mercado", "limit": 3},
+        "status": "ACTIVE",
     }
     assert response.headers["cache-control"] == "public, max-age=0, s-maxage=300"
     assert response.headers["cache-tag"] == "tenant:granja"
@@ -65,6 +68,8 @@ def test_no_header_path_or_spelling_of_the_host_shows_another_tenants_data(site,
                 assert "vecino" not in f"{response.text} {response.headers}".lower()
                 if path == "/api/tenant":
                     assert response.json()["name"] == "La Granja Mercado"
+                elif path == "/api/orders":
+                    assert response.status_code == 401
                 else:
                     assert_uniform_404(response)
 
@@ -158,7 +163,9 @@ def test_an_outage_of_the_table_is_503_for_the_unknown_and_nothing_for_the_known
     assert site.ask("/api/tenant", GRANJA).status_code == 200
     both.down = True
     clock.now += 60
-    assert site.ask("/api/tenant", GRANJA).status_code == 200
+    from_memory = site.ask("/api/tenant", GRANJA)
+    assert from_memory.status_code == 200
+    assert from_memory.headers["cache-control"] == "no-store", "the edge could keep it beyond a suspension"
     response = site.ask("/api/tenant", VECINO)
     assert response.status_code == 503
     assert response.headers["cache-control"] == "no-store"
@@ -194,12 +201,12 @@ def test_a_database_in_the_wrong_folder_shows_nothing(site, table, tenants_direc
 
 
 def test_what_the_backend_did_not_expect_is_a_plain_500_that_nobody_caches(site, both, monkeypatch):
-    from backend.repository import TenantRepository
+    from backend import site as configuration
 
-    def fail(self):
+    def fail(rows, status):
         raise RuntimeError("canary: /mnt/tenants/granja")
 
-    monkeypatch.setattr(TenantRepository, "site", fail)
+    monkeypatch.setattr(configuration, "site", fail)
     with pytest.raises(RuntimeError):
         # Raised again for the server's log, after the answer was sent.
         site.ask("/api/tenant", GRANJA)
@@ -228,29 +235,50 @@ def test_an_updated_name_is_served_by_the_next_request_that_reaches_the_backend(
 
 
 def test_settings_say_what_is_missing(monkeypatch):
-    for name in ("PROVISIONING_TABLE", "TENANTS_DIRECTORY", "BASE_DOMAIN", "PROBE_SECRET", "PROBE_SECRET_ARN"):
+    needed = {
+        "TENANTS_TABLE": "tenants",
+        "PROVISIONING_TABLE": "t",
+        "TENANTS_DIRECTORY": "/mnt",
+        "BASE_DOMAIN": "Fluxionia.Example.",
+        "OIDC_ISSUER": "https://issuer.example/pool",
+        "OIDC_OPERATORS_CLIENT": "operators",
+        "OIDC_STAFF_CLIENT": "staff",
+        "PROBE_SECRET": "canary",
+    }
+    for name in (*needed, "PROBE_SECRET_ARN", "OIDC_DISCOVERY_URL"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(SystemExit, match=r"PROVISIONING_TABLE.*TENANTS_DIRECTORY.*BASE_DOMAIN.*PROBE_SECRET_ARN"):
+    with pytest.raises(SystemExit) as ended:
         BackendSettings.from_environment()
-    monkeypatch.setenv("PROVISIONING_TABLE", "t")
-    monkeypatch.setenv("TENANTS_DIRECTORY", "/mnt")
-    monkeypatch.setenv("BASE_DOMAIN", "Fluxionia.Example.")
-    monkeypatch.setenv("PROBE_SECRET", "canary")
+    assert [name for name in needed if name not in str(ended.value) and name != "PROBE_SECRET"] == []
+    assert "PROBE_SECRET_ARN" in str(ended.value)
+    for name, value in needed.items():
+        monkeypatch.setenv(name, value)
     found = BackendSettings.from_environment()
     assert found.base_domain == BASE
     assert "canary" not in repr(found)
 
 
-def test_the_probes_secret_comes_from_secrets_manager_and_may_be_rotated(table, clock, tmp_path):
-    import boto3
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("oidc_issuer", "http://issuer.example"),
+        ("oidc_issuer", "issuer.example"),
+        ("oidc_discovery_url", "http://10.0.0.7/x"),
+        ("oidc_staff_client", "fluxion-operators"),
+        ("tenants_table", ""),
+    ],
+)
+def test_settings_refuse_what_would_be_unsafe(make_settings, name, value):
+    with pytest.raises(ValidationError, match=name):
+        make_settings(**{name: value})
 
-    from backend.probe_secret import ProbeSecret
+
+def test_the_probes_secret_comes_from_secrets_manager_and_may_be_rotated(table, clock, make_settings):
+    import boto3
 
     client = boto3.client("secretsmanager")
     arn = client.create_secret(Name="probe", SecretString="first")["ARN"]
-    settings = BackendSettings(
-        provisioning_table="t", tenants_directory=tmp_path, base_domain=BASE, probe_secret_arn=arn
-    )
+    settings = make_settings(probe_secret=None, probe_secret_arn=arn)
     secret = ProbeSecret(settings, clock=clock)
     assert secret.value() == b"first"
     client.put_secret_value(SecretId=arn, SecretString="second")
@@ -259,14 +287,10 @@ def test_the_probes_secret_comes_from_secrets_manager_and_may_be_rotated(table, 
     assert secret.value() == b"second"
 
 
-def test_a_secret_that_cannot_be_read_opens_nothing(table, tenants_directory, proof, make_site):
-    from backend.app import create_app
-
+def test_a_secret_that_cannot_be_read_opens_nothing(table, make_app, make_settings, proof, make_site):
     table.put("granja", "PENDING")
-    settings = BackendSettings(
-        provisioning_table="provisioning", tenants_directory=tenants_directory, base_domain=BASE, probe_secret_arn="arn"
-    )
-    assert_uniform_404(make_site(create_app(settings)).ask("/api/tenant", GRANJA, headers=proof(GRANJA)))
+    secret = ProbeSecret(make_settings(probe_secret=None, probe_secret_arn="arn"))
+    assert_uniform_404(make_site(make_app(probe_secret=secret)).ask("/api/tenant", GRANJA, headers=proof(GRANJA)))
 
 
 def test_a_web_socket_is_refused(site, both):

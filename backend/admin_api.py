@@ -1,0 +1,217 @@
+"""What operators and viewers see on ``admin.<base domain>``: tenants, their history, and their runs as they happen."""
+
+import time
+from typing import Annotated, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from backend import admin_changes, admin_events, tenant_view
+from backend.answers import problems
+from backend.control_plane import ControlPlane, Plain, etag_of, plain
+from backend.desk import Desk, TenantId, desk_of, for_aws, url_of
+from backend.fields import Limit, Page, Search, page, place_of
+from backend.identity import FOR_TOKENS, Viewer
+from backend.names import NameCheck
+from backend.problems import NOT_FOUND, UNAVAILABLE, Problem, Refused
+from backend.tenant_view import Effect, HistoryEntry, Progress, TenantRow
+
+_EVENTS_SHOWN = 20
+_EVENTS_OF_A_RUN = 40  # more than one run of any state machine has
+_MOST_WATCHERS = 200
+
+router = APIRouter(prefix="/api", tags=["admin"], responses=FOR_TOKENS)
+
+Cursor = Annotated[str | None, Query(max_length=2000)]
+
+
+class Me(BaseModel):
+    """Whom the token speaks of."""
+
+    subject: str
+    email: str | None
+    role: str
+    expires_at: float
+    base_domain: str
+
+
+class WholeTenant(TenantRow):
+    """A tenant with everything that both tables say of it."""
+
+    item: dict[str, Any] | None
+    etag: str | None
+    record: dict[str, Any] | None
+    effects: list[Effect]
+    events: list[HistoryEntry]
+    progress: Progress
+
+
+def install(app: FastAPI, control_plane: ControlPlane, rhythm: admin_events.Rhythm | None = None) -> None:
+    """Gives the application these routes."""
+    app.state.desk = Desk(control_plane, rhythm)
+    app.include_router(router)
+    app.include_router(admin_changes.router)
+    app.add_exception_handler(BotoCoreError, for_aws)
+    app.add_exception_handler(ClientError, for_aws)
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/me")
+async def me(request: Request, viewer: Viewer) -> Me:
+    """Who is signed in, and as what."""
+    return Me(
+        subject=viewer.subject,
+        email=viewer.email,
+        role=str(viewer.fluxion_role),
+        expires_at=viewer.expires_at,
+        base_domain=desk_of(request).tables.base_domain,
+    )
+
+
+@router.get("/tenants", responses=problems(400, 422))
+async def list_tenants(
+    request: Request,
+    viewer: Viewer,
+    status: Annotated[Search | None, Query(description="Of the tenant, or the state of its operation.")] = None,
+    q: Annotated[Search | None, Query(description="Part of id or name.")] = None,
+    removed: Annotated[bool, Query(description="Those without an item instead. Reads the whole table.")] = False,
+    limit: Annotated[Limit, Query()] = 50,
+    cursor: Cursor = None,
+) -> Page[TenantRow]:
+    """Tenants, by id."""
+    desk = desk_of(request)
+    (after,) = place_of(cursor, 1)
+
+    def shown(tenant_id: str, item: Plain | None, record: Plain | None) -> TenantRow:
+        host = desk.host(tenant_id)
+        return tenant_view.row(tenant_id, item, record, host, url_of(request, host))
+
+    def find() -> list[TenantRow]:
+        items = {item["tenant_id"]: item for item in desk.tables.items()}
+        records = desk.tables.all_records() if removed else {}
+        ids = sorted(records.keys() - items.keys() if removed else items.keys())
+        found: list[TenantRow] = []
+        wanted = [tenant_id for tenant_id in ids if after is None or tenant_id > after]
+        for begin in range(0, len(wanted), 100):
+            some = wanted[begin : begin + 100]
+            known = records or desk.tables.records(some)
+            rows = [shown(tenant_id, items.get(tenant_id), known.get(tenant_id)) for tenant_id in some]
+            found += [each for each in rows if tenant_view.is_meant(each, status, q)]
+            if len(found) > limit:
+                break
+        return found[: limit + 1]
+
+    found = await desk.run(find)
+    return page(found, limit, [found[:limit][-1].tenant_id] if found else [""])
+
+
+@router.get("/tenants/{tenant_id}", responses=problems(404, 422))
+async def get_tenant(request: Request, response: Response, viewer: Viewer, tenant_id: TenantId) -> WholeTenant:
+    """One tenant: what was asked for, what is, its effects on shared systems, its latest events, its progress."""
+    desk = desk_of(request)
+    host = desk.host(tenant_id)
+    url = url_of(request, host)
+
+    def find() -> WholeTenant:
+        raw, record = desk.tables.item(tenant_id), desk.tables.record(tenant_id)
+        if raw is None and record is None:
+            raise Refused(NOT_FOUND)
+        item = plain(raw) if raw is not None else None
+        events = desk.tables.below(tenant_id, "EVENT#", _EVENTS_OF_A_RUN)
+        return WholeTenant(
+            **tenant_view.row(tenant_id, item, record, host, url).model_dump(),
+            item=item,
+            etag=etag_of(raw) if raw is not None else None,
+            record=record,
+            effects=[tenant_view.effect(each) for each in desk.tables.below(tenant_id, "EFFECT#", 100)],
+            events=[tenant_view.history_entry(each) for each in events[:_EVENTS_SHOWN]],
+            progress=tenant_view.progress(tenant_id, record, events[::-1], url),
+        )
+
+    found = await desk.run(find)
+    if found.etag:
+        response.headers["ETag"] = found.etag
+    return found
+
+
+@router.get("/tenants/{tenant_id}/history", responses=problems(400, 404, 422))
+async def history(
+    request: Request,
+    viewer: Viewer,
+    tenant_id: TenantId,
+    limit: Annotated[Limit, Query()] = 50,
+    cursor: Cursor = None,
+) -> Page[HistoryEntry]:
+    """A tenant's audit trail, newest first: when, which run, what, who asked, what changed. Kept for 30 days."""
+    tables = desk_of(request).tables
+    (before,) = place_of(cursor, 1)
+    if before is not None and not before.startswith("EVENT#"):
+        raise Refused(Problem(400, "The cursor is not one that this list has given.", code="bad_request"))
+
+    def find() -> Page[HistoryEntry]:
+        events = tables.below(tenant_id, "EVENT#", limit + 1, before)
+        if not events and tables.record(tenant_id) is None and tables.item(tenant_id) is None:
+            raise Refused(NOT_FOUND)
+        place = [events[:limit][-1]["sk"]] if events else [""]
+        return page([tenant_view.history_entry(each) for each in events], limit, place)
+
+    return await desk_of(request).run(find)
+
+
+@router.get("/names/{tenant_id}", responses=problems(422))
+async def check_name(request: Request, viewer: Viewer, tenant_id: TenantId) -> NameCheck:
+    """Whether a new tenant may have this name, and which rule it breaks if not."""
+    desk = desk_of(request)
+    return await desk.run(lambda: desk.name_check(tenant_id))
+
+
+@router.get(
+    "/tenants/{tenant_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(404, 422)},
+)
+async def events(
+    request: Request,
+    viewer: Viewer,
+    tenant_id: TenantId,
+    after: Annotated[str | None, Query(max_length=100, description="Wait for a run after this one.")] = None,
+    last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+) -> StreamingResponse:
+    """The stages of a tenant's run as they happen, until it has ended. Events: ``progress``, and at last ``end``."""
+    desk = desk_of(request)
+    url = url_of(request, desk.host(tenant_id))
+
+    def find() -> Progress:
+        record = desk.tables.record(tenant_id)
+        newest = desk.tables.below(tenant_id, "EVENT#", _EVENTS_OF_A_RUN) if record else []
+        return tenant_view.progress(tenant_id, record, newest[::-1], url, after)
+
+    def is_there() -> bool:
+        return desk.tables.record(tenant_id) is not None or desk.tables.item(tenant_id) is not None
+
+    if not await desk.run(is_there):
+        raise Refused(NOT_FOUND)
+    if desk.watchers >= _MOST_WATCHERS:
+        raise Refused(UNAVAILABLE)
+
+    async def look() -> Progress:
+        # The address is part of the key, for it is part of the answer.
+        return await desk.looks.at((f"{tenant_id}\n{url}", after), lambda: desk.run(find))
+
+    # No longer than the token is good: who signs in again may ask again.
+    left = max(0.0, viewer.expires_at - time.time())
+    rhythm = admin_events.Rhythm(desk.rhythm.look, desk.rhythm.beat, min(desk.rhythm.longest, left))
+
+    async def told() -> Any:
+        desk.watchers += 1
+        try:
+            async for event in admin_events.stream(look, last_event_id, rhythm):
+                yield event
+        finally:
+            desk.watchers -= 1
+
+    return StreamingResponse(told(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

@@ -1,0 +1,466 @@
+// Tenants in memory, and a control plane that takes a few tenths of a second for what takes the real one seconds.
+
+import { randomUUID } from 'node:crypto';
+import type {
+  HistoryEntry,
+  Item,
+  LastError,
+  NameCheck,
+  Progress,
+  Stage,
+  Status,
+  TenantDetail,
+  TenantRow,
+} from '../src/panel/types.ts';
+import { Refusal } from './api.ts';
+
+const UP = [
+  'ClaimTenant',
+  'AttachCname',
+  'CreateDnsRecords',
+  'SeedDatabase',
+  'InvalidateCache',
+  'VerifyTenant',
+  'ActivateTenant',
+];
+const DOWN = ['HoldTenant', 'DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
+const EVENTS: Record<string, string> = {
+  ClaimTenant: 'TenantClaimed',
+  AttachCname: 'CnameAttached',
+  CreateDnsRecords: 'DnsRecordsCreated',
+  SeedDatabase: 'DatabaseSeeded',
+  InvalidateCache: 'CacheInvalidated',
+  VerifyTenant: 'TenantVerified',
+  DeleteDnsRecords: 'DnsRecordsDeleted',
+  DetachCname: 'CnameDetached',
+  ArchiveDatabase: 'DatabaseArchived',
+  ReleaseHostname: 'TenantOffboarded',
+};
+const LAST: Record<string, string> = {
+  onboard: 'TenantActivated',
+  update: 'TenantUpdated',
+  suspend: 'TenantSuspended',
+  resume: 'TenantResumed',
+};
+
+const GRACE = 6000;
+const RESERVED = ['www', 'api', 'admin', 'auth', 'login', 'mail', 'status', 'fluxion'];
+const FOREIGN: LastError = {
+  code: 'RecordBelongsToOthers',
+  message: "The zone already has an A record for 'falla.fluxionia.localhost' that this control plane did not create.",
+  stage: 'CreateDnsRecords',
+  remedy: 'Delete or rename the record in the hosted zone, then set requested_at on the tenant.',
+};
+
+type Tenant = {
+  id: string;
+  item: Item | null;
+  status: Status;
+  generation: number;
+  attempt: number;
+  kind: string;
+  state: Progress['state'];
+  stages: Stage[];
+  startedAt: string;
+  updatedAt: string;
+  liveSince: string | null;
+  lastError: LastError | null;
+  history: HistoryEntry[];
+  requestedBy: string | null;
+  requestedAt: string | null;
+  dueAt: string | null;
+  version: number;
+  failures: number;
+};
+
+const now = () => new Date().toISOString();
+const skeleton = (id: string) => id.replace(/rn/g, 'm').replace(/1/g, 'l').replace(/0/g, 'o');
+
+export class World {
+  readonly tenants = new Map<string, Tenant>();
+  private readonly base: string;
+
+  constructor(base: string) {
+    this.base = base;
+    const settings = { colour: '#2e7d32' };
+    this.stand('granja', 'La Granja Mercado', 'ACTIVE', {
+      tier: 'premium',
+      settings,
+      contact_email: 'hola@lagranja.example',
+    });
+    this.stand('panaderia', 'Panadería El Trigal', 'ACTIVE', { settings: { colour: '#f2b632' } });
+    this.stand('pausada', 'Verduras Doña Inés', 'SUSPENDED', { desired_state: 'suspended' });
+    this.stand('vacia', 'Tienda nueva', 'ACTIVE', { tier: 'basic' });
+    this.stand('lenta', 'Abarrotes La Espera', 'ACTIVE', {});
+    const long = 'Cooperativa Multiactiva de Productores Campesinos del Suroccidente Antioqueño y';
+    this.stand('cooperativa-de-los-productores-x', `${long}.`, 'ACTIVE', { settings: { colour: '#6a1b9a' } });
+    const stalled = this.stand('frutas-del-valle', 'Frutas del Valle', 'PENDING', {});
+    stalled.state = 'STALLED';
+    stalled.kind = 'onboard';
+    stalled.stages = UP.slice(0, 5).map((name) => told(name, 0.8));
+    stalled.stages.push({ name: 'VerifyTenant', event: null, state: 'failed', started_at: now(), seconds: 61.2 });
+    stalled.dueAt = new Date(Date.now() + 240_000).toISOString();
+    stalled.lastError = {
+      code: 'NotLiveYet',
+      message: "The name server did not answer for 'frutas-del-valle' in time.",
+      stage: 'VerifyTenant',
+      remedy: 'Nothing, if it was a passing fault: it is tried again by itself.',
+    };
+  }
+
+  private stand(id: string, name: string, status: Status, more: Partial<Item>): Tenant {
+    const at = new Date(Date.now() - 86_400_000 * 3).toISOString();
+    const tenant: Tenant = {
+      id,
+      item: { tenant_id: id, name, tier: 'standard', desired_state: 'active', ...more },
+      status,
+      generation: 1,
+      attempt: 1,
+      kind: 'onboard',
+      state: 'SUCCEEDED',
+      stages: UP.map((stage, place) => told(stage, [0.4, 1.2, 2.9, 0.7, 0.5, 1.8, 0.3][place] ?? 1)),
+      startedAt: at,
+      updatedAt: at,
+      liveSince: status === 'PENDING' ? null : at,
+      lastError: null,
+      history: [],
+      requestedBy: 'fluxion tenants add',
+      requestedAt: at,
+      dueAt: null,
+      version: 1,
+      failures: 0,
+    };
+    for (const stage of tenant.stages) this.note(tenant, EVENTS[stage.name] ?? 'TenantActivated', stage.name, at);
+    this.tenants.set(id, tenant);
+    return tenant;
+  }
+
+  // --- reading --------------------------------------------------------------------------------------------------------
+
+  private find(id: string): Tenant {
+    const tenant = this.tenants.get(id);
+    if (!tenant) throw new Refusal(404);
+    return tenant;
+  }
+
+  private row(tenant: Tenant, port?: string): TenantRow {
+    const host = `${tenant.id}.${this.base}`;
+    return {
+      tenant_id: tenant.id,
+      name: tenant.item?.name ?? null,
+      tier: tenant.item?.tier ?? null,
+      desired_state: tenant.item?.desired_state ?? null,
+      status: tenant.status,
+      operation:
+        tenant.status === 'NOT_SEEN' || !tenant.state
+          ? null
+          : {
+              kind: tenant.kind,
+              state: tenant.state,
+              stage: tenant.stages.at(-1)?.name ?? '',
+              started_at: tenant.startedAt,
+            },
+      last_error: tenant.lastError,
+      host,
+      url: `http://${host}${port ? `:${port}` : ''}/`,
+      live_since: tenant.liveSince,
+      updated_at: tenant.updatedAt,
+      requested_by: tenant.requestedBy,
+      requested_at: tenant.requestedAt,
+      due_for: tenant.dueAt ? 'retry' : null,
+      due_at: tenant.dueAt,
+    };
+  }
+
+  list(query: URLSearchParams, port?: string) {
+    const search = (query.get('q') ?? '').toLowerCase();
+    const status = query.get('status');
+    const removed = query.get('removed') === 'true';
+    const rows = [...this.tenants.values()]
+      .filter((tenant) => (tenant.item === null) === removed)
+      .map((tenant) => this.row(tenant, port))
+      .filter((row) => !status || row.status === status || row.operation?.state === status)
+      .filter((row) => row.tenant_id.includes(search) || row.name?.toLowerCase().includes(search))
+      .sort((one, other) => (one.tenant_id < other.tenant_id ? -1 : 1));
+    const from = Number(query.get('cursor') ?? 0);
+    const to = from + Number(query.get('limit') ?? 50);
+    return { items: rows.slice(from, to), next: to < rows.length ? String(to) : null };
+  }
+
+  detail(id: string, port?: string): TenantDetail {
+    const tenant = this.find(id);
+    const effect = (system: string, target: string) => ({
+      system,
+      state: 'DONE',
+      generation: tenant.generation,
+      attempt: tenant.attempt,
+      target,
+      at: tenant.updatedAt,
+    });
+    const there = tenant.status === 'ACTIVE' || tenant.status === 'SUSPENDED';
+    return {
+      ...this.row(tenant, port),
+      item: tenant.item,
+      etag: tenant.item ? `"${tenant.version}"` : null,
+      record: {
+        generation: tenant.generation,
+        attempt: tenant.attempt,
+        schema_version: there ? 1 : null,
+        database_path: there ? `${id}/5f0c9b7e2d6a4c31b8e7f0a1d2c3b4e5.duckdb` : null,
+      },
+      effects: there
+        ? [
+            effect('cdn_aliases', `${id}.${this.base}`),
+            effect('dns_records', 'd111111abcdef8.cloudfront.net'),
+            effect('tenant_database', `${id}/5f0c9b7e2d6a4c31b8e7f0a1d2c3b4e5.duckdb`),
+            effect('edge_cache', `tenant:${id}`),
+          ]
+        : [],
+      events: tenant.history.slice(0, 20),
+      progress: this.progress(tenant, port),
+    };
+  }
+
+  private progress(tenant: Tenant, port?: string): Progress {
+    return {
+      tenant_id: tenant.id,
+      status: tenant.status,
+      run: tenant.status === 'NOT_SEEN' ? null : `${tenant.generation}.${tenant.attempt}`,
+      kind: tenant.kind,
+      state: tenant.state,
+      stage: tenant.stages.at(-1)?.name ?? null,
+      stages: tenant.stages,
+      started_at: tenant.startedAt,
+      last_error: tenant.lastError,
+      ended: ['SUCCEEDED', 'FAILED', 'STALLED', 'HELD'].includes(tenant.state ?? ''),
+      url: this.row(tenant, port).url,
+    };
+  }
+
+  progressAfter(id: string, after: string | null, port?: string) {
+    const tenant = this.find(id);
+    const progress = this.progress(tenant, port);
+    if (after !== null && tenant.attempt <= Number(after)) {
+      return {
+        version: 'waiting',
+        progress: { ...progress, run: null, state: 'WAITING' as const, stages: [], ended: false },
+      };
+    }
+    return { version: tenant.version, progress };
+  }
+
+  history(id: string, query: URLSearchParams) {
+    const from = Number(query.get('cursor') ?? 0);
+    const to = from + Number(query.get('limit') ?? 50);
+    const { history } = this.find(id);
+    return { items: history.slice(from, to), next: to < history.length ? String(to) : null };
+  }
+
+  check(id: string): NameCheck {
+    const answer = (code: string | null, rule: string | null, like: string | null = null) => ({
+      tenant_id: id,
+      ok: code === null,
+      code,
+      rule,
+      like,
+      host: `${id}.${this.base}`,
+    });
+    if (id !== id.normalize('NFKC').toLowerCase()) {
+      return answer('plain_form', 'must be given in its plain lower-case form; it is never converted');
+    }
+    if (id.length < 3 || id.length > 32) return answer('length', `must have 3 to 32 characters, and has ${id.length}`);
+    if (!/^[a-z0-9][a-z0-9-]*[a-z0-9]$/.test(id)) {
+      return answer('characters', 'must consist of a-z, 0-9 and inner hyphens: one DNS label, no dot');
+    }
+    if (/^\d+$/.test(id)) return answer('digits', 'must not be all digits');
+    if (RESERVED.includes(id)) return answer('reserved', 'is reserved for the platform', id);
+    const reserved = RESERVED.find((name) => skeleton(name) === skeleton(id));
+    if (reserved) return answer('looks_reserved', `looks like the reserved name '${reserved}'`, reserved);
+    const like = [...this.tenants.values()].find(
+      (one) => skeleton(one.id) === skeleton(id) && one.status !== 'OFFBOARDED',
+    );
+    if (like?.id === id) return answer('taken', 'is taken', id);
+    if (like) return answer('looks_taken', `looks like '${like.id}', which another tenant has`, like.id);
+    return answer(null, null);
+  }
+
+  // --- changing -------------------------------------------------------------------------------------------------------
+
+  private asked(tenant: Tenant, by: string) {
+    tenant.requestedBy = by;
+    tenant.requestedAt = now();
+    tenant.version += 1;
+    return {
+      tenant_id: tenant.id,
+      changed: true,
+      requested_by: by,
+      requested_at: tenant.requestedAt,
+      after: String(tenant.attempt),
+      etag: `"${tenant.version}"`,
+    };
+  }
+
+  private checkFields(body: Partial<Item>) {
+    const errors = [];
+    if (body.name !== undefined && !body.name)
+      errors.push({ field: 'name', message: 'must have 1 to 80 characters, and has 0' });
+    if (body.name && body.name.length > 80) {
+      errors.push({ field: 'name', message: `must have 1 to 80 characters, and has ${body.name.length}` });
+    }
+    if (body.contact_email && !/.@.+\./.test(body.contact_email)) {
+      errors.push({ field: 'contact_email', message: 'must be an e-mail address of at most 254 characters' });
+    }
+    if (errors.length > 0) throw new Refusal(422, 'invalid', errors);
+  }
+
+  create(body: Record<string, unknown>, by: string) {
+    const item = body as unknown as Item;
+    this.checkFields({ ...item, name: item.name ?? '' });
+    const before = this.tenants.get(item.tenant_id);
+    if (before?.state === 'HELD') {
+      before.item = { ...item };
+      const asked = this.asked(before, by);
+      this.run(before, 'update');
+      return asked;
+    }
+    const check = this.check(item.tenant_id);
+    if (check.code === 'taken') throw new Refusal(409, 'exists');
+    if (!check.ok) throw new Refusal(422, 'invalid', [{ field: 'tenant_id', message: check.rule ?? '' }]);
+    const tenant = this.stand(item.tenant_id, item.name, 'NOT_SEEN', { ...item, tier: item.tier ?? 'standard' });
+    Object.assign(tenant, {
+      history: [],
+      stages: [],
+      state: null,
+      attempt: 0,
+      liveSince: null,
+      updatedAt: now(),
+      generation: 0,
+    });
+    const asked = this.asked(tenant, by);
+    setTimeout(() => this.run(tenant, 'onboard'), 300);
+    return asked;
+  }
+
+  change(id: string, body: Record<string, unknown>, ifMatch: string, by: string) {
+    const tenant = this.find(id);
+    if (!tenant.item) throw new Refusal(404);
+    if (!ifMatch) throw new Refusal(428, 'if_match_required');
+    if (ifMatch !== `"${tenant.version}"`) throw new Refusal(412, 'changed_meanwhile');
+    this.checkFields(body as Partial<Item>);
+    const changed = Object.fromEntries(
+      Object.entries(body)
+        .map(([name, after]) => [name, { before: tenant.item?.[name as keyof Item] ?? null, after }] as const)
+        .filter(([, { before, after }]) => JSON.stringify(before) !== JSON.stringify(after)),
+    );
+    tenant.item = { ...tenant.item, ...(body as Partial<Item>) };
+    const asked = this.asked(tenant, by);
+    this.run(tenant, 'update', changed);
+    return asked;
+  }
+
+  desire(id: string, state: 'active' | 'suspended', by: string) {
+    const tenant = this.find(id);
+    if (!tenant.item) throw new Refusal(404);
+    const before = tenant.item.desired_state;
+    tenant.item = { ...tenant.item, desired_state: state };
+    const asked = this.asked(tenant, by);
+    this.run(tenant, state === 'active' ? 'resume' : 'suspend', { desired_state: { before, after: state } });
+    return asked;
+  }
+
+  retry(id: string, by: string) {
+    const tenant = this.find(id);
+    const asked = this.asked(tenant, by);
+    this.run(tenant, tenant.liveSince ? 'update' : 'onboard');
+    return asked;
+  }
+
+  remove(id: string, by: string) {
+    const tenant = this.find(id);
+    const item = tenant.item;
+    if (!item) throw new Refusal(404);
+    tenant.item = null;
+    const asked = this.asked(tenant, by);
+    tenant.attempt += 1;
+    tenant.kind = 'offboard';
+    tenant.state = 'HELD';
+    tenant.stages = [told('HoldTenant', 0.1)];
+    tenant.dueAt = new Date(Date.now() + GRACE).toISOString();
+    tenant.version += 1;
+    setTimeout(() => {
+      if (tenant.item === null) this.run(tenant, 'offboard');
+    }, GRACE);
+    return { ...asked, item };
+  }
+
+  // --- the control plane ----------------------------------------------------------------------------------------------
+
+  private note(tenant: Tenant, event: string, stage: string, at = now(), more: Partial<HistoryEntry> = {}) {
+    tenant.history.unshift({
+      at,
+      run: `${tenant.generation}.${tenant.attempt}`,
+      event,
+      event_id: randomUUID(),
+      stage,
+      requested_by: event === 'TenantClaimed' ? tenant.requestedBy : null,
+      changed: null,
+      code: null,
+      message: null,
+      ...more,
+    });
+  }
+
+  private run(tenant: Tenant, kind: string, changed: HistoryEntry['changed'] = null) {
+    tenant.attempt += 1;
+    if (kind !== 'offboard') tenant.generation += 1;
+    Object.assign(tenant, { kind, state: 'RUNNING', stages: [], startedAt: now(), dueAt: null });
+    if (tenant.status === 'NOT_SEEN' || tenant.status === 'FAILED') tenant.status = 'PENDING';
+    if (kind === 'suspend') tenant.status = 'SUSPENDED';
+    if (kind === 'offboard') tenant.status = 'OFFBOARDING';
+    this.step(tenant, tenant.attempt, kind === 'offboard' ? DOWN.slice(1) : UP, changed);
+  }
+
+  private step(tenant: Tenant, attempt: number, plan: string[], changed: HistoryEntry['changed']) {
+    if (tenant.attempt !== attempt) return; // another run has taken over
+    const [name, ...rest] = plan;
+    if (!name) return this.end(tenant);
+    const stage: Stage = { name, event: null, state: 'running', started_at: now(), seconds: null };
+    tenant.stages = [...tenant.stages, stage];
+    tenant.version += 1;
+    const seconds = name === 'ClaimTenant' ? 0.15 : name === 'CreateDnsRecords' || name === 'VerifyTenant' ? 0.7 : 0.35;
+    setTimeout(() => {
+      if (tenant.attempt !== attempt) return;
+      tenant.updatedAt = now();
+      if (tenant.id.startsWith('falla') && name === FOREIGN.stage && tenant.failures === 0)
+        return this.fail(tenant, stage);
+      const event = rest.length === 0 ? (LAST[tenant.kind] ?? EVENTS[name] ?? name) : (EVENTS[name] ?? name);
+      tenant.stages = [...tenant.stages.slice(0, -1), { ...stage, event, state: 'done', seconds }];
+      this.note(tenant, event, name, now(), name === 'ClaimTenant' ? { changed } : {});
+      tenant.version += 1;
+      this.step(tenant, attempt, rest, null);
+    }, seconds * 1000);
+  }
+
+  private end(tenant: Tenant) {
+    tenant.state = 'SUCCEEDED';
+    tenant.lastError = null;
+    if (tenant.kind === 'offboard') tenant.status = 'OFFBOARDED';
+    else if (tenant.kind !== 'suspend' && tenant.item?.desired_state !== 'suspended') tenant.status = 'ACTIVE';
+    if (tenant.status === 'ACTIVE') tenant.liveSince ??= now();
+    tenant.version += 1;
+  }
+
+  private fail(tenant: Tenant, stage: Stage) {
+    tenant.failures += 1;
+    tenant.stages = [...tenant.stages.slice(0, -1), { ...stage, state: 'failed', seconds: 0.7 }];
+    tenant.status = 'FAILED';
+    tenant.state = 'FAILED';
+    tenant.lastError = FOREIGN;
+    this.note(tenant, 'TenantOnboardingFailed', stage.name, now(), { code: FOREIGN.code, message: FOREIGN.message });
+    tenant.version += 1;
+  }
+}
+
+function told(name: string, seconds: number): Stage {
+  return { name, event: EVENTS[name] ?? null, state: 'done', started_at: now(), seconds };
+}

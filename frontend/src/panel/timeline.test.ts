@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { secondsOf, secondsTogether, timeline } from './timeline.ts';
+import type { Progress, Stage } from './types.ts';
+
+const done = (name: string, seconds = 1): Stage => ({ name, event: 'E', state: 'done', started_at: null, seconds });
+const running = (name: string, started_at = '2026-11-24T00:00:00Z'): Stage => ({
+  name,
+  event: null,
+  state: 'running',
+  started_at,
+  seconds: null,
+});
+
+const progress = (more: Partial<Progress>): Progress => ({
+  tenant_id: 'granja',
+  status: 'PENDING',
+  run: '1.1',
+  kind: 'onboard',
+  state: 'RUNNING',
+  stage: null,
+  stages: [],
+  started_at: null,
+  last_error: null,
+  ended: false,
+  url: 'https://granja.fluxionia.co/',
+  ...more,
+});
+
+const shown = (more: Partial<Progress>) => timeline(progress(more)).map(({ name, state }) => `${name} ${state}`);
+
+test('a run that goes its way shows what is still to come', () => {
+  expect(shown({ stages: [done('ClaimTenant'), running('AttachCname')] })).toEqual([
+    'ClaimTenant done',
+    'AttachCname running',
+    'CreateDnsRecords coming',
+    'SeedDatabase coming',
+    'InvalidateCache coming',
+    'VerifyTenant coming',
+    'ActivateTenant coming',
+  ]);
+});
+
+test('a run that nobody has begun yet shows all of it', () => {
+  expect(shown({ state: 'WAITING', kind: null })).toHaveLength(7);
+});
+
+test('a stage out of the plan stands where it was told', () => {
+  const names = shown({
+    kind: 'suspend',
+    stages: [done('ClaimTenant'), done('SuspendTenant'), running('AttachCname')],
+  });
+  expect(names.slice(0, 4)).toEqual([
+    'ClaimTenant done',
+    'SuspendTenant done',
+    'AttachCname running',
+    'CreateDnsRecords coming',
+  ]);
+});
+
+test('a removal has stages of its own', () => {
+  expect(shown({ kind: 'offboard', stages: [running('DeleteDnsRecords')] })).toEqual([
+    'DeleteDnsRecords running',
+    'DetachCname coming',
+    'ArchiveDatabase coming',
+    'InvalidateCache coming',
+    'ReleaseHostname coming',
+  ]);
+});
+
+test.each(['FAILED', 'STALLED', 'ROLLING_BACK', 'SUCCEEDED', 'HELD'] as const)(
+  'nothing is to come when it is %s',
+  (state) => {
+    expect(shown({ state, stages: [done('ClaimTenant')] })).toEqual(['ClaimTenant done']);
+  },
+);
+
+test('a running stage is timed by its beginning, never below zero; one to come is not timed', () => {
+  const at = Date.parse('2026-11-24T00:00:03.500Z');
+  expect(secondsOf(running('X'), at)).toBe(3.5);
+  expect(secondsOf(running('X', '2026-11-24T00:01:00Z'), at)).toBe(0);
+  expect(secondsOf(done('X', 2.25), at)).toBe(2.25);
+  expect(secondsOf({ ...running('X'), state: 'coming' }, at)).toBeNull();
+  expect(secondsTogether([done('X', 1.5), done('Y', 2), running('Z')])).toBe(3.5);
+});

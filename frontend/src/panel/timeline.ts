@@ -1,0 +1,52 @@
+// A run as a list of stages: those that the API has told, then those that are still to come. Values in, values out.
+
+import type { Progress, Stage } from './types.ts';
+
+export type TimelineStage = Omit<Stage, 'state'> & { state: Stage['state'] | 'coming' };
+
+const BRINGING_UP = [
+  'ClaimTenant',
+  'AttachCname',
+  'CreateDnsRecords',
+  'SeedDatabase',
+  'InvalidateCache',
+  'VerifyTenant',
+  'ActivateTenant',
+];
+const TAKING_DOWN = [
+  'HoldTenant',
+  'DeleteDnsRecords',
+  'DetachCname',
+  'ArchiveDatabase',
+  'InvalidateCache',
+  'ReleaseHostname',
+];
+
+/**
+ * The stages of a run in their order. What is to come is only shown while the run goes its ordinary way: after a
+ * failure, or while it is being undone, nobody waits for the rest. A removal that is held has not begun.
+ */
+export function timeline(progress: Progress): TimelineStage[] {
+  const told: TimelineStage[] = progress.stages;
+  const onTheWay = progress.state === 'RUNNING' || progress.state === 'WAITING';
+  if (!onTheWay) return told;
+  const plan = progress.kind === 'offboard' ? TAKING_DOWN : BRINGING_UP;
+  // Stages that are not in the plan (SuspendTenant) stand where they were told.
+  const furthest = Math.max(-1, ...told.map((stage) => plan.indexOf(stage.name)));
+  const coming = plan
+    .slice(furthest + 1)
+    .map((name) => ({ name, event: null, state: 'coming' as const, started_at: null, seconds: null }));
+  return [...told, ...coming];
+}
+
+/** How long a stage has taken, or is taking; null for one that has not begun. now: milliseconds since 1970. */
+export function secondsOf(stage: TimelineStage, now: number): number | null {
+  if (stage.seconds !== null) return stage.seconds;
+  if (stage.state !== 'running' || !stage.started_at) return null;
+  return Math.max(0, (now - Date.parse(stage.started_at)) / 1000); // the server's clock may be ahead of this one
+}
+
+/** What the stages that have ended took together. */
+export function secondsTogether(stages: readonly TimelineStage[]): number {
+  return stages.reduce((sum, stage) => sum + (stage.seconds ?? 0), 0);
+}

@@ -13,8 +13,6 @@ export default defineConfig({
     // A strict Content-Security-Policy allows no data: URL for scripts, styles and fonts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // The build test reads it: which file belongs to which face.
-    manifest: true,
   },
   server: { host: '127.0.0.1', strictPort: true },
   preview: { host: '127.0.0.1', strictPort: true },

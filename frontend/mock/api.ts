@@ -201,22 +201,30 @@ export class Api {
   private tenant(call: Call, id: string, action: string, email: string, port: string | undefined): [number, unknown] {
     const { method, body, request, response, query } = call;
     const world = this.world;
-    if (method === 'GET' && action === '') {
-      const detail = world.detail(id, port);
-      response.setHeader('ETag', detail.etag ?? '');
-      return [200, detail];
+    switch (`${method} ${action}`) {
+      case 'GET ': {
+        const detail = world.detail(id, port);
+        response.setHeader('ETag', detail.etag ?? '');
+        return [200, detail];
+      }
+      case 'GET history':
+        return [200, world.history(id, query)];
+      case 'GET events':
+        return this.stream(call, id, port);
+      case 'PATCH ':
+        return [202, world.change(id, body, String(request.headers['if-match'] ?? ''), email)];
+      case 'DELETE ':
+        if (request.headers['fluxion-confirm'] !== id) throw new Refusal(428, 'confirmation_required');
+        return [202, world.remove(id, email)];
+      case 'POST retry':
+        return [202, world.retry(id, email)];
+      case 'POST suspend':
+        return [202, world.desire(id, 'suspended', email)];
+      case 'POST resume':
+        return [202, world.desire(id, 'active', email)];
+      default:
+        throw new Refusal(404);
     }
-    if (method === 'GET' && action === 'history') return [200, world.history(id, query)];
-    if (method === 'GET' && action === 'events') return this.stream(call, id, port);
-    if (method === 'PATCH') return [202, world.change(id, body, String(request.headers['if-match'] ?? ''), email)];
-    if (method === 'DELETE') {
-      if (request.headers['fluxion-confirm'] !== id) throw new Refusal(428, 'confirmation_required');
-      return [202, world.remove(id, email)];
-    }
-    if (method === 'POST' && action === 'retry') return [202, world.retry(id, email)];
-    if (method === 'POST' && action === 'suspend') return [202, world.desire(id, 'suspended', email)];
-    if (method === 'POST' && action === 'resume') return [202, world.desire(id, 'active', email)];
-    throw new Refusal(404);
   }
 
   private stream({ query, request, response }: Call, id: string, port: string | undefined): [number, unknown] {

@@ -30,11 +30,13 @@ function edgeFunction(): (event: unknown) => Answer {
   return vm.runInNewContext(`${source}; handler`) as (event: unknown) => Answer;
 }
 
+/** What Vite serves to itself while developing is no path of the frontend. */
+const isVites = (path: string) => /^\/(@|src\/|node_modules\/)/.test(path);
+
 function serve(server: ViteDevServer | PreviewServer, headers: Record<string, string>) {
   const api = new Api(BASE);
   const handler = edgeFunction();
   server.middlewares.use((request: IncomingMessage, response: ServerResponse, next: Connect.NextFunction) => {
-    const host = (request.headers.host ?? '').toLowerCase();
     const [path = '/', query] = (request.url ?? '/').split(/\?(.*)/s);
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (path === '/healthz' || path === '/api' || path.startsWith('/api/')) return void api.answer(request, response);
@@ -42,17 +44,15 @@ function serve(server: ViteDevServer | PreviewServer, headers: Record<string, st
       response.setHeader('Content-Type', 'application/json');
       return void response.end(JSON.stringify({ base_domain: BASE, example_tenant: 'granja' }));
     }
-    // What Vite serves to itself while developing is no path of the frontend.
-    if (path.startsWith('/@') || path.startsWith('/src/') || path.startsWith('/node_modules/')) return next();
-    const answer = handler({
-      request: { uri: path, headers: { host: { value: host } }, rawQueryString: () => query },
-    });
+    if (isVites(path)) return next();
+    const host = { value: request.headers.host ?? '' };
+    const answer = handler({ request: { uri: path, headers: { host }, rawQueryString: () => query } });
     if (answer.statusCode) {
       // The function says https, as it must; this server has none.
       const location = answer.headers?.location.value.replace('https:', 'http:');
       return void response.writeHead(answer.statusCode, { Location: location }).end();
     }
-    request.url = (answer.uri ?? path) + (query === undefined ? '' : `?${query}`);
+    request.url = query === undefined ? answer.uri : `${answer.uri}?${query}`;
     next();
   });
 }

@@ -21,7 +21,7 @@ function labelOf(host: string, baseDomain: string): string | null {
   if (name === base) return '';
   if (!name.endsWith(`.${base}`)) return null;
   const label = name.slice(0, -base.length - 1);
-  return label.includes('.') ? null : label;
+  return label && !label.includes('.') ? label : null;
 }
 
 /** The tenant whose host this is, or null: the base domain, the platform's own hosts, and what cannot be a tenant's. */

@@ -278,27 +278,27 @@ function Facts({ detail }: { detail: TenantDetail }) {
   const words = useWords(panelWords);
   const language = useLanguage();
   const { item, record } = detail;
-  const facts: [string, ReactNode][] = [
-    [words.tier, detail.tier ? (words.tiers[detail.tier] ?? detail.tier) : null],
-    [words.contact, item?.contact_email],
-    [words.colour, item?.settings?.colour ? <code>{String(item.settings.colour)}</code> : null],
-    [words.liveSince, detail.live_since ? moment(detail.live_since, language) : null],
-    [words.changed, detail.updated_at ? moment(detail.updated_at, language) : null],
-    [words.requestedBy, detail.requested_by],
-    [words.generation, record?.generation],
-    [words.schema, record?.schema_version],
-    [words.database, record?.database_path ? <code>{record.database_path}</code> : null],
+  const facts: { name: string; value: string | number | null | undefined; code?: boolean }[] = [
+    { name: words.tier, value: detail.tier && (words.tiers[detail.tier] ?? detail.tier) },
+    { name: words.contact, value: item?.contact_email },
+    { name: words.colour, value: item?.settings?.colour as string | undefined, code: true },
+    { name: words.liveSince, value: detail.live_since && moment(detail.live_since, language) },
+    { name: words.changed, value: detail.updated_at && moment(detail.updated_at, language) },
+    { name: words.requestedBy, value: detail.requested_by },
+    { name: words.generation, value: record?.generation },
+    { name: words.schema, value: record?.schema_version },
+    { name: words.database, value: record?.database_path, code: true },
   ];
   return (
     <aside className="facts">
       <h2>{words.facts}</h2>
       <dl>
         {facts
-          .filter(([, value]) => value !== null && value !== undefined && value !== '')
-          .map(([name, value]) => (
+          .filter(({ value }) => value !== null && value !== undefined && value !== '')
+          .map(({ name, value, code }) => (
             <div key={name}>
               <dt>{name}</dt>
-              <dd>{value}</dd>
+              <dd>{code ? <code>{value}</code> : value}</dd>
             </div>
           ))}
       </dl>

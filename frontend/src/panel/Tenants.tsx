@@ -46,7 +46,7 @@ export function Tenants() {
   const { value, stale, problem } = usePolled<Page<TenantRow>>(path, SECONDS);
   const page = value ?? stale; // while another search is under way the last answer stands
 
-  const narrow = (changes: Record<string, string>) => {
+  const narrow: Narrow = (changes) => {
     const next = new URLSearchParams(parameters);
     for (const [name, text] of Object.entries(changes)) {
       if (text) next.set(name, text);
@@ -73,65 +73,80 @@ export function Tenants() {
           </Link>
         ) : null}
       </div>
-      <search className="filters">
-        <input
-          type="search"
-          aria-label={words.search}
-          placeholder={words.search}
-          value={typed}
-          maxLength={80}
-          onChange={(event) => {
-            setTyped(event.target.value);
-            narrow({ q: event.target.value });
-          }}
-        />
-        <label>
-          <span>{words.filter}</span>
-          <select value={filter} onChange={(event) => narrow({ status: event.target.value })}>
-            <option value="">{words.filterAll}</option>
-            {STATUSES.map((status) => (
-              <option key={status} value={status}>
-                {words.statuses[status]}
-              </option>
-            ))}
-            {STATES.map((state) => (
-              <option key={state} value={state}>
-                {words.operation}: {words.states[state]?.toLowerCase()}
-              </option>
-            ))}
-            <option value={REMOVED}>{words.filterRemoved}</option>
-          </select>
-        </label>
-      </search>
+      <Filters
+        typed={typed}
+        filter={filter}
+        narrow={(changes) => {
+          if (changes.q !== undefined) setTyped(changes.q);
+          narrow(changes);
+        }}
+      />
       {problem ? (
         <p className="notice warn" role="status">
           {page ? words.listStale : words.unavailable}
         </p>
       ) : null}
-      {page ? null : problem ? null : <p role="status">{words.loading}</p>}
-      {page && page.items.length > 0 ? <Table rows={page.items} /> : null}
-      {page && page.items.length === 0 ? <Nothing narrowed={narrowed} clear={clear} mayChange={mayChange} /> : null}
-      {cursors.length > 0 || page?.next ? (
-        <nav className="pages">
-          <button
-            type="button"
-            className="button quiet"
-            disabled={cursors.length === 0}
-            onClick={() => setCursors(cursors.slice(0, -1))}
-          >
-            {words.previous}
-          </button>
-          <button
-            type="button"
-            className="button quiet"
-            disabled={!page?.next}
-            onClick={() => page?.next && setCursors([...cursors, page.next])}
-          >
-            {words.next}
-          </button>
-        </nav>
-      ) : null}
+      {page || problem ? null : <p role="status">{words.loading}</p>}
+      {page?.items.length ? <Table rows={page.items} /> : null}
+      {page?.items.length === 0 ? <Nothing narrowed={narrowed} clear={clear} mayChange={mayChange} /> : null}
+      <Pages cursors={cursors} next={page?.next ?? null} go={setCursors} />
     </div>
+  );
+}
+
+type Narrow = (changes: { q?: string; status?: string }) => void;
+
+function Filters({ typed, filter, narrow }: { typed: string; filter: string; narrow: Narrow }) {
+  const words = useWords(panelWords);
+  return (
+    <search className="filters">
+      <input
+        type="search"
+        aria-label={words.search}
+        placeholder={words.search}
+        value={typed}
+        maxLength={80}
+        onChange={(event) => narrow({ q: event.target.value })}
+      />
+      <label>
+        <span>{words.filter}</span>
+        <select value={filter} onChange={(event) => narrow({ status: event.target.value })}>
+          <option value="">{words.filterAll}</option>
+          {STATUSES.map((status) => (
+            <option key={status} value={status}>
+              {words.statuses[status]}
+            </option>
+          ))}
+          {STATES.map((state) => (
+            <option key={state} value={state}>
+              {words.operation}: {words.states[state]?.toLowerCase()}
+            </option>
+          ))}
+          <option value={REMOVED}>{words.filterRemoved}</option>
+        </select>
+      </label>
+    </search>
+  );
+}
+
+/** Forwards and back, where there is more than one page. cursors: of the pages after the first, up to this one. */
+function Pages({ cursors, next, go }: { cursors: string[]; next: string | null; go: (cursors: string[]) => void }) {
+  const words = useWords(panelWords);
+  if (cursors.length === 0 && !next) return null;
+  return (
+    <nav className="pages" aria-label={words.tenants}>
+      <button
+        type="button"
+        className="button quiet"
+        disabled={cursors.length === 0}
+        onClick={() => go(cursors.slice(0, -1))}
+      >
+        {words.previous}
+      </button>
+      <button type="button" className="button quiet" disabled={!next} onClick={() => next && go([...cursors, next])}>
+        {words.next}
+      </button>
+    </nav>
   );
 }
 

@@ -20,51 +20,57 @@ export function useAsk(): <T>(path: string, request?: Request) => Promise<T> {
   );
 }
 
-/**
- * What the API answers for a path, and again every `seconds` while the page is seen. An answer that fails leaves the
- * last good one standing, with the problem beside it. A path of null asks nothing.
- */
-export function usePolled<T>(path: string | null, seconds: number) {
-  const askApi = useAsk();
-  const [state, setState] = useState<{ path: string | null; value: T | null; problem: Problem | null }>({
-    path: null,
-    value: null,
-    problem: null,
-  });
-  const [round, setRound] = useState(0);
-  const known = useRef('');
+type Polled<T> = { path: string; value: T | null; problem: Problem | null };
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `round` is what asks again
+/** The state after another answer. The same answer again is the same state: what somebody is reading does not flicker. */
+function answered<T>(before: Polled<T>, path: string, value: T): Polled<T> {
+  const same = before.path === path && !before.problem && JSON.stringify(before.value) === JSON.stringify(value);
+  return same ? before : { path, value, problem: null };
+}
+
+/** The state after a failure: the last good answer for the path stands, with the problem beside it. */
+function failed<T>(before: Polled<T>, path: string, error: unknown): Polled<T> {
+  const problem = error instanceof Problem ? error : new Problem(0);
+  return { path, value: before.path === path ? before.value : null, problem };
+}
+
+/**
+ * What the API answers for a path, and again every `seconds` while the page is seen.
+ *
+ * value: the last answer for this path, null before the first. stale: the last answer for any path. again: asks now.
+ */
+export function usePolled<T>(path: string, seconds: number) {
+  const askApi = useAsk();
+  const [state, setState] = useState<Polled<T>>({ path, value: null, problem: null });
+  const lookNow = useRef(() => {});
+
   useEffect(() => {
-    if (path === null) return;
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout>;
     const look = async () => {
-      if (document.visibilityState === 'visible') {
-        try {
-          const value = await askApi<T>(path, { signal: stop.signal });
-          const text = path + JSON.stringify(value);
-          // The same answer again changes nothing: what somebody is reading does not flicker.
-          if (text !== known.current) setState({ path, value, problem: null });
-          else setState((before) => (before.problem ? { ...before, problem: null } : before));
-          known.current = text;
-        } catch (error) {
-          if (stop.signal.aborted) return;
-          const problem = error instanceof Problem ? error : new Problem(0);
-          setState((before) => (before.path === path ? { ...before, problem } : { path, value: null, problem }));
-          known.current = '';
-        }
+      clearTimeout(timer);
+      try {
+        const value = await askApi<T>(path, { signal: stop.signal });
+        setState((before) => answered(before, path, value));
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        setState((before) => failed(before, path, error));
       }
-      if (!stop.signal.aborted) timer = setTimeout(look, seconds * 1000);
+      if (!stop.signal.aborted) timer = setTimeout(lookIfSeen, seconds * 1000);
     };
+    const lookIfSeen = () => {
+      if (document.visibilityState === 'visible') void look();
+      else timer = setTimeout(lookIfSeen, seconds * 1000);
+    };
+    lookNow.current = () => void look();
     void look();
     return () => {
       stop.abort();
       clearTimeout(timer);
     };
-  }, [path, seconds, askApi, round]);
+  }, [path, seconds, askApi]);
 
-  const again = useCallback(() => setRound((count) => count + 1), []);
+  const again = useCallback(() => lookNow.current(), []);
   const current = state.path === path;
   return { value: current ? state.value : null, stale: state.value, problem: current ? state.problem : null, again };
 }

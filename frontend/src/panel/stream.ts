@@ -30,17 +30,22 @@ export async function follow({ pause = sleep, ...options }: Follow): Promise<voi
   let failures = 0;
   while (!signal.aborted) {
     const before = at.lastId;
-    try {
-      if (await listen(options, at)) return;
-      failures = at.lastId === before ? failures + 1 : 0;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof Problem && error.status >= 400 && error.status < 500) throw error;
-      failures += 1;
-    }
+    if (await tryToListen(options, at)) return;
+    failures = at.lastId === before ? failures + 1 : 0;
     // The server ends a long stream now and then. Only if asking again does not help at once is it worth a word.
     if (failures > 1) onConnection(false);
     if (!signal.aborted) await pause(PAUSES[Math.min(failures, PAUSES.length) - 1] ?? 0);
+  }
+}
+
+/** `listen`, where a connection that fails is one that has ended, unless asking again is no use. */
+async function tryToListen(options: Omit<Follow, 'pause'>, at: { lastId: string }): Promise<boolean> {
+  try {
+    return await listen(options, at);
+  } catch (error) {
+    if (options.signal.aborted) return true;
+    if (error instanceof Problem && error.status >= 400 && error.status < 500) throw error;
+    return false;
   }
 }
 

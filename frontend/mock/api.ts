@@ -3,22 +3,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PRODUCTS } from './products.ts';
+import { Refusal } from './refusal.ts';
 import { World } from './world.ts';
 
 type Body = Record<string, unknown>;
-
-export class Refusal extends Error {
-  readonly status: number;
-  readonly code: string | undefined;
-  readonly errors: { field: string; message: string }[];
-
-  constructor(status: number, code?: string, errors: { field: string; message: string }[] = [], detail = '') {
-    super(detail);
-    this.status = status;
-    this.code = code;
-    this.errors = errors;
-  }
-}
 
 type Call = {
   method: string;

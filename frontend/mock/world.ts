@@ -1,80 +1,11 @@
 // Tenants in memory, and a control plane that takes a few tenths of a second for what takes the real one seconds.
 
-import { randomUUID } from 'node:crypto';
-import type {
-  HistoryEntry,
-  Item,
-  LastError,
-  NameCheck,
-  Progress,
-  Stage,
-  Status,
-  TenantDetail,
-  TenantRow,
-} from '../src/panel/types.ts';
-import { Refusal } from './api.ts';
-
-const UP = [
-  'ClaimTenant',
-  'AttachCname',
-  'CreateDnsRecords',
-  'SeedDatabase',
-  'InvalidateCache',
-  'VerifyTenant',
-  'ActivateTenant',
-];
-const DOWN = ['HoldTenant', 'DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
-const EVENTS: Record<string, string> = {
-  ClaimTenant: 'TenantClaimed',
-  AttachCname: 'CnameAttached',
-  CreateDnsRecords: 'DnsRecordsCreated',
-  SeedDatabase: 'DatabaseSeeded',
-  InvalidateCache: 'CacheInvalidated',
-  VerifyTenant: 'TenantVerified',
-  DeleteDnsRecords: 'DnsRecordsDeleted',
-  DetachCname: 'CnameDetached',
-  ArchiveDatabase: 'DatabaseArchived',
-  ReleaseHostname: 'TenantOffboarded',
-};
-const LAST: Record<string, string> = {
-  onboard: 'TenantActivated',
-  update: 'TenantUpdated',
-  suspend: 'TenantSuspended',
-  resume: 'TenantResumed',
-};
+import type { HistoryEntry, Item, NameCheck, Progress, Stage, TenantDetail, TenantRow } from '../src/panel/types.ts';
+import { checkName } from './names.ts';
+import { Refusal } from './refusal.ts';
+import { DOWN, EVENTS, FOREIGN, firstTenants, LAST, note, now, standing, type Tenant, told, UP } from './seed.ts';
 
 const GRACE = 6000;
-const RESERVED = ['www', 'api', 'admin', 'auth', 'login', 'mail', 'status', 'fluxion'];
-const FOREIGN: LastError = {
-  code: 'RecordBelongsToOthers',
-  message: "The zone already has an A record for 'falla.fluxionia.localhost' that this control plane did not create.",
-  stage: 'CreateDnsRecords',
-  remedy: 'Delete or rename the record in the hosted zone, then set requested_at on the tenant.',
-};
-
-type Tenant = {
-  id: string;
-  item: Item | null;
-  status: Status;
-  generation: number;
-  attempt: number;
-  kind: string;
-  state: Progress['state'];
-  stages: Stage[];
-  startedAt: string;
-  updatedAt: string;
-  liveSince: string | null;
-  lastError: LastError | null;
-  history: HistoryEntry[];
-  requestedBy: string | null;
-  requestedAt: string | null;
-  dueAt: string | null;
-  version: number;
-  failures: number;
-};
-
-const now = () => new Date().toISOString();
-const skeleton = (id: string) => id.replace(/rn/g, 'm').replace(/1/g, 'l').replace(/0/g, 'o');
 
 export class World {
   readonly tenants = new Map<string, Tenant>();
@@ -82,57 +13,7 @@ export class World {
 
   constructor(base: string) {
     this.base = base;
-    const settings = { colour: '#2e7d32' };
-    this.stand('granja', 'La Granja Mercado', 'ACTIVE', {
-      tier: 'premium',
-      settings,
-      contact_email: 'hola@lagranja.example',
-    });
-    this.stand('panaderia', 'Panadería El Trigal', 'ACTIVE', { settings: { colour: '#f2b632' } });
-    this.stand('pausada', 'Verduras Doña Inés', 'SUSPENDED', { desired_state: 'suspended' });
-    this.stand('vacia', 'Tienda nueva', 'ACTIVE', { tier: 'basic' });
-    this.stand('lenta', 'Abarrotes La Espera', 'ACTIVE', {});
-    const long = 'Cooperativa Multiactiva de Productores Campesinos del Suroccidente Antioqueño y';
-    this.stand('cooperativa-de-los-productores-x', `${long}.`, 'ACTIVE', { settings: { colour: '#6a1b9a' } });
-    const stalled = this.stand('frutas-del-valle', 'Frutas del Valle', 'PENDING', {});
-    stalled.state = 'STALLED';
-    stalled.kind = 'onboard';
-    stalled.stages = UP.slice(0, 5).map((name) => told(name, 0.8));
-    stalled.stages.push({ name: 'VerifyTenant', event: null, state: 'failed', started_at: now(), seconds: 61.2 });
-    stalled.dueAt = new Date(Date.now() + 240_000).toISOString();
-    stalled.lastError = {
-      code: 'NotLiveYet',
-      message: "The name server did not answer for 'frutas-del-valle' in time.",
-      stage: 'VerifyTenant',
-      remedy: 'Nothing, if it was a passing fault: it is tried again by itself.',
-    };
-  }
-
-  private stand(id: string, name: string, status: Status, more: Partial<Item>): Tenant {
-    const at = new Date(Date.now() - 86_400_000 * 3).toISOString();
-    const tenant: Tenant = {
-      id,
-      item: { tenant_id: id, name, tier: 'standard', desired_state: 'active', ...more },
-      status,
-      generation: 1,
-      attempt: 1,
-      kind: 'onboard',
-      state: 'SUCCEEDED',
-      stages: UP.map((stage, place) => told(stage, [0.4, 1.2, 2.9, 0.7, 0.5, 1.8, 0.3][place] ?? 1)),
-      startedAt: at,
-      updatedAt: at,
-      liveSince: status === 'PENDING' ? null : at,
-      lastError: null,
-      history: [],
-      requestedBy: 'fluxion tenants add',
-      requestedAt: at,
-      dueAt: null,
-      version: 1,
-      failures: 0,
-    };
-    for (const stage of tenant.stages) this.note(tenant, EVENTS[stage.name] ?? 'TenantActivated', stage.name, at);
-    this.tenants.set(id, tenant);
-    return tenant;
+    for (const tenant of firstTenants()) this.tenants.set(tenant.id, tenant);
   }
 
   // --- reading --------------------------------------------------------------------------------------------------------
@@ -257,31 +138,12 @@ export class World {
   }
 
   check(id: string): NameCheck {
-    const answer = (code: string | null, rule: string | null, like: string | null = null) => ({
-      tenant_id: id,
-      ok: code === null,
-      code,
-      rule,
-      like,
-      host: `${id}.${this.base}`,
-    });
-    if (id !== id.normalize('NFKC').toLowerCase()) {
-      return answer('plain_form', 'must be given in its plain lower-case form; it is never converted');
-    }
-    if (id.length < 3 || id.length > 32) return answer('length', `must have 3 to 32 characters, and has ${id.length}`);
-    if (!/^[a-z0-9][a-z0-9-]*[a-z0-9]$/.test(id)) {
-      return answer('characters', 'must consist of a-z, 0-9 and inner hyphens: one DNS label, no dot');
-    }
-    if (/^\d+$/.test(id)) return answer('digits', 'must not be all digits');
-    if (RESERVED.includes(id)) return answer('reserved', 'is reserved for the platform', id);
-    const reserved = RESERVED.find((name) => skeleton(name) === skeleton(id));
-    if (reserved) return answer('looks_reserved', `looks like the reserved name '${reserved}'`, reserved);
-    const like = [...this.tenants.values()].find(
-      (one) => skeleton(one.id) === skeleton(id) && one.status !== 'OFFBOARDED',
+    const others = [...this.tenants.values()].filter((tenant) => tenant.status !== 'OFFBOARDED');
+    return checkName(
+      id,
+      others.map((tenant) => tenant.id),
+      this.base,
     );
-    if (like?.id === id) return answer('taken', 'is taken', id);
-    if (like) return answer('looks_taken', `looks like '${like.id}', which another tenant has`, like.id);
-    return answer(null, null);
   }
 
   // --- changing -------------------------------------------------------------------------------------------------------
@@ -326,7 +188,8 @@ export class World {
     const check = this.check(item.tenant_id);
     if (check.code === 'taken') throw new Refusal(409, 'exists');
     if (!check.ok) throw new Refusal(422, 'invalid', [{ field: 'tenant_id', message: check.rule ?? '' }]);
-    const tenant = this.stand(item.tenant_id, item.name, 'NOT_SEEN', { ...item, tier: item.tier ?? 'standard' });
+    const tenant = standing(item.tenant_id, item.name, 'NOT_SEEN', { ...item, tier: item.tier ?? 'standard' });
+    this.tenants.set(tenant.id, tenant);
     Object.assign(tenant, {
       history: [],
       stages: [],
@@ -395,21 +258,6 @@ export class World {
 
   // --- the control plane ----------------------------------------------------------------------------------------------
 
-  private note(tenant: Tenant, event: string, stage: string, at = now(), more: Partial<HistoryEntry> = {}) {
-    tenant.history.unshift({
-      at,
-      run: `${tenant.generation}.${tenant.attempt}`,
-      event,
-      event_id: randomUUID(),
-      stage,
-      requested_by: event === 'TenantClaimed' ? tenant.requestedBy : null,
-      changed: null,
-      code: null,
-      message: null,
-      ...more,
-    });
-  }
-
   private run(tenant: Tenant, kind: string, changed: HistoryEntry['changed'] = null) {
     tenant.attempt += 1;
     if (kind !== 'offboard') tenant.generation += 1;
@@ -435,7 +283,7 @@ export class World {
         return this.fail(tenant, stage);
       const event = rest.length === 0 ? (LAST[tenant.kind] ?? EVENTS[name] ?? name) : (EVENTS[name] ?? name);
       tenant.stages = [...tenant.stages.slice(0, -1), { ...stage, event, state: 'done', seconds }];
-      this.note(tenant, event, name, now(), name === 'ClaimTenant' ? { changed } : {});
+      note(tenant, event, name, now(), name === 'ClaimTenant' ? { changed } : {});
       tenant.version += 1;
       this.step(tenant, attempt, rest, null);
     }, seconds * 1000);
@@ -456,11 +304,7 @@ export class World {
     tenant.status = 'FAILED';
     tenant.state = 'FAILED';
     tenant.lastError = FOREIGN;
-    this.note(tenant, 'TenantOnboardingFailed', stage.name, now(), { code: FOREIGN.code, message: FOREIGN.message });
+    note(tenant, 'TenantOnboardingFailed', stage.name, now(), { code: FOREIGN.code, message: FOREIGN.message });
     tenant.version += 1;
   }
-}
-
-function told(name: string, seconds: number): Stage {
-  return { name, event: EVENTS[name] ?? null, state: 'done', started_at: now(), seconds };
 }

@@ -22,7 +22,7 @@ export function quantity(value: number, language: Language): string {
 
 /** A moment, to the second, in this browser's time zone. */
 export function moment(iso: string, language: Language): string {
-  const options = { dateStyle: 'medium', timeStyle: 'medium' } as const;
+  const options = { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' } as const;
   return new Intl.DateTimeFormat(LOCALE[language], options).format(new Date(iso));
 }
 

@@ -2,6 +2,7 @@
 
 import { type ReactNode, useEffect, useState } from 'react';
 import { Link, useLocation, useParams } from 'react-router';
+import './tenant.css';
 import { Problem } from '../http.ts';
 import { moment } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';

@@ -3,7 +3,7 @@
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { askWhole, Problem } from '../http.ts';
-import { useLanguage, useWords } from '../language/language.tsx';
+import { useWords } from '../language/language.tsx';
 import { Field } from '../ui/Field.tsx';
 import { fieldErrors, focusFirstInvalid } from '../ui/form.ts';
 import { usePage } from '../ui/page.ts';
@@ -48,7 +48,6 @@ function useNameCheck(id: string): Check {
 
 function NameVerdict({ found }: { found: Check }) {
   const words = useWords(panelWords);
-  const language = useLanguage();
   if (found.state === 'none') return <span>{words.idHint}</span>;
   if (found.state === 'checking') return <span>{words.checking}</span>;
   if (found.state === 'unknown') return <span>{words.checkFailed}</span>;
@@ -57,10 +56,10 @@ function NameVerdict({ found }: { found: Check }) {
   const translated = check.code ? words.rules[check.code] : undefined;
   return (
     <span className="broken">
-      {translated ? <b>{translated} </b> : null}
+      {translated ? <b>{translated}</b> : null}
       {check.rule ? (
         <span lang="en">
-          {language === 'es' ? `(${check.tenant_id} ${check.rule})` : `${check.tenant_id} ${check.rule}.`}
+          {check.tenant_id} {check.rule}
         </span>
       ) : null}
       {check.like && !check.rule?.includes(check.like) ? <span> {words.like(check.like)}</span> : null}

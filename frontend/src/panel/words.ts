@@ -10,7 +10,7 @@ const es = {
   expired: 'La sesión terminó. Inicie sesión de nuevo para continuar donde estaba.',
   signInFailed: 'No se pudo iniciar sesión. Vuelva a intentarlo.',
   signInUnavailable: 'El inicio de sesión no responde en este momento. Vuelva a intentarlo en un momento.',
-  roleOperator: 'Opera',
+  roleOperator: 'Operación',
   roleViewer: 'Solo lectura',
   noRole: 'Su cuenta no tiene acceso al panel.',
 

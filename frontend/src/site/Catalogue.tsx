@@ -1,4 +1,4 @@
-import { useDeferredValue } from 'react';
+import { useDeferredValue, useEffect, useRef } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { money, quantity as shownQuantity } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
@@ -35,27 +35,31 @@ export function Catalogue({ shop, shopping }: { shop: Shop; shopping: Shopping }
           <h1 ref={heading} tabIndex={-1}>
             {words.catalogue}
           </h1>
-          <input
-            type="search"
-            aria-label={words.search}
-            placeholder={words.search}
-            value={search}
-            maxLength={100}
-            onChange={(event) => narrow({ q: event.target.value })}
-          />
-          <fieldset className="chips">
-            <legend className="hidden">{words.categories}</legend>
-            {['', ...categories(shop.products)].map((name) => (
-              <button
-                key={name}
-                type="button"
-                aria-pressed={name === category}
-                onClick={() => narrow({ category: name })}
-              >
-                {name || words.all}
-              </button>
-            ))}
-          </fieldset>
+          {shop.products.length > 0 ? (
+            <>
+              <input
+                type="search"
+                aria-label={words.search}
+                placeholder={words.search}
+                value={search}
+                maxLength={100}
+                onChange={(event) => narrow({ q: event.target.value })}
+              />
+              <fieldset className="chips">
+                <legend className="hidden">{words.categories}</legend>
+                {['', ...categories(shop.products)].map((name) => (
+                  <button
+                    key={name}
+                    type="button"
+                    aria-pressed={name === category}
+                    onClick={() => narrow({ category: name })}
+                  >
+                    {name || words.all}
+                  </button>
+                ))}
+              </fieldset>
+            </>
+          ) : null}
           <p className="hidden" role="status">
             {words.foundCount(shown.length)}
           </p>
@@ -91,8 +95,18 @@ function Item({ product, shopping }: { product: Product; shopping: Shopping }) {
   const words = useWords(siteWords);
   const language = useLanguage();
   const quantity = shopping.cart[product.product_id];
+  const item = useRef<HTMLLIElement>(null);
+  const taken = Boolean(quantity);
+  const before = useRef(taken);
+  useEffect(() => {
+    // The button that was pressed is gone, and its successor takes over: who works by keyboard goes on from there.
+    if (before.current !== taken && document.activeElement === document.body) {
+      item.current?.querySelector<HTMLButtonElement>('button:last-of-type')?.focus({ preventScroll: true });
+    }
+    before.current = taken;
+  }, [taken]);
   return (
-    <li className="item" data-taken={quantity ? 'yes' : undefined}>
+    <li className="item" ref={item}>
       <div>
         <h3>{product.name}</h3>
         {product.description ? <p className="description">{product.description}</p> : null}

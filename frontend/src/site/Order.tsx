@@ -1,5 +1,6 @@
 import { type FormEvent, useRef, useState } from 'react';
 import { Link, useNavigate } from 'react-router';
+import './order.css';
 import { ask, Problem } from '../http.ts';
 import { money } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import { quantity as shownQuantity } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
 import { MOST, type Shopping, typedQuantity } from './cart.ts';
@@ -10,18 +10,10 @@ export function Quantity({ product, quantity, shopping }: { product: Product; qu
   const words = useWords(siteWords);
   const language = useLanguage();
   const [typed, setTyped] = useState<string | null>(null);
-  const box = useRef<HTMLFieldSetElement>(null);
   const put = (value: number) => shopping.put(product.product_id, value);
 
-  // The button "add" has just become this: who works by keyboard goes on from here.
-  useEffect(() => {
-    if (document.activeElement === document.body) {
-      box.current?.querySelector<HTMLButtonElement>('button:last-child')?.focus({ preventScroll: true });
-    }
-  }, []);
-
   return (
-    <fieldset className="quantity" ref={box}>
+    <fieldset className="quantity">
       <legend className="hidden">{words.quantityOf(product.name)}</legend>
       <button
         type="button"

@@ -170,7 +170,7 @@ export class Api {
     const role = email.startsWith('operator@') ? 'operator' : 'viewer';
     if (role === 'viewer' && method !== 'GET') throw new Refusal(403, 'role_forbids');
     if (path === '/api/me') {
-      const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+      const expires_at = Date.now() / 1000 + 3600;
       return [200, { subject: email, email, role, expires_at, base_domain: this.base }];
     }
     const [, kind, id = '', action = ''] = /^\/api\/(names|tenants)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(path) ?? [];

@@ -63,7 +63,10 @@ export type Tenant = {
   requestedBy: string | null;
   requestedAt: string | null;
   dueAt: string | null;
+  /** Counts what is told of the tenant: the stream's ids. */
   version: number;
+  /** Counts what was asked for: the item's ETag. */
+  revision: number;
   failures: number;
 };
 
@@ -82,7 +85,7 @@ export function note(tenant: Tenant, event: string, stage: string, at = now(), m
     event_id: randomUUID(),
     stage,
     requested_by: event === 'TenantClaimed' ? tenant.requestedBy : null,
-    changed: null,
+    changed: {},
     code: null,
     message: null,
     ...more,
@@ -110,6 +113,7 @@ export function standing(id: string, name: string, status: Status, more: Partial
     requestedAt: at,
     dueAt: null,
     version: 1,
+    revision: 1,
     failures: 0,
   };
   for (const stage of tenant.stages) note(tenant, EVENTS[stage.name] ?? 'TenantActivated', stage.name, at);

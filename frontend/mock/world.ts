@@ -5,7 +5,7 @@ import { checkName } from './names.ts';
 import { Refusal } from './refusal.ts';
 import { DOWN, EVENTS, FOREIGN, firstTenants, LAST, note, now, standing, type Tenant, told, UP } from './seed.ts';
 
-const GRACE = 6000;
+const GRACE = 3000;
 
 export class World {
   readonly tenants = new Map<string, Tenant>();
@@ -82,7 +82,7 @@ export class World {
     return {
       ...this.row(tenant, port),
       item: tenant.item,
-      etag: tenant.item ? `"${tenant.version}"` : null,
+      etag: tenant.item ? `"${tenant.revision}"` : null,
       record: {
         generation: tenant.generation,
         attempt: tenant.attempt,
@@ -152,13 +152,14 @@ export class World {
     tenant.requestedBy = by;
     tenant.requestedAt = now();
     tenant.version += 1;
+    tenant.revision += 1;
     return {
       tenant_id: tenant.id,
       changed: true,
       requested_by: by,
       requested_at: tenant.requestedAt,
       after: String(tenant.attempt),
-      etag: `"${tenant.version}"`,
+      etag: `"${tenant.revision}"`,
     };
   }
 
@@ -208,7 +209,7 @@ export class World {
     const tenant = this.find(id);
     if (!tenant.item) throw new Refusal(404);
     if (!ifMatch) throw new Refusal(428, 'if_match_required');
-    if (ifMatch !== `"${tenant.version}"`) throw new Refusal(412, 'changed_meanwhile');
+    if (ifMatch !== `"${tenant.revision}"`) throw new Refusal(412, 'changed_meanwhile');
     this.checkFields(body as Partial<Item>);
     const changed = Object.fromEntries(
       Object.entries(body)
@@ -258,7 +259,7 @@ export class World {
 
   // --- the control plane ----------------------------------------------------------------------------------------------
 
-  private run(tenant: Tenant, kind: string, changed: HistoryEntry['changed'] = null) {
+  private run(tenant: Tenant, kind: string, changed: HistoryEntry['changed'] = {}) {
     tenant.attempt += 1;
     if (kind !== 'offboard') tenant.generation += 1;
     Object.assign(tenant, { kind, state: 'RUNNING', stages: [], startedAt: now(), dueAt: null });
@@ -275,7 +276,7 @@ export class World {
     const stage: Stage = { name, event: null, state: 'running', started_at: now(), seconds: null };
     tenant.stages = [...tenant.stages, stage];
     tenant.version += 1;
-    const seconds = name === 'ClaimTenant' ? 0.15 : name === 'CreateDnsRecords' || name === 'VerifyTenant' ? 0.7 : 0.35;
+    const seconds = name === 'ClaimTenant' ? 0.1 : name === 'CreateDnsRecords' || name === 'VerifyTenant' ? 0.45 : 0.2;
     setTimeout(() => {
       if (tenant.attempt !== attempt) return;
       tenant.updatedAt = now();
@@ -285,7 +286,7 @@ export class World {
       tenant.stages = [...tenant.stages.slice(0, -1), { ...stage, event, state: 'done', seconds }];
       note(tenant, event, name, now(), name === 'ClaimTenant' ? { changed } : {});
       tenant.version += 1;
-      this.step(tenant, attempt, rest, null);
+      this.step(tenant, attempt, rest, {});
     }, seconds * 1000);
   }
 

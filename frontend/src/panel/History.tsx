@@ -6,10 +6,12 @@ import { useAsk } from './asking.ts';
 import type { HistoryEntry, Page } from './types.ts';
 import { panelWords } from './words.ts';
 
+const idOf = (entry: HistoryEntry) => entry.event_id ?? `${entry.run} ${entry.event} ${entry.at}`;
+
 /** Entries without those that are there twice: pages that were read at different times overlap. */
 export function merged(newest: HistoryEntry[], older: HistoryEntry[]): HistoryEntry[] {
-  const known = new Set(newest.map((entry) => entry.event_id));
-  return [...newest, ...older.filter((entry) => !known.has(entry.event_id))];
+  const known = new Set(newest.map(idOf));
+  return [...newest, ...older.filter((entry) => !known.has(idOf(entry)))];
 }
 
 const FIRST = 20; // what the page of a tenant tells without being asked
@@ -41,7 +43,7 @@ export function History({ tenantId, newest }: { tenantId: string; newest: Histor
       {entries.length === 0 ? <p className="soft">{words.noHistory}</p> : null}
       <ol>
         {entries.map((entry) => (
-          <Entry key={entry.event_id} entry={entry} />
+          <Entry key={idOf(entry)} entry={entry} />
         ))}
       </ol>
       {failed ? (
@@ -66,7 +68,7 @@ function text(value: unknown, none: string): string {
 function Entry({ entry }: { entry: HistoryEntry }) {
   const words = useWords(panelWords);
   const language = useLanguage();
-  const changes = Object.entries(entry.changed ?? {});
+  const changes = Object.entries(entry.changed);
   return (
     <li className={entry.code ? 'bad' : undefined}>
       <p className="what">

@@ -52,7 +52,7 @@ export function Stages({ progress, connected }: { progress: Progress; connected:
       {stages.length === 0 ? <p className="soft">{words.noRun}</p> : null}
       <ol>
         {stages.map((stage) => (
-          <StageRow key={stage.name} stage={stage} seconds={secondsOf(stage, now)} />
+          <StageRow key={`${stage.name} ${stage.event}`} stage={stage} seconds={secondsOf(stage, now)} />
         ))}
       </ol>
       {progress.ended && stages.length > 0 ? (

@@ -15,6 +15,7 @@ import { StatusMark } from './marks.tsx';
 import { Stages } from './Stages.tsx';
 import { useMayChange, useSession } from './session.tsx';
 import { follow } from './stream.ts';
+import { newer } from './timeline.ts';
 import type { Asked, Item, LastError, Progress, TenantDetail } from './types.ts';
 import { panelWords } from './words.ts';
 
@@ -62,7 +63,7 @@ function Tenant({ tenantId }: { tenantId: string }) {
   const [after, setAfter] = useState<string | null>((location.state as { after?: string } | null)?.after ?? null);
   // A run that somebody else has begun is followed too: the polled page is where it is first seen.
   const { progress: streamed, connected } = useProgress(tenantId, after, detail?.progress.run ?? '', again);
-  const progress = streamed ?? detail?.progress ?? null;
+  const progress = newer(streamed, detail?.progress ?? null);
 
   if (problem?.status === 404) {
     return (

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { secondsOf, secondsTogether, timeline } from './timeline.ts';
+import { newer, secondsOf, secondsTogether, timeline } from './timeline.ts';
 import type { Progress, Stage } from './types.ts';
 
 const done = (name: string, seconds = 1): Stage => ({ name, event: 'E', state: 'done', started_at: null, seconds });
@@ -40,6 +40,18 @@ test('a run that goes its way shows what is still to come', () => {
   ]);
 });
 
+test('between two stages the next one runs, since the others have ended', () => {
+  const started_at = '2026-11-24T00:00:00.000Z';
+  const stages = timeline(progress({ started_at, stages: [done('ClaimTenant', 0.5), done('AttachCname', 2)] }));
+  expect(stages[2]).toMatchObject({
+    name: 'CreateDnsRecords',
+    state: 'running',
+    started_at: '2026-11-24T00:00:02.500Z',
+  });
+  expect(stages[3]).toMatchObject({ name: 'SeedDatabase', state: 'coming' });
+  expect(shown({ stages: [done('ClaimTenant')], started_at: null })[1]).toBe('AttachCname running');
+});
+
 test('a run that nobody has begun yet shows all of it', () => {
   expect(shown({ state: 'WAITING', kind: null })).toHaveLength(7);
 });
@@ -55,6 +67,19 @@ test('a stage out of the plan stands where it was told', () => {
     'AttachCname running',
     'CreateDnsRecords coming',
   ]);
+});
+
+test('what is streamed counts while the run lasts, and what is polled once it has ended', () => {
+  const live = progress({ state: 'RUNNING' });
+  const polled = progress({ state: 'RUNNING', stages: [done('ClaimTenant')] });
+  expect(newer(live, polled)).toBe(live);
+  const end = progress({ state: 'SUCCEEDED', ended: true });
+  expect(newer(end, polled)).toBe(end);
+  const later = progress({ state: 'SUCCEEDED', ended: true, status: 'ACTIVE' });
+  expect(newer(end, later)).toBe(later);
+  expect(newer(end, { ...later, run: '0.9' })).toBe(end);
+  expect(newer(null, polled)).toBe(polled);
+  expect(newer(end, null)).toBe(end);
 });
 
 test('a removal has stages of its own', () => {

@@ -33,10 +33,28 @@ export function timeline(progress: Progress): TimelineStage[] {
   const plan = progress.kind === 'offboard' ? TAKING_DOWN : BRINGING_UP;
   // Stages that are not in the plan (SuspendTenant) stand where they were told.
   const furthest = Math.max(-1, ...told.map((stage) => plan.indexOf(stage.name)));
-  const coming = plan
+  const coming: TimelineStage[] = plan
     .slice(furthest + 1)
-    .map((name) => ({ name, event: null, state: 'coming' as const, started_at: null, seconds: null }));
-  return [...told, ...coming];
+    .map((name) => ({ name, event: null, state: 'coming', started_at: null, seconds: null }));
+  return [...told, ...begun(progress, coming)];
+}
+
+/**
+ * Between two stages the API tells of none that runs: what ended is on record, what follows is not yet. The states
+ * stand in a straight line, so it is the next one, since the others' end.
+ */
+function begun(progress: Progress, [next, ...rest]: TimelineStage[]): TimelineStage[] {
+  if (!next) return [];
+  if (progress.state !== 'RUNNING' || progress.stages.some((stage) => stage.state === 'running'))
+    return [next, ...rest];
+  const since = progress.started_at && Date.parse(progress.started_at) + secondsTogether(progress.stages) * 1000;
+  return [{ ...next, state: 'running', started_at: since ? new Date(since).toISOString() : null }, ...rest];
+}
+
+/** Of what was streamed and what was polled, the newer: once a run has ended, nothing more of it is streamed. */
+export function newer(streamed: Progress | null, polled: Progress | null): Progress | null {
+  if (!streamed || !polled) return streamed ?? polled;
+  return streamed.ended && polled.ended && polled.run === streamed.run ? polled : streamed;
 }
 
 /** How long a stage has taken, or is taking; null for one that has not begun. now: milliseconds since 1970. */

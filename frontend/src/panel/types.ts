@@ -16,7 +16,7 @@ export type Me = {
   subject: string;
   email: string;
   role: 'operator' | 'viewer';
-  expires_at: string;
+  expires_at: number;
   base_domain: string;
 };
 
@@ -79,10 +79,10 @@ export type HistoryEntry = {
   at: string;
   run: string;
   event: string;
-  event_id: string;
-  stage: string;
+  event_id: string | null;
+  stage: string | null;
   requested_by: string | null;
-  changed: Record<string, { before: unknown; after: unknown }> | null;
+  changed: Record<string, { before: unknown; after: unknown }>;
   code: string | null;
   message: string | null;
 };

@@ -39,7 +39,11 @@ def test_quickjs_and_node_give_the_same_answers(function: EdgeFunction) -> None:
         for method in ("GET", "HEAD")
     ]
     in_node = subprocess.run(
-        [node(), "-e", _IN_NODE, str(VIEWER_REQUEST)], input=json.dumps(asked), capture_output=True, check=True, text=True
+        [node(), "-e", _IN_NODE, str(VIEWER_REQUEST)],
+        input=json.dumps(asked),
+        capture_output=True,
+        check=True,
+        text=True,
     )
 
     assert [function.result(one["event"], one["raw"]) for one in asked] == json.loads(in_node.stdout)

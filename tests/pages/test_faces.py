@@ -1,4 +1,4 @@
-"""Each page at two widths, in light and in dark: nothing for axe to find, nothing that sticks out, nothing from elsewhere.
+"""Each page at two widths, in light and in dark: nothing for axe to find, nothing that sticks out.
 
 Its pictures go to frontend/screenshots, to be looked at.
 """
@@ -50,7 +50,14 @@ def test_landing(open_window: OpenWindow, site: Site, width: str, dark: bool) ->
     ],
 )
 def test_site(
-    open_window: OpenWindow, site: Site, width: str, dark: bool, name: str, tenant: str, status: int | None, heading: str
+    open_window: OpenWindow,
+    site: Site,
+    width: str,
+    dark: bool,
+    name: str,
+    tenant: str,
+    status: int | None,
+    heading: str,
 ) -> None:
     page = open_window(width=width, dark=dark, expected={status} if status else set()).page
     page.goto(site.url(tenant))

@@ -1,5 +1,6 @@
 """A visitor in a shop."""
 
+import http.client
 import json
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, Route, expect
 
 from tests.pages.accessibility import violations
-from tests.pages.conftest import Site, Window
+from tests.pages.conftest import BASE, Site, Window
 
 OpenWindow = Callable[..., Window]
 
@@ -15,6 +16,20 @@ OpenWindow = Callable[..., Window]
 def _fill(page: Page) -> None:
     page.get_by_label("Nombre").fill("Ana Ruiz")
     page.get_by_label("Correo electrónico").fill("ana@example.com")
+
+
+def _passed_on(route: Route, site: Site) -> dict[str, Any]:
+    """What the server answers. Not by `route.fetch`, which asks the system for the address of *.localhost."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=5)
+    headers = {
+        "Host": f"granja.{BASE}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": route.request.headers["idempotency-key"],
+    }
+    connection.request("POST", "/api/orders", route.request.post_data_buffer, headers)
+    placed: dict[str, Any] = json.load(connection.getresponse())
+    connection.close()
+    return placed
 
 
 def _to_order(page: Page, site: Site, *products: str) -> None:
@@ -117,15 +132,14 @@ def test_what_the_api_refuses_is_said_at_its_field(open_window: OpenWindow, site
 
 def test_an_order_that_got_no_answer_is_sent_again_as_the_same_order(open_window: OpenWindow, site: Site) -> None:
     page = open_window(expected={0}).page
-    keys: list[str | None] = []
+    taken: list[str] = []
 
     def lose_the_first_answer(route: Route) -> None:
-        keys.append(route.request.headers.get("idempotency-key"))
-        if len(keys) == 1:
-            route.fetch()
-            route.abort()
-        else:
+        if taken:
             route.continue_()
+        else:
+            taken.append(_passed_on(route, site)["order_id"])
+            route.abort()
 
     page.route("**/api/orders", lose_the_first_answer)
     _to_order(page, site, "Lulo")
@@ -133,11 +147,7 @@ def test_an_order_that_got_no_answer_is_sent_again_as_the_same_order(open_window
     page.get_by_role("button", name="Enviar el pedido").click()
     expect(page.get_by_role("alert")).to_contain_text("No hubo respuesta.")
     page.get_by_role("button", name="Enviar el pedido").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Pedido recibido")
-
-    assert len(keys) == 2
-    assert keys[0] == keys[1]
-    assert keys[0]
+    expect(page.get_by_test_id("order-number")).to_have_text(taken[0])
 
 
 def test_another_order_is_another_order(open_window: OpenWindow, site: Site) -> None:

@@ -200,7 +200,7 @@ export class Api {
       case 'GET events':
         return this.stream(call, id, port);
       case 'PATCH ':
-        return [202, world.change(id, body, String(request.headers['if-match'] ?? ''), email)];
+        return [202, world.change(id, body, String(request.headers['fluxion-if-match'] ?? ''), email)];
       case 'DELETE ':
         if (request.headers['fluxion-confirm'] !== id) throw new Refusal(428, 'confirmation_required');
         return [202, world.remove(id, email)];

@@ -52,21 +52,16 @@ export async function problemOf(response: Response): Promise<Problem> {
   return new Problem(response.status, body && typeof body === 'object' ? body : {});
 }
 
-/** The JSON that the API answers, with its response. Throws Problem for anything else. */
-export async function askWhole<T>(path: string, request?: Request): Promise<{ value: T; response: Response }> {
+/** The JSON that the API answers. Throws Problem for anything else. */
+export async function ask<T>(path: string, request?: Request): Promise<T> {
   const response = await send(path, request);
   if (!response.ok) throw await problemOf(response);
   try {
-    return { value: (await response.json()) as T, response };
+    return (await response.json()) as T;
   } catch {
     // A page instead of JSON: the API is not behind this host, or something in between has answered.
     throw new Problem(502, { title: 'not JSON' });
   }
-}
-
-/** The JSON that the API answers. Throws Problem. */
-export async function ask<T>(path: string, request?: Request): Promise<T> {
-  return (await askWhole<T>(path, request)).value;
 }
 
 /** A path with a query of those parameters that have a value. */

@@ -2,13 +2,13 @@
 
 import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { askWhole, Problem } from '../http.ts';
+import { Problem } from '../http.ts';
 import { useWords } from '../language/language.tsx';
 import { Field } from '../ui/Field.tsx';
 import { fieldErrors, focusFirstInvalid } from '../ui/form.ts';
 import { usePage } from '../ui/page.ts';
 import { useAsk } from './asking.ts';
-import { useMayChange, useSession } from './session.tsx';
+import { useMayChange } from './session.tsx';
 import type { Asked, NameCheck, Settings, TenantDetail } from './types.ts';
 import { type PanelWords, panelWords } from './words.ts';
 
@@ -128,25 +128,22 @@ export function NewTenant() {
 export function EditTenant() {
   const { tenantId = '' } = useParams();
   const words = useWords(panelWords);
-  const { token } = useSession();
   const heading = usePage(`${words.editTitle(tenantId)} · Fluxion`);
   const ask = useAsk();
   const navigate = useNavigate();
   const mayChange = useMayChange();
-  const [loaded, setLoaded] = useState<{ detail: TenantDetail; etag: string; round: number } | null>(null);
+  const [loaded, setLoaded] = useState<{ detail: TenantDetail; round: number } | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [round, setRound] = useState(0);
   const path = `/api/tenants/${encodeURIComponent(tenantId)}`;
 
   useEffect(() => {
     const stop = new AbortController();
-    askWhole<TenantDetail>(path, { token, signal: stop.signal })
-      .then(({ value, response }) =>
-        setLoaded({ detail: value, etag: response.headers.get('ETag') ?? value.etag ?? '', round }),
-      )
+    ask<TenantDetail>(path, { signal: stop.signal })
+      .then((detail) => setLoaded({ detail, round }))
       .catch((error) => stop.signal.aborted || setProblem(error instanceof Problem ? error : new Problem(0)));
     return () => stop.abort();
-  }, [path, token, round]);
+  }, [path, ask, round]);
 
   if (!mayChange) return <NotAllowed />;
   const item = loaded?.detail.item;
@@ -179,8 +176,10 @@ export function EditTenant() {
               contact_email: contact_email.trim() || null,
               settings: withColour(item.settings ?? {}, colour),
             };
+            // The edge does not hand If-Match on.
+            const headers = { 'Fluxion-If-Match': loaded.detail.etag ?? '' };
             try {
-              const asked = await ask<Asked>(path, { method: 'PATCH', body, headers: { 'If-Match': loaded.etag } });
+              const asked = await ask<Asked>(path, { method: 'PATCH', body, headers });
               void navigate(back, { state: { after: asked.after } });
             } catch (error) {
               if (!(error instanceof Problem && error.status === 412)) throw error;

@@ -226,6 +226,7 @@ export class World {
     const tenant = this.find(id);
     if (!tenant.item) throw new Refusal(404);
     const before = tenant.item.desired_state;
+    if (before === state) return { ...this.asked(tenant, by), changed: false, after: null };
     tenant.item = { ...tenant.item, desired_state: state };
     const asked = this.asked(tenant, by);
     this.run(tenant, state === 'active' ? 'resume' : 'suspend', { desired_state: { before, after: state } });

@@ -284,3 +284,17 @@ def test_an_api_that_is_away_leaves_the_last_list_standing(open_window: OpenWind
     expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
     page.unroute("**/api/tenants*")
     expect(page.get_by_text("La lista no se pudo actualizar.")).to_have_count(0)
+
+
+def test_what_somebody_else_has_done_already_changes_nothing(
+    open_window: OpenWindow, site: Site, sign_in: SignIn
+) -> None:
+    window = open_window()
+    page = sign_in(window, "operator", "/tenants/vacia")
+    page.get_by_role("button", name="Poner en pausa").click()
+    page.route("**/api/tenants/vacia/suspend", lambda route: route.fulfill(
+        status=202, json={"tenant_id": "vacia", "changed": False, "after": None, "etag": '"1"'}
+    ))  # fmt: skip
+    _confirm(page, "vacia", "Poner en pausa")
+    expect(page.get_by_text("No había nada que cambiar.")).to_be_visible()
+    _status(page, "ACTIVE")

@@ -184,16 +184,23 @@ function Controls({
   const [confirming, setConfirming] = useState<Change | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
+  const [idle, setIdle] = useState(false);
   const id = detail.tenant_id;
   const path = `/api/tenants/${encodeURIComponent(id)}`;
   const state = progress?.state ?? detail.operation?.state;
   const kept = removedItems.get(id);
 
-  async function retry() {
+  /** Tells the page what was asked for. An answer that nothing has changed is worth a word: nothing will move. */
+  function told(answer: Asked) {
+    setIdle(!answer.changed);
+    asked(answer);
+  }
+
+  async function attempt(change: () => Promise<void>) {
     setBusy(true);
     setProblem(null);
     try {
-      asked(await ask<Asked>(`${path}/retry`, { method: 'POST' }));
+      await change();
     } catch (error) {
       setProblem(error instanceof Problem ? error : new Problem(0));
     } finally {
@@ -201,29 +208,24 @@ function Controls({
     }
   }
 
-  async function keepIt(item: Item) {
-    setBusy(true);
-    setProblem(null);
-    try {
+  const retry = () => attempt(async () => told(await ask<Asked>(`${path}/retry`, { method: 'POST' })));
+
+  const keepIt = (item: Item) =>
+    attempt(async () => {
       const { tenant_id, name, tier, contact_email, settings, desired_state } = item;
       const body = { tenant_id, name, tier, contact_email: contact_email ?? undefined, settings, desired_state };
-      asked(await ask<Asked>('/api/tenants', { method: 'POST', body }));
+      told(await ask<Asked>('/api/tenants', { method: 'POST', body }));
       removedItems.delete(id);
-    } catch (error) {
-      setProblem(error instanceof Problem ? error : new Problem(0));
-    } finally {
-      setBusy(false);
-    }
-  }
+    });
 
   async function change(what: Change) {
     if (what === 'remove') {
       const headers = { 'Fluxion-Confirm': id };
       const answer = await ask<Asked & { item: Item }>(path, { method: 'DELETE', headers });
       removedItems.set(id, answer.item);
-      asked(answer);
+      told(answer);
     } else {
-      asked(await ask<Asked>(`${path}/${what}`, { method: 'POST' }));
+      told(await ask<Asked>(`${path}/${what}`, { method: 'POST' }));
     }
   }
 
@@ -259,6 +261,11 @@ function Controls({
           </button>
         ) : null}
       </div>
+      {idle ? (
+        <p className="notice" role="status">
+          {words.nothingToDo}
+        </p>
+      ) : null}
       {problem ? (
         <p className="notice bad" role="alert">
           {problemWords(problem, words)}

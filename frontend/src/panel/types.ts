@@ -117,9 +117,10 @@ export type NameCheck = {
 export type Asked = {
   tenant_id: string;
   changed: boolean;
-  requested_by: string;
-  requested_at: string;
-  after: string;
+  requested_by: string | null;
+  requested_at: string | null;
+  /** For the event stream; null where nothing was written. */
+  after: string | null;
   etag: string | null;
 };
 

@@ -14,7 +14,6 @@ const es = {
   missingTitle: 'Esta página no existe',
   missingText: 'El enlace está incompleto o la página ya no está.',
   home: 'Ir al inicio',
-  close: 'Cerrar',
 };
 
 const en: typeof es = {
@@ -31,7 +30,6 @@ const en: typeof es = {
   missingTitle: 'This page does not exist',
   missingText: 'The link is incomplete, or the page is gone.',
   home: 'Go to the start',
-  close: 'Close',
 };
 
 export const uiWords: Words<typeof es> = { es, en };

@@ -12,14 +12,7 @@ export const UP = [
   'VerifyTenant',
   'ActivateTenant',
 ];
-export const DOWN = [
-  'HoldTenant',
-  'DeleteDnsRecords',
-  'DetachCname',
-  'ArchiveDatabase',
-  'InvalidateCache',
-  'ReleaseHostname',
-];
+export const DOWN = ['DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
 export const EVENTS: Record<string, string> = {
   ClaimTenant: 'TenantClaimed',
   AttachCname: 'CnameAttached',

@@ -3,7 +3,7 @@
 import type { HistoryEntry, Item, NameCheck, Progress, Stage, TenantDetail, TenantRow } from '../src/panel/types.ts';
 import { checkName } from './names.ts';
 import { Refusal } from './refusal.ts';
-import { DOWN, EVENTS, FOREIGN, firstTenants, LAST, note, now, standing, type Tenant, told, UP } from './seed.ts';
+import { DOWN, EVENTS, FOREIGN, firstTenants, LAST, note, now, standing, type Tenant, UP } from './seed.ts';
 
 const GRACE = 3000;
 
@@ -249,7 +249,6 @@ export class World {
     tenant.attempt += 1;
     tenant.kind = 'offboard';
     tenant.state = 'HELD';
-    tenant.stages = [told('HoldTenant', 0.1)];
     tenant.dueAt = new Date(Date.now() + GRACE).toISOString();
     tenant.version += 1;
     setTimeout(() => {
@@ -267,7 +266,7 @@ export class World {
     if (tenant.status === 'NOT_SEEN' || tenant.status === 'FAILED') tenant.status = 'PENDING';
     if (kind === 'suspend') tenant.status = 'SUSPENDED';
     if (kind === 'offboard') tenant.status = 'OFFBOARDING';
-    this.step(tenant, tenant.attempt, kind === 'offboard' ? DOWN.slice(1) : UP, changed);
+    this.step(tenant, tenant.attempt, kind === 'offboard' ? DOWN : UP, changed);
   }
 
   private step(tenant: Tenant, attempt: number, plan: string[], changed: HistoryEntry['changed']) {

@@ -49,7 +49,7 @@ export function Stages({ progress, connected }: { progress: Progress; connected:
         {state}. {ended}/{stages.length}. {running ? (words.stages[running.name] ?? running.name) : ''}
       </p>
       {progress.state === 'WAITING' ? <p className="soft">{words.waiting}</p> : null}
-      {stages.length === 0 ? <p className="soft">{words.noRun}</p> : null}
+      {stages.length === 0 && progress.state !== 'HELD' ? <p className="soft">{words.noRun}</p> : null}
       <ol>
         {stages.map((stage) => (
           <StageRow key={`${stage.name} ${stage.event}`} stage={stage} seconds={secondsOf(stage, now)} />

@@ -92,12 +92,31 @@ test('a removal has stages of its own', () => {
   ]);
 });
 
-test.each(['FAILED', 'STALLED', 'ROLLING_BACK', 'SUCCEEDED', 'HELD'] as const)(
-  'nothing is to come when it is %s',
-  (state) => {
-    expect(shown({ state, stages: [done('ClaimTenant')] })).toEqual(['ClaimTenant done']);
-  },
-);
+test('a removal is told in the order of its states, each of them once', () => {
+  const stages = [
+    done('InvalidateCache', 1.7),
+    done('DeleteDnsRecords', 0.5),
+    done('DetachCname', 0.5),
+    done('ReleaseHostname', 0.4),
+    { ...done('ReleaseHostname', 0.1), event: 'TenantOffboarded' },
+  ];
+  const ended = timeline(progress({ kind: 'offboard', state: 'SUCCEEDED', stages }));
+  expect(ended.map((stage) => stage.name)).toEqual([
+    'DeleteDnsRecords',
+    'DetachCname',
+    'InvalidateCache',
+    'ReleaseHostname',
+  ]);
+  expect(ended[3]).toMatchObject({ event: 'TenantOffboarded', seconds: 0.5 });
+});
+
+test('a removal that is held has no stages: those that are told are of the run before', () => {
+  expect(shown({ kind: 'offboard', state: 'HELD', stages: [done('ClaimTenant')] })).toEqual([]);
+});
+
+test.each(['FAILED', 'STALLED', 'ROLLING_BACK', 'SUCCEEDED'] as const)('nothing is to come when it is %s', (state) => {
+  expect(shown({ state, stages: [done('ClaimTenant')] })).toEqual(['ClaimTenant done']);
+});
 
 test('a running stage is timed by its beginning, never below zero; one to come is not timed', () => {
   const at = Date.parse('2026-11-24T00:00:03.500Z');

@@ -13,30 +13,38 @@ const BRINGING_UP = [
   'VerifyTenant',
   'ActivateTenant',
 ];
-const TAKING_DOWN = [
-  'HoldTenant',
-  'DeleteDnsRecords',
-  'DetachCname',
-  'ArchiveDatabase',
-  'InvalidateCache',
-  'ReleaseHostname',
-];
+const TAKING_DOWN = ['DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
 
 /**
  * The stages of a run in their order. What is to come is only shown while the run goes its ordinary way: after a
- * failure, or while it is being undone, nobody waits for the rest. A removal that is held has not begun.
+ * failure, or while it is being undone, nobody waits for the rest. A removal that is held has no stages: what the API
+ * then tells are those of the run before.
  */
 export function timeline(progress: Progress): TimelineStage[] {
-  const told: TimelineStage[] = progress.stages;
-  const onTheWay = progress.state === 'RUNNING' || progress.state === 'WAITING';
-  if (!onTheWay) return told;
-  const plan = progress.kind === 'offboard' ? TAKING_DOWN : BRINGING_UP;
-  // Stages that are not in the plan (SuspendTenant) stand where they were told.
+  if (progress.state === 'HELD') return [];
+  const takesDown = progress.kind === 'offboard';
+  const told = takesDown ? inOrder(progress.stages, TAKING_DOWN) : progress.stages;
+  if (progress.state !== 'RUNNING' && progress.state !== 'WAITING') return told;
+  return [...told, ...begun(progress, coming(told, takesDown ? TAKING_DOWN : BRINGING_UP))];
+}
+
+/** Each stage once, as they follow each other: they are told in the order of their events' types. */
+function inOrder(stages: readonly Stage[], plan: readonly string[]): Stage[] {
+  const byName = new Map<string, Stage>();
+  for (const stage of stages) {
+    const before = byName.get(stage.name);
+    const seconds = stage.seconds === null ? null : stage.seconds + (before?.seconds ?? 0);
+    byName.set(stage.name, { ...stage, seconds });
+  }
+  return [...byName.values()].sort((one, other) => plan.indexOf(one.name) - plan.indexOf(other.name));
+}
+
+/** What is to come after the furthest stage that was told: one that had nothing to do is not told of at all. */
+function coming(told: readonly Stage[], plan: readonly string[]): TimelineStage[] {
   const furthest = Math.max(-1, ...told.map((stage) => plan.indexOf(stage.name)));
-  const coming: TimelineStage[] = plan
+  return plan
     .slice(furthest + 1)
     .map((name) => ({ name, event: null, state: 'coming', started_at: null, seconds: null }));
-  return [...told, ...begun(progress, coming)];
 }
 
 /**

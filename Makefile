@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check conformance mutants planted faults bench lock clean
+.PHONY: help run up down test check conformance mutants planted faults bench lock frontend clean
 
 setup := @sh scripts/setup
 
@@ -52,6 +52,10 @@ faults: ## a fault at every call, in one process; a table and .local/faults.json
 
 lock: ## pin the requirements anew (UPGRADE=1: newest versions)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock
+
+frontend: ## build the pages into frontend/dist (ARGS=test: their unit tests; ARGS=dev: serve them with a mock)
+	$(setup) project
+	@sh scripts/frontend $(ARGS)
 
 clean: ## stop the local AWS; remove environments, state and caches
 	@if [ -x .venv/bin/fluxion ] && [ -d .local ]; then .venv/bin/fluxion down; fi

@@ -1,0 +1,144 @@
+// A tenant of the miniature, and those that it begins with.
+
+import { randomUUID } from 'node:crypto';
+import type { HistoryEntry, Item, LastError, Progress, Stage, Status } from '../src/panel/types.ts';
+
+export const UP = [
+  'ClaimTenant',
+  'AttachCname',
+  'CreateDnsRecords',
+  'SeedDatabase',
+  'InvalidateCache',
+  'VerifyTenant',
+  'ActivateTenant',
+];
+export const DOWN = ['DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
+export const EVENTS: Record<string, string> = {
+  ClaimTenant: 'TenantClaimed',
+  AttachCname: 'CnameAttached',
+  CreateDnsRecords: 'DnsRecordsCreated',
+  SeedDatabase: 'DatabaseSeeded',
+  InvalidateCache: 'CacheInvalidated',
+  VerifyTenant: 'TenantVerified',
+  DeleteDnsRecords: 'DnsRecordsDeleted',
+  DetachCname: 'CnameDetached',
+  ArchiveDatabase: 'DatabaseArchived',
+  ReleaseHostname: 'TenantOffboarded',
+};
+export const LAST: Record<string, string> = {
+  onboard: 'TenantActivated',
+  update: 'TenantUpdated',
+  suspend: 'TenantSuspended',
+  resume: 'TenantResumed',
+};
+
+export const FOREIGN: LastError = {
+  code: 'RecordBelongsToOthers',
+  message: "The zone already has an A record for 'falla.fluxionia.localhost' that this control plane did not create.",
+  stage: 'CreateDnsRecords',
+  remedy: 'Delete or rename the record in the hosted zone, then set requested_at on the tenant.',
+};
+
+export type Tenant = {
+  id: string;
+  item: Item | null;
+  status: Status;
+  generation: number;
+  attempt: number;
+  kind: string;
+  state: Progress['state'];
+  stages: Stage[];
+  startedAt: string;
+  updatedAt: string;
+  liveSince: string | null;
+  lastError: LastError | null;
+  history: HistoryEntry[];
+  requestedBy: string | null;
+  requestedAt: string | null;
+  dueAt: string | null;
+  /** Counts what is told of the tenant: the stream's ids. */
+  version: number;
+  /** Counts what was asked for: the item's ETag. */
+  revision: number;
+  failures: number;
+};
+
+export const now = () => new Date().toISOString();
+
+export function told(name: string, seconds: number): Stage {
+  return { name, event: EVENTS[name] ?? null, state: 'done', started_at: now(), seconds };
+}
+
+/** Puts an event at the front of a tenant's history. */
+export function note(tenant: Tenant, event: string, stage: string, at = now(), more: Partial<HistoryEntry> = {}) {
+  tenant.history.unshift({
+    at,
+    run: `${tenant.generation}.${tenant.attempt}`,
+    event,
+    event_id: randomUUID(),
+    stage,
+    requested_by: event === 'TenantClaimed' ? tenant.requestedBy : null,
+    changed: {},
+    code: null,
+    message: null,
+    ...more,
+  });
+}
+
+/** A tenant whose onboarding ended three days ago. */
+export function standing(id: string, name: string, status: Status, more: Partial<Item>): Tenant {
+  const at = new Date(Date.now() - 86_400_000 * 3).toISOString();
+  const tenant: Tenant = {
+    id,
+    item: { tenant_id: id, name, tier: 'standard', desired_state: 'active', ...more },
+    status,
+    generation: 1,
+    attempt: 1,
+    kind: 'onboard',
+    state: 'SUCCEEDED',
+    stages: UP.map((stage, place) => told(stage, [0.4, 1.2, 2.9, 0.7, 0.5, 1.8, 0.3][place] ?? 1)),
+    startedAt: at,
+    updatedAt: at,
+    liveSince: status === 'PENDING' ? null : at,
+    lastError: null,
+    history: [],
+    requestedBy: 'fluxion tenants add',
+    requestedAt: at,
+    dueAt: null,
+    version: 1,
+    revision: 1,
+    failures: 0,
+  };
+  for (const stage of tenant.stages) note(tenant, EVENTS[stage.name] ?? 'TenantActivated', stage.name, at);
+  return tenant;
+}
+
+/** One of each kind. */
+export function firstTenants(): Tenant[] {
+  const long = 'Cooperativa Multiactiva de Productores Campesinos del Suroccidente Antioqueño y';
+  const stalled = standing('frutas-del-valle', 'Frutas del Valle', 'PENDING', {});
+  stalled.state = 'STALLED';
+  stalled.kind = 'onboard';
+  stalled.stages = UP.slice(0, 5).map((name) => told(name, 0.8));
+  stalled.stages.push({ name: 'VerifyTenant', event: null, state: 'failed', started_at: now(), seconds: 61.2 });
+  stalled.dueAt = new Date(Date.now() + 240_000).toISOString();
+  stalled.lastError = {
+    code: 'NotLiveYet',
+    message: "The name server did not answer for 'frutas-del-valle' in time.",
+    stage: 'VerifyTenant',
+    remedy: 'Nothing, if it was a passing fault: it is tried again by itself.',
+  };
+  return [
+    standing('granja', 'La Granja Mercado', 'ACTIVE', {
+      tier: 'premium',
+      settings: { colour: '#2e7d32' },
+      contact_email: 'hola@lagranja.example',
+    }),
+    standing('panaderia', 'Panadería El Trigal', 'ACTIVE', { settings: { colour: '#f2b632' } }),
+    standing('pausada', 'Verduras Doña Inés', 'SUSPENDED', { desired_state: 'suspended' }),
+    standing('vacia', 'Tienda nueva', 'ACTIVE', { tier: 'basic' }),
+    standing('lenta', 'Abarrotes La Espera', 'ACTIVE', {}),
+    standing('cooperativa-de-los-productores-x', `${long}.`, 'ACTIVE', { settings: { colour: '#6a1b9a' } }),
+    stalled,
+  ];
+}

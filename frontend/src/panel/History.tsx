@@ -1,0 +1,102 @@
+import { useState } from 'react';
+import { withQuery } from '../http.ts';
+import { moment } from '../language/formats.ts';
+import { useLanguage, useWords } from '../language/language.tsx';
+import { useAsk } from './asking.ts';
+import type { HistoryEntry, Page } from './types.ts';
+import { panelWords } from './words.ts';
+
+const idOf = (entry: HistoryEntry) => entry.event_id ?? `${entry.run} ${entry.event} ${entry.at}`;
+
+/** Entries without those that are there twice: pages that were read at different times overlap. */
+export function merged(newest: HistoryEntry[], older: HistoryEntry[]): HistoryEntry[] {
+  const known = new Set(newest.map(idOf));
+  return [...newest, ...older.filter((entry) => !known.has(idOf(entry)))];
+}
+
+const FIRST = 20; // what the page of a tenant tells without being asked
+
+export function History({ tenantId, newest }: { tenantId: string; newest: HistoryEntry[] }) {
+  const words = useWords(panelWords);
+  const ask = useAsk();
+  const [older, setOlder] = useState<HistoryEntry[]>([]);
+  const [cursor, setCursor] = useState<string | null | undefined>(undefined); // undefined: not asked yet
+  const [failed, setFailed] = useState(false);
+  const entries = merged(newest, older);
+  const more = cursor === undefined ? newest.length >= FIRST : cursor !== null;
+
+  async function load() {
+    setFailed(false);
+    try {
+      const path = withQuery(`/api/tenants/${encodeURIComponent(tenantId)}/history`, { limit: 50, cursor });
+      const page = await ask<Page<HistoryEntry>>(path);
+      setOlder((before) => merged(before, page.items));
+      setCursor(page.next);
+    } catch {
+      setFailed(true);
+    }
+  }
+
+  return (
+    <section className="history" aria-labelledby="history">
+      <h2 id="history">{words.history}</h2>
+      {entries.length === 0 ? <p className="soft">{words.noHistory}</p> : null}
+      <ol>
+        {entries.map((entry) => (
+          <Entry key={idOf(entry)} entry={entry} />
+        ))}
+      </ol>
+      {failed ? (
+        <p className="notice warn" role="alert">
+          {words.unavailable}
+        </p>
+      ) : null}
+      {more ? (
+        <button type="button" className="button quiet" onClick={load}>
+          {words.older}
+        </button>
+      ) : null}
+    </section>
+  );
+}
+
+function text(value: unknown, none: string): string {
+  if (value === null || value === undefined || value === '') return none;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function Entry({ entry }: { entry: HistoryEntry }) {
+  const words = useWords(panelWords);
+  const language = useLanguage();
+  const changes = Object.entries(entry.changed);
+  return (
+    <li className={entry.code ? 'bad' : undefined}>
+      <p className="what">
+        <b>{entry.event}</b> <span className="soft">{words.run(entry.run)}</span>
+        {entry.requested_by ? <span className="soft">, {entry.requested_by}</span> : null}
+      </p>
+      <time className="soft" dateTime={entry.at}>
+        {moment(entry.at, language)}
+      </time>
+      {changes.length > 0 ? (
+        <ul>
+          {changes.map(([field, { before, after }]) => (
+            <li key={field}>
+              <code>{field}</code>{' '}
+              <span>
+                <span className="hidden">{words.from} </span>
+                {text(before, words.none)} → <span className="hidden">{words.to} </span>
+                {text(after, words.none)}
+              </span>
+            </li>
+          ))}
+        </ul>
+      ) : null}
+      {entry.code ? (
+        <p>
+          <code>{entry.code}</code> <span lang="en">{entry.message}</span>
+        </p>
+      ) : null}
+    </li>
+  );
+}

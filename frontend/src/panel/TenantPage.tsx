@@ -1,0 +1,330 @@
+// One tenant: what its visitors get, what is being done to it, what has happened, and the controls to change that.
+
+import { type ReactNode, useEffect, useState } from 'react';
+import { Link, useLocation, useParams } from 'react-router';
+import './tenant.css';
+import { Problem } from '../http.ts';
+import { moment } from '../language/formats.ts';
+import { useLanguage, useWords } from '../language/language.tsx';
+import { usePage } from '../ui/page.ts';
+import { useAsk, usePolled } from './asking.ts';
+import { type Change, Confirmation } from './Confirmation.tsx';
+import { problemWords } from './forms.tsx';
+import { History } from './History.tsx';
+import { StatusMark } from './marks.tsx';
+import { Stages } from './Stages.tsx';
+import { useMayChange, useSession } from './session.tsx';
+import { follow } from './stream.ts';
+import { newer } from './timeline.ts';
+import type { Asked, Item, LastError, Progress, TenantDetail } from './types.ts';
+import { panelWords } from './words.ts';
+
+const SECONDS = 4; // between looks at the rest of the page; a run under way is streamed
+
+/** The run that is under way, or the last one. after: the run to wait for is newer than this one. */
+function useProgress(tenantId: string, after: string | null, wanted: string, ended: () => void) {
+  const { token, signOut } = useSession();
+  const [progress, setProgress] = useState<Progress | null>(null);
+  const [connected, setConnected] = useState(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `wanted` names what is followed; it changes with a new run
+  useEffect(() => {
+    const stop = new AbortController();
+    follow({
+      tenantId,
+      token,
+      after,
+      signal: stop.signal,
+      onProgress: setProgress,
+      onConnection: setConnected,
+    })
+      .then(() => stop.signal.aborted || ended())
+      .catch((error) => {
+        if (stop.signal.aborted) return;
+        if (error instanceof Problem && error.status === 401) signOut(true);
+        else setConnected(false);
+      });
+    return () => stop.abort();
+  }, [tenantId, token, after, wanted, ended, signOut]);
+  return { progress, connected };
+}
+
+export function TenantPage() {
+  const { tenantId = '' } = useParams();
+  return <Tenant key={tenantId} tenantId={tenantId} />;
+}
+
+function Tenant({ tenantId }: { tenantId: string }) {
+  const words = useWords(panelWords);
+  const location = useLocation();
+  const path = `/api/tenants/${encodeURIComponent(tenantId)}`;
+  const { value: detail, problem, again } = usePolled<TenantDetail>(path, SECONDS);
+  const heading = usePage(`${detail?.name ?? tenantId} · Fluxion`);
+  const mayChange = useMayChange();
+  const [after, setAfter] = useState<string | null>((location.state as { after?: string } | null)?.after ?? null);
+  // A run that somebody else has begun is followed too: the polled page is where it is first seen.
+  const { progress: streamed, connected } = useProgress(tenantId, after, detail?.progress.run ?? '', again);
+  const progress = newer(streamed, detail?.progress ?? null);
+
+  if (problem?.status === 404) {
+    return (
+      <div className="narrow">
+        <p className="back">
+          <Link to="/">← {words.backToList}</Link>
+        </p>
+        <h1 ref={heading} tabIndex={-1}>
+          {tenantId}
+        </h1>
+        <p className="notice">{words.notFound}</p>
+      </div>
+    );
+  }
+  return (
+    <div className="tenant">
+      <p className="back">
+        <Link to="/">← {words.backToList}</Link>
+      </p>
+      <div className="head">
+        <div className="title">
+          <h1 ref={heading} tabIndex={-1}>
+            {detail?.name ?? tenantId}
+          </h1>
+          <p className="under">
+            <StatusMark status={progress?.status ?? detail?.status ?? 'NOT_SEEN'} />
+            <span className="mono">{detail?.host ?? tenantId}</span>
+          </p>
+        </div>
+        {detail && mayChange ? (
+          <Controls
+            detail={detail}
+            progress={progress}
+            asked={(answer) => {
+              if (answer.after) setAfter(answer.after);
+              again();
+            }}
+          />
+        ) : null}
+      </div>
+      {problem ? (
+        <p className="notice warn" role="status">
+          {words.unavailable}
+        </p>
+      ) : null}
+      <Standing detail={detail} progress={progress} />
+      <div className="columns">
+        <div>
+          {progress ? <Stages progress={progress} connected={connected} /> : <p role="status">{words.loading}</p>}
+          <History tenantId={tenantId} newest={detail?.events ?? []} />
+        </div>
+        {detail ? <Facts detail={detail} /> : null}
+      </div>
+    </div>
+  );
+}
+
+/** What there is to know at first sight: what visitors get, and what went wrong. */
+function Standing({ detail, progress }: { detail: TenantDetail | null; progress: Progress | null }) {
+  const words = useWords(panelWords);
+  const language = useLanguage();
+  const status = progress?.status ?? detail?.status;
+  const error = progress?.last_error ?? null;
+  const state = progress?.state;
+  const due = detail?.due_at ? moment(detail.due_at, language) : null;
+  return (
+    <>
+      <p className="standing">
+        {status ? words.statusHelp[status] : ''}{' '}
+        {status === 'ACTIVE' && progress ? <a href={progress.url}>{words.visit}</a> : null}
+      </p>
+      {state === 'HELD' && due ? <p className="notice warn">{words.heldUntil(due)}</p> : null}
+      {error && state !== 'RUNNING' && state !== 'WAITING' && state !== 'SUCCEEDED' ? (
+        <Failure error={error}>{state !== 'HELD' && due ? <p>{words.triedAgainAt(due)}</p> : null}</Failure>
+      ) : null}
+    </>
+  );
+}
+
+function Failure({ error, children }: { error: LastError; children: ReactNode }) {
+  const words = useWords(panelWords);
+  return (
+    <section className="failure" aria-labelledby="failure">
+      <h2 id="failure">{words.failureTitle(words.stages[error.stage] ?? error.stage)}</h2>
+      <dl>
+        <div>
+          <dt>{words.cause}</dt>
+          <dd>
+            <code>{error.code}</code> <span lang="en">{error.message}</span>
+          </dd>
+        </div>
+        {error.remedy ? (
+          <div>
+            <dt>{words.toDo}</dt>
+            <dd lang="en">{error.remedy}</dd>
+          </div>
+        ) : null}
+      </dl>
+      {children}
+    </section>
+  );
+}
+
+// The item of a tenant that was just removed here: putting it back within the grace period cancels the removal.
+const removedItems = new Map<string, Item>();
+
+function Controls({
+  detail,
+  progress,
+  asked,
+}: {
+  detail: TenantDetail;
+  progress: Progress | null;
+  asked: (answer: Asked) => void;
+}) {
+  const words = useWords(panelWords);
+  const ask = useAsk();
+  const [confirming, setConfirming] = useState<Change | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [idle, setIdle] = useState(false);
+  const id = detail.tenant_id;
+  const path = `/api/tenants/${encodeURIComponent(id)}`;
+  const state = progress?.state ?? detail.operation?.state;
+  const kept = removedItems.get(id);
+
+  /** Tells the page what was asked for. An answer that nothing has changed is worth a word: nothing will move. */
+  function told(answer: Asked) {
+    setIdle(!answer.changed);
+    asked(answer);
+  }
+
+  async function attempt(change: () => Promise<void>) {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await change();
+    } catch (error) {
+      setProblem(error instanceof Problem ? error : new Problem(0));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const retry = () => attempt(async () => told(await ask<Asked>(`${path}/retry`, { method: 'POST' })));
+
+  const keepIt = (item: Item) =>
+    attempt(async () => {
+      const { tenant_id, name, tier, contact_email, settings, desired_state } = item;
+      const body = { tenant_id, name, tier, contact_email: contact_email ?? undefined, settings, desired_state };
+      told(await ask<Asked>('/api/tenants', { method: 'POST', body }));
+      removedItems.delete(id);
+    });
+
+  async function change(what: Change) {
+    if (what === 'remove') {
+      const headers = { 'Fluxion-Confirm': id };
+      const answer = await ask<Asked & { item: Item }>(path, { method: 'DELETE', headers });
+      removedItems.set(id, answer.item);
+      told(answer);
+    } else {
+      told(await ask<Asked>(`${path}/${what}`, { method: 'POST' }));
+    }
+  }
+
+  return (
+    <div className="controls">
+      <div className="actions">
+        {detail.item ? (
+          <>
+            {state === 'FAILED' || state === 'STALLED' ? (
+              <button type="button" className="button" disabled={busy} onClick={retry}>
+                {words.retry}
+              </button>
+            ) : null}
+            <Link className="button quiet" to={`/tenants/${id}/edit`}>
+              {words.edit}
+            </Link>
+            {detail.item.desired_state === 'suspended' ? (
+              <button type="button" className="button quiet" onClick={() => setConfirming('resume')}>
+                {words.resume}
+              </button>
+            ) : (
+              <button type="button" className="button quiet" onClick={() => setConfirming('suspend')}>
+                {words.suspend}
+              </button>
+            )}
+            <button type="button" className="button quiet danger" onClick={() => setConfirming('remove')}>
+              {words.remove}
+            </button>
+          </>
+        ) : kept && detail.status !== 'OFFBOARDED' ? (
+          <button type="button" className="button" disabled={busy} onClick={() => keepIt(kept)}>
+            {words.keep}
+          </button>
+        ) : null}
+      </div>
+      {idle ? (
+        <p className="notice" role="status">
+          {words.nothingToDo}
+        </p>
+      ) : null}
+      {problem ? (
+        <p className="notice bad" role="alert">
+          {problemWords(problem, words)}
+        </p>
+      ) : null}
+      {confirming ? (
+        <Confirmation
+          change={confirming}
+          tenantId={id}
+          confirm={() => change(confirming)}
+          close={() => setConfirming(null)}
+        />
+      ) : null}
+    </div>
+  );
+}
+
+function Facts({ detail }: { detail: TenantDetail }) {
+  const words = useWords(panelWords);
+  const language = useLanguage();
+  const { item, record } = detail;
+  const facts: { name: string; value: string | number | null | undefined; code?: boolean }[] = [
+    { name: words.tier, value: detail.tier && (words.tiers[detail.tier] ?? detail.tier) },
+    { name: words.contact, value: item?.contact_email },
+    { name: words.colour, value: item?.settings?.colour as string | undefined, code: true },
+    { name: words.liveSince, value: detail.live_since && moment(detail.live_since, language) },
+    { name: words.changed, value: detail.updated_at && moment(detail.updated_at, language) },
+    { name: words.requestedBy, value: detail.requested_by },
+    { name: words.generation, value: record?.generation },
+    { name: words.schema, value: record?.schema_version },
+    { name: words.database, value: record?.database_path, code: true },
+  ];
+  return (
+    <aside className="facts">
+      <h2>{words.facts}</h2>
+      <dl>
+        {facts
+          .filter(({ value }) => value !== null && value !== undefined && value !== '')
+          .map(({ name, value, code }) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{code ? <code>{value}</code> : value}</dd>
+            </div>
+          ))}
+      </dl>
+      {detail.effects.length > 0 ? (
+        <>
+          <h2>{words.effects}</h2>
+          <ul className="effects">
+            {detail.effects.map((effect) => (
+              <li key={effect.system}>
+                <span>{words.systems[effect.system] ?? effect.system}</span>{' '}
+                <span className="soft">{words.effectStates[effect.state] ?? effect.state}</span>
+                {effect.target ? <code>{effect.target}</code> : null}
+              </li>
+            ))}
+          </ul>
+        </>
+      ) : null}
+    </aside>
+  );
+}

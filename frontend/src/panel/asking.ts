@@ -1,0 +1,76 @@
+// Asking the admin API from components: reading again and again, and asking for a change.
+
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { ask, Problem, type Request } from '../http.ts';
+import { useSession } from './session.tsx';
+
+/** `ask` in the name of who is signed in; a refused token signs out. */
+export function useAsk(): <T>(path: string, request?: Request) => Promise<T> {
+  const { token, signOut } = useSession();
+  return useCallback(
+    async <T>(path: string, request?: Request) => {
+      try {
+        return await ask<T>(path, { ...request, token });
+      } catch (error) {
+        if (error instanceof Problem && error.status === 401) signOut(true);
+        throw error;
+      }
+    },
+    [token, signOut],
+  );
+}
+
+type Polled<T> = { path: string; value: T | null; problem: Problem | null };
+
+/** The state after another answer. The same answer again is the same state: what somebody is reading does not flicker. */
+function answered<T>(before: Polled<T>, path: string, value: T): Polled<T> {
+  const same = before.path === path && !before.problem && JSON.stringify(before.value) === JSON.stringify(value);
+  return same ? before : { path, value, problem: null };
+}
+
+/** The state after a failure: the last good answer for the path stands, with the problem beside it. */
+function failed<T>(before: Polled<T>, path: string, error: unknown): Polled<T> {
+  const problem = error instanceof Problem ? error : new Problem(0);
+  return { path, value: before.path === path ? before.value : null, problem };
+}
+
+/**
+ * What the API answers for a path, and again every `seconds` while the page is seen.
+ *
+ * value: the last answer for this path, null before the first. stale: the last answer for any path. again: asks now.
+ */
+export function usePolled<T>(path: string, seconds: number) {
+  const askApi = useAsk();
+  const [state, setState] = useState<Polled<T>>({ path, value: null, problem: null });
+  const lookNow = useRef(() => {});
+
+  useEffect(() => {
+    const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout>;
+    const look = async () => {
+      clearTimeout(timer);
+      try {
+        const value = await askApi<T>(path, { signal: stop.signal });
+        setState((before) => answered(before, path, value));
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        setState((before) => failed(before, path, error));
+      }
+      if (!stop.signal.aborted) timer = setTimeout(lookIfSeen, seconds * 1000);
+    };
+    const lookIfSeen = () => {
+      if (document.visibilityState === 'visible') void look();
+      else timer = setTimeout(lookIfSeen, seconds * 1000);
+    };
+    lookNow.current = () => void look();
+    void look();
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [path, seconds, askApi]);
+
+  const again = useCallback(() => lookNow.current(), []);
+  const current = state.path === path;
+  return { value: current ? state.value : null, stale: state.value, problem: current ? state.problem : null, again };
+}

@@ -1,0 +1,49 @@
+// Small things that several pages show: a tenant's status, an operation in words.
+
+import { useWords } from '../language/language.tsx';
+import type { Progress, TenantRow } from './types.ts';
+import { panelWords } from './words.ts';
+
+const TONE: Record<string, string> = {
+  ACTIVE: 'good',
+  SUSPENDED: 'warn',
+  PENDING: 'busy',
+  NOT_SEEN: 'busy',
+  FAILED: 'bad',
+  ROLLBACK_INCOMPLETE: 'bad',
+  OFFBOARDING: 'warn',
+  OFFBOARDED: 'idle',
+};
+
+/** What visitors get. The name that the console and the records use stands beside it for who hovers, and in search. */
+export function StatusMark({ status }: { status: string }) {
+  const words = useWords(panelWords);
+  return (
+    <span className={`mark ${TONE[status] ?? 'idle'}`} title={status} data-status={status}>
+      {words.statuses[status] ?? status}
+    </span>
+  );
+}
+
+/** What the control plane is doing; nothing when it has done what was asked. */
+export function OperationWords({ operation }: { operation: TenantRow['operation'] }) {
+  const words = useWords(panelWords);
+  if (!operation || operation.state === 'SUCCEEDED') return null;
+  const kind = words.kinds[operation.kind] ?? operation.kind;
+  const state = words.states[operation.state] ?? operation.state;
+  const bad = operation.state === 'FAILED' || operation.state === 'STALLED';
+  return (
+    <span className={bad ? 'doing bad' : 'doing'}>
+      {kind}: {state.toLowerCase()}
+      {operation.state === 'RUNNING' && operation.stage ? (
+        <>
+          , <span className="stage-name">{operation.stage}</span>
+        </>
+      ) : null}
+    </span>
+  );
+}
+
+export function kindWords(progress: Progress, words: (typeof panelWords)['es']): string {
+  return progress.kind ? (words.kinds[progress.kind] ?? progress.kind) : words.progress;
+}

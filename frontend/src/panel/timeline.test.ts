@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest';
+import { newer, secondsOf, secondsTogether, timeline } from './timeline.ts';
+import type { Progress, Stage } from './types.ts';
+
+const done = (name: string, seconds = 1): Stage => ({ name, event: 'E', state: 'done', started_at: null, seconds });
+const running = (name: string, started_at = '2026-11-24T00:00:00Z'): Stage => ({
+  name,
+  event: null,
+  state: 'running',
+  started_at,
+  seconds: null,
+});
+
+const progress = (more: Partial<Progress>): Progress => ({
+  tenant_id: 'granja',
+  status: 'PENDING',
+  run: '1.1',
+  kind: 'onboard',
+  state: 'RUNNING',
+  stage: null,
+  stages: [],
+  started_at: null,
+  last_error: null,
+  ended: false,
+  url: 'https://granja.fluxionia.co/',
+  ...more,
+});
+
+const shown = (more: Partial<Progress>) => timeline(progress(more)).map(({ name, state }) => `${name} ${state}`);
+
+test('a run that goes its way shows what is still to come', () => {
+  expect(shown({ stages: [done('ClaimTenant'), running('AttachCname')] })).toEqual([
+    'ClaimTenant done',
+    'AttachCname running',
+    'CreateDnsRecords coming',
+    'SeedDatabase coming',
+    'InvalidateCache coming',
+    'VerifyTenant coming',
+    'ActivateTenant coming',
+  ]);
+});
+
+test('between two stages the next one runs, since the others have ended', () => {
+  const started_at = '2026-11-24T00:00:00.000Z';
+  const stages = timeline(progress({ started_at, stages: [done('ClaimTenant', 0.5), done('AttachCname', 2)] }));
+  expect(stages[2]).toMatchObject({
+    name: 'CreateDnsRecords',
+    state: 'running',
+    started_at: '2026-11-24T00:00:02.500Z',
+  });
+  expect(stages[3]).toMatchObject({ name: 'SeedDatabase', state: 'coming' });
+  expect(shown({ stages: [done('ClaimTenant')], started_at: null })[1]).toBe('AttachCname running');
+});
+
+test('a run that nobody has begun yet shows all of it', () => {
+  expect(shown({ state: 'WAITING', kind: null })).toHaveLength(7);
+});
+
+test('a stage out of the plan stands where it was told', () => {
+  const names = shown({
+    kind: 'suspend',
+    stages: [done('ClaimTenant'), done('SuspendTenant'), running('AttachCname')],
+  });
+  expect(names.slice(0, 4)).toEqual([
+    'ClaimTenant done',
+    'SuspendTenant done',
+    'AttachCname running',
+    'CreateDnsRecords coming',
+  ]);
+});
+
+test('what is streamed counts while the run lasts, and what is polled once it has ended', () => {
+  const live = progress({ state: 'RUNNING' });
+  const polled = progress({ state: 'RUNNING', stages: [done('ClaimTenant')] });
+  expect(newer(live, polled)).toBe(live);
+  const end = progress({ state: 'SUCCEEDED', ended: true });
+  expect(newer(end, polled)).toBe(end);
+  const later = progress({ state: 'SUCCEEDED', ended: true, status: 'ACTIVE' });
+  expect(newer(end, later)).toBe(later);
+  expect(newer(end, { ...later, run: '0.9' })).toBe(end);
+  expect(newer(null, polled)).toBe(polled);
+  expect(newer(end, null)).toBe(end);
+});
+
+test('a removal has stages of its own', () => {
+  expect(shown({ kind: 'offboard', stages: [running('DeleteDnsRecords')] })).toEqual([
+    'DeleteDnsRecords running',
+    'DetachCname coming',
+    'ArchiveDatabase coming',
+    'InvalidateCache coming',
+    'ReleaseHostname coming',
+  ]);
+});
+
+test('a removal is told in the order of its states, each of them once', () => {
+  const stages = [
+    done('InvalidateCache', 1.7),
+    done('DeleteDnsRecords', 0.5),
+    done('DetachCname', 0.5),
+    done('ReleaseHostname', 0.4),
+    { ...done('ReleaseHostname', 0.1), event: 'TenantOffboarded' },
+  ];
+  const ended = timeline(progress({ kind: 'offboard', state: 'SUCCEEDED', stages }));
+  expect(ended.map((stage) => stage.name)).toEqual([
+    'DeleteDnsRecords',
+    'DetachCname',
+    'InvalidateCache',
+    'ReleaseHostname',
+  ]);
+  expect(ended[3]).toMatchObject({ event: 'TenantOffboarded', seconds: 0.5 });
+});
+
+test('a removal that is held has no stages: those that are told are of the run before', () => {
+  expect(shown({ kind: 'offboard', state: 'HELD', stages: [done('ClaimTenant')] })).toEqual([]);
+});
+
+test.each(['FAILED', 'STALLED', 'ROLLING_BACK', 'SUCCEEDED'] as const)('nothing is to come when it is %s', (state) => {
+  expect(shown({ state, stages: [done('ClaimTenant')] })).toEqual(['ClaimTenant done']);
+});
+
+test('a running stage is timed by its beginning, never below zero; one to come is not timed', () => {
+  const at = Date.parse('2026-11-24T00:00:03.500Z');
+  expect(secondsOf(running('X'), at)).toBe(3.5);
+  expect(secondsOf(running('X', '2026-11-24T00:01:00Z'), at)).toBe(0);
+  expect(secondsOf(done('X', 2.25), at)).toBe(2.25);
+  expect(secondsOf({ ...running('X'), state: 'coming' }, at)).toBeNull();
+  expect(secondsTogether([done('X', 1.5), done('Y', 2), running('Z')])).toBe(3.5);
+});

@@ -1,0 +1,78 @@
+// A run as a list of stages: those that the API has told, then those that are still to come. Values in, values out.
+
+import type { Progress, Stage } from './types.ts';
+
+export type TimelineStage = Omit<Stage, 'state'> & { state: Stage['state'] | 'coming' };
+
+const BRINGING_UP = [
+  'ClaimTenant',
+  'AttachCname',
+  'CreateDnsRecords',
+  'SeedDatabase',
+  'InvalidateCache',
+  'VerifyTenant',
+  'ActivateTenant',
+];
+const TAKING_DOWN = ['DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
+
+/**
+ * The stages of a run in their order. What is to come is only shown while the run goes its ordinary way: after a
+ * failure, or while it is being undone, nobody waits for the rest. A removal that is held has no stages: what the API
+ * then tells are those of the run before.
+ */
+export function timeline(progress: Progress): TimelineStage[] {
+  if (progress.state === 'HELD') return [];
+  const takesDown = progress.kind === 'offboard';
+  const told = takesDown ? inOrder(progress.stages, TAKING_DOWN) : progress.stages;
+  if (progress.state !== 'RUNNING' && progress.state !== 'WAITING') return told;
+  return [...told, ...begun(progress, coming(told, takesDown ? TAKING_DOWN : BRINGING_UP))];
+}
+
+/** Each stage once, as they follow each other: they are told in the order of their events' types. */
+function inOrder(stages: readonly Stage[], plan: readonly string[]): Stage[] {
+  const byName = new Map<string, Stage>();
+  for (const stage of stages) {
+    const before = byName.get(stage.name);
+    const seconds = stage.seconds === null ? null : stage.seconds + (before?.seconds ?? 0);
+    byName.set(stage.name, { ...stage, seconds });
+  }
+  return [...byName.values()].sort((one, other) => plan.indexOf(one.name) - plan.indexOf(other.name));
+}
+
+/** What is to come after the furthest stage that was told: one that had nothing to do is not told of at all. */
+function coming(told: readonly Stage[], plan: readonly string[]): TimelineStage[] {
+  const furthest = Math.max(-1, ...told.map((stage) => plan.indexOf(stage.name)));
+  return plan
+    .slice(furthest + 1)
+    .map((name) => ({ name, event: null, state: 'coming', started_at: null, seconds: null }));
+}
+
+/**
+ * Between two stages the API tells of none that runs: what ended is on record, what follows is not yet. The states
+ * stand in a straight line, so it is the next one, since the others' end.
+ */
+function begun(progress: Progress, [next, ...rest]: TimelineStage[]): TimelineStage[] {
+  if (!next) return [];
+  if (progress.state !== 'RUNNING' || progress.stages.some((stage) => stage.state === 'running'))
+    return [next, ...rest];
+  const since = progress.started_at && Date.parse(progress.started_at) + secondsTogether(progress.stages) * 1000;
+  return [{ ...next, state: 'running', started_at: since ? new Date(since).toISOString() : null }, ...rest];
+}
+
+/** Of what was streamed and what was polled, the newer: once a run has ended, nothing more of it is streamed. */
+export function newer(streamed: Progress | null, polled: Progress | null): Progress | null {
+  if (!streamed || !polled) return streamed ?? polled;
+  return streamed.ended && polled.ended && polled.run === streamed.run ? polled : streamed;
+}
+
+/** How long a stage has taken, or is taking; null for one that has not begun. now: milliseconds since 1970. */
+export function secondsOf(stage: TimelineStage, now: number): number | null {
+  if (stage.seconds !== null) return stage.seconds;
+  if (stage.state !== 'running' || !stage.started_at) return null;
+  return Math.max(0, (now - Date.parse(stage.started_at)) / 1000); // the server's clock may be ahead of this one
+}
+
+/** What the stages that have ended took together. */
+export function secondsTogether(stages: readonly TimelineStage[]): number {
+  return stages.reduce((sum, stage) => sum + (stage.seconds ?? 0), 0);
+}

@@ -1,0 +1,20 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+import { mock } from './mock/plugin.ts';
+
+// The mock answers in `vite` and `vite preview` only; nothing of it is in the build.
+
+export default defineConfig({
+  plugins: [react(), mock()],
+  // Without it Vite answers every unknown path with index.html itself, and the edge's own rule would never be tried.
+  appType: 'mpa',
+  build: {
+    target: 'baseline-widely-available',
+    // A strict Content-Security-Policy allows no data: URL for scripts, styles and fonts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: { host: '127.0.0.1', strictPort: true },
+  preview: { host: '127.0.0.1', strictPort: true },
+  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'] },
+});

@@ -1,0 +1,174 @@
+"""Each page at two widths, in light and in dark: nothing for axe to find, nothing that sticks out.
+
+Its pictures go to frontend/screenshots, to be looked at.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.pages.accessibility import sticks_out, violations
+from tests.pages.conftest import FRONTEND, Site, Window
+
+PICTURES = FRONTEND / "screenshots"
+
+OpenWindow = Callable[..., Window]
+SignIn = Callable[..., Page]
+
+LOOKS = pytest.mark.parametrize(("width", "dark"), [("laptop", False), ("phone", False), ("phone", True)])
+
+
+def look(page: Page, name: str, width: str, dark: bool, *, whole: bool = False) -> None:
+    page.evaluate("document.fonts.ready")
+    wide = page.evaluate("window.innerWidth")
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}-{wide}{'-dark' if dark else ''}.png", full_page=whole)
+    assert violations(page) == []
+    assert sticks_out(page) <= 0
+
+
+@LOOKS
+def test_landing(open_window: OpenWindow, site: Site, width: str, dark: bool) -> None:
+    page = open_window(width=width, dark=dark).page
+    page.goto(site.url())
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    look(page, "landing", width, dark, whole=True)
+
+
+@LOOKS
+@pytest.mark.parametrize(
+    ("name", "tenant", "status", "heading"),
+    [
+        ("shop", "granja", None, "Catálogo"),
+        ("shop-light-colour", "panaderia", None, "Catálogo"),
+        ("shop-long-name", "cooperativa-de-los-productores-x", None, "Catálogo"),
+        ("shop-empty", "vacia", None, "Catálogo"),
+        ("suspended", "pausada", 503, "Este sitio está en pausa"),
+        ("unavailable", "lenta", 503, "No hay respuesta en este momento"),
+        ("unknown", "nadie", 404, "En esta dirección no hay ningún sitio"),
+    ],
+)
+def test_site(
+    open_window: OpenWindow,
+    site: Site,
+    width: str,
+    dark: bool,
+    name: str,
+    tenant: str,
+    status: int | None,
+    heading: str,
+) -> None:
+    page = open_window(width=width, dark=dark, expected={status} if status else set()).page
+    page.goto(site.url(tenant))
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    look(page, name, width, dark)
+
+
+@LOOKS
+def test_ordering(open_window: OpenWindow, site: Site, width: str, dark: bool) -> None:
+    page = open_window(width=width, dark=dark).page
+    page.goto(site.url("granja"))
+    page.get_by_role("button", name="Agregar Lulo").click()
+    page.get_by_role("button", name="Agregar Queso campesino").click()
+    page.get_by_role("button", name="Más Lulo").click()
+    look(page, "shop-with-cart", width, dark)
+    page.get_by_role("link", name="pedido").filter(visible=True).click()
+    page.get_by_role("button", name="Enviar el pedido").click()
+    expect(page.get_by_text("Escriba su nombre.")).to_be_visible()
+    look(page, "order", width, dark)
+    page.get_by_label("Nombre").fill("Ana")
+    page.get_by_label("Teléfono").fill("300 000 0000")
+    page.get_by_role("button", name="Enviar el pedido").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pedido recibido")
+    look(page, "placed", width, dark)
+
+
+@LOOKS
+def test_panel(open_window: OpenWindow, site: Site, sign_in: SignIn, width: str, dark: bool) -> None:
+    window = open_window(width=width, dark=dark)
+    window.page.goto(site.url("admin"))
+    expect(window.page.get_by_role("heading", level=1)).to_have_text("Panel de operación")
+    look(window.page, "sign-in", width, dark)
+    page = sign_in(window)
+    expect(page.get_by_role("row", name="La Granja Mercado")).to_be_visible()
+    look(page, "tenants", width, dark)
+    page.get_by_role("searchbox").fill("no hay tal")
+    expect(page.get_by_text("Ningún inquilino coincide con la búsqueda.")).to_be_visible()
+    look(page, "tenants-none", width, dark)
+    page.get_by_role("button", name="Quitar la búsqueda").click()
+    page.get_by_role("link", name="Frutas del Valle").click()
+    expect(page.get_by_role("heading", name="Falló: Comprobar el sitio")).to_be_visible()
+    look(page, "tenant-stalled", width, dark)
+    page.get_by_role("link", name="← Inquilinos").click()
+    page.get_by_role("link", name="La Granja Mercado").click()
+    expect(page.get_by_role("heading", name="En los sistemas")).to_be_visible()
+    look(page, "tenant", width, dark, whole=True)
+    page.get_by_role("button", name="Retirar").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    look(page, "confirmation", width, dark)
+    page.keyboard.press("Escape")
+    page.goto(site.url("admin", "/new"))
+    page.get_by_label("Id del inquilino").fill("1ogin")
+    expect(page.get_by_test_id("name-check")).to_contain_text("looks like the reserved name 'login'")
+    look(page, "new-tenant", width, dark)
+
+
+def test_a_host_or_a_path_that_nothing_belongs_to(open_window: OpenWindow, site: Site) -> None:
+    page = open_window(expected={404}).page
+    page.goto(site.url("x.granja"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("En esta dirección no hay ningún sitio")
+    page.goto(site.url("granja", "/no/such/page"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Esta página no existe")
+    assert violations(page) == []
+    page.get_by_role("link", name="Ir al inicio").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Catálogo")
+
+
+def test_without_the_deployments_word_no_face_is_guessed(open_window: OpenWindow, site: Site) -> None:
+    page = open_window(expected={404}).page
+    page.route("**/config.json", lambda route: route.fulfill(status=404, body="<html>"))
+    page.goto(site.url("granja"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("No hay respuesta en este momento")
+
+
+def test_www_leads_to_the_landing_page_with_path_and_query(open_window: OpenWindow, site: Site) -> None:
+    page = open_window().page
+    page.goto(site.url("www", "/?from=somewhere"))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.url == site.url("", "/?from=somewhere")
+
+
+def test_english_is_chosen_once(open_window: OpenWindow, site: Site) -> None:
+    page = open_window().page
+    page.goto(site.url())
+    assert page.locator("html").get_attribute("lang") == "es"
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Say what your business is called. Here is its site.")
+    assert page.locator("html").get_attribute("lang") == "en"
+    page.reload()
+    expect(page.get_by_role("button", name="Español")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_the_landing_page_shows_the_address_that_a_name_would_have(open_window: OpenWindow, site: Site) -> None:
+    page = open_window().page
+    page.goto(site.url())
+    page.get_by_label("Nombre del negocio").fill("Panadería Ñandú")
+    expect(page.get_by_role("status").filter(has_text="panaderia-nandu")).to_have_text(
+        "panaderia-nandu.fluxionia.localhost"
+    )
+    example = page.get_by_role("link", name="Ver una tienda que ya está en línea")
+    assert example.get_attribute("href") == site.url("granja")
+    assert page.get_by_role("link", name="Panel de operación").get_attribute("href") == site.url("admin")
+
+
+def test_who_wants_less_motion_gets_none(open_window: OpenWindow, site: Site, sign_in: SignIn) -> None:
+    page = sign_in(open_window(reduced_motion="reduce"), "operator", "/tenants/granja")
+    expect(page.get_by_role("heading", name="Historial")).to_be_visible()
+    longest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('*')].flatMap((element) => {"
+        " const style = getComputedStyle(element);"
+        " return [parseFloat(style.animationDuration), parseFloat(style.transitionDuration)]; }))"
+    )
+    assert longest <= 0.001

@@ -1,0 +1,300 @@
+"""An operator, and a viewer, in the panel."""
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.pages.conftest import BASE, Site, Window
+
+OpenWindow = Callable[..., Window]
+SignIn = Callable[..., Page]
+
+ONBOARDING = [
+    *("ClaimTenant", "AttachCname", "CreateDnsRecords", "SeedDatabase"),
+    *("InvalidateCache", "VerifyTenant", "ActivateTenant"),
+]
+
+
+def _create(page: Page, tenant: str, name: str = "Tienda de prueba") -> None:
+    page.get_by_role("link", name="Nuevo inquilino").click()
+    page.get_by_label("Id del inquilino").fill(tenant)
+    page.get_by_label("Nombre").fill(name)
+    expect(page.get_by_test_id("name-check")).to_contain_text(f"Libre: {tenant}.{BASE}")
+    page.get_by_role("button", name="Crear inquilino").click()
+
+
+def _live(page: Page) -> None:
+    expect(page.locator(".stages")).to_have_attribute("data-state", "SUCCEEDED", timeout=15_000)
+
+
+def _status(page: Page, status: str, seconds: float = 10) -> None:
+    expect(page.locator(".title .mark")).to_have_attribute("data-status", status, timeout=seconds * 1000)
+
+
+def _confirm(page: Page, tenant: str, button: str) -> None:
+    dialog = page.get_by_role("dialog")
+    confirm = dialog.get_by_role("button", name=button)
+    typed = dialog.get_by_role("textbox")
+    expect(confirm).to_be_disabled()
+    typed.fill(tenant[:-1])
+    expect(confirm).to_be_disabled()
+    typed.fill(tenant)
+    confirm.click()
+    expect(dialog).to_have_count(0)
+
+
+def test_signing_in_leads_back_and_lasts_for_the_tab_alone(
+    open_window: OpenWindow, site: Site, sign_in: SignIn
+) -> None:
+    window = open_window()
+    page = sign_in(window, "operator", "/tenants/granja")
+    assert page.url == site.url("admin", "/tenants/granja")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("La Granja Mercado")
+    other = page.context.new_page()
+    other.goto(site.url("admin"))
+    expect(other.get_by_role("button", name="Iniciar sesión")).to_be_visible()
+    assert page.evaluate("JSON.stringify(localStorage)") == "{}"
+    assert page.context.cookies() == []
+    page.get_by_role("button", name="Salir").click()
+    expect(page.get_by_role("button", name="Iniciar sesión")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Iniciar sesión")).to_be_visible()
+
+
+@pytest.mark.parametrize("query", ["?code=stolen&state=guessed", "?error=access_denied&state=x", ""])
+def test_an_answer_that_nobody_asked_for_signs_nobody_in(open_window: OpenWindow, site: Site, query: str) -> None:
+    page = open_window().page
+    page.goto(site.url("admin", f"/signed-in{query}"))
+    expect(page.get_by_role("alert")).to_have_text("No se pudo iniciar sesión. Vuelva a intentarlo.")
+    assert page.evaluate("sessionStorage.getItem('fluxion.token')") is None
+
+
+def test_a_token_that_is_not_taken_any_more_asks_to_sign_in_again(
+    open_window: OpenWindow, site: Site, sign_in: SignIn
+) -> None:
+    page = sign_in(open_window(expected={401}), "operator", "/tenants/granja")
+    page.route("**/api/tenants/**", lambda route: route.fulfill(status=401, body='{"code": "token_expired"}'))
+    expect(page.get_by_role("alert")).to_contain_text("La sesión terminó.")
+    page.unroute("**/api/tenants/**")
+    page.get_by_role("button", name="Iniciar sesión").click()
+    page.get_by_role("link", name=f"operator@{BASE}").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("La Granja Mercado")
+
+
+def test_tenants_are_found_by_name_and_by_status(open_window: OpenWindow, sign_in: SignIn) -> None:
+    page = sign_in(open_window(width="phone"))
+    rows = page.locator("tr[data-tenant]")
+    expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
+    page.get_by_role("searchbox").fill("mercado")
+    expect(rows).to_have_count(1)
+    page.get_by_role("searchbox").fill("")
+    page.get_by_label("Estado").select_option("SUSPENDED")
+    expect(page.locator('tr[data-tenant="granja"]')).to_have_count(0)
+    expect(page.locator('tr[data-tenant="pausada"]')).to_be_visible()
+    page.get_by_label("Estado").select_option("STALLED")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Alta: detenida")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ab", "must have 3 to 32 characters, and has 2"),
+        ("Mayus", "must be given in its plain lower-case form"),
+        ("con.punto", "must consist of a-z, 0-9 and inner hyphens"),
+        ("12345", "must not be all digits"),
+        ("admin", "Está reservado para la plataforma."),
+        ("1ogin", "looks like the reserved name 'login'"),
+        ("granja", "Ya lo tiene otro inquilino."),
+        ("granja/../x?y#z", "must consist of"),
+    ],
+)
+def test_a_bad_name_is_refused_while_typing_with_the_rule(
+    open_window: OpenWindow, sign_in: SignIn, name: str, told: str
+) -> None:
+    page = sign_in(open_window(), "operator", "/new")
+    field = page.get_by_label("Id del inquilino")
+    field.press_sequentially(name, delay=5)
+    expect(page.get_by_test_id("name-check")).to_contain_text(told)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("button", name="Crear inquilino")).to_be_disabled()
+
+
+def test_a_new_tenant_is_watched_until_its_site_is_open(open_window: OpenWindow, site: Site, sign_in: SignIn) -> None:
+    page = sign_in(open_window())
+    _create(page, "tienda-nueva", "Tienda Nueva")
+    expect(page).to_have_url(site.url("admin", "/tenants/tienda-nueva"))
+    seen: list[str] = []
+    for stage in ONBOARDING:
+        row = page.locator(f'[data-stage="{stage}"]')
+        expect(row).to_have_attribute("data-state", re.compile("running|done"))
+        seen.append(stage)
+    _live(page)
+    assert [row.get_attribute("data-stage") for row in page.locator("[data-stage]").all()] == ONBOARDING
+    durations = page.locator('[data-state="done"] .amount').all_inner_texts()
+    assert len(durations) == 7
+    assert all(re.fullmatch(r"\d+,\d s", duration) for duration in durations)
+    _status(page, "ACTIVE")
+    expect(page.get_by_text("TenantActivated")).to_be_visible()
+    page.get_by_role("link", name="Abrir el sitio").click()
+    expect(page.get_by_text("Tienda Nueva").first).to_be_visible()
+    assert page.url == site.url("tienda-nueva")
+
+
+def test_what_the_api_refuses_is_said_at_its_field(open_window: OpenWindow, sign_in: SignIn) -> None:
+    page = sign_in(open_window(expected={422}), "operator", "/new")
+    page.get_by_label("Id del inquilino").fill("otra-tienda")
+    page.get_by_label("Correo de contacto").fill("nope")
+    page.get_by_role("button", name="Crear inquilino").click()
+    expect(page.get_by_role("textbox", name="Nombre")).to_have_accessible_description(
+        re.compile("must have 1 to 80 characters, and has 0")
+    )
+    expect(page.get_by_label("Correo de contacto")).to_have_accessible_description(re.compile("e-mail address"))
+
+
+def test_a_failure_shows_its_cause_and_retry_works(open_window: OpenWindow, sign_in: SignIn) -> None:
+    page = sign_in(open_window())
+    _create(page, "falla-una-vez")
+    failure = page.get_by_role("region", name="Falló: Crear los registros DNS")
+    expect(failure).to_contain_text("RecordBelongsToOthers")
+    expect(failure).to_contain_text("Delete or rename the record in the hosted zone")
+    expect(page.locator('[data-stage="CreateDnsRecords"]')).to_have_attribute("data-state", "failed")
+    _status(page, "FAILED")
+    page.get_by_role("button", name="Reintentar").click()
+    expect(failure).to_have_count(0)
+    _live(page)
+    _status(page, "ACTIVE")
+
+
+def test_a_tenant_is_paused_and_resumed(open_window: OpenWindow, site: Site, sign_in: SignIn) -> None:
+    window = open_window(expected={503})
+    page = sign_in(window)
+    _create(page, "se-pausa")
+    _live(page)
+    page.get_by_role("button", name="Poner en pausa").click()
+    _confirm(page, "se-pausa", "Poner en pausa")
+    _status(page, "SUSPENDED")
+    shop = page.context.new_page()
+    shop.goto(site.url("se-pausa"))
+    expect(shop.get_by_role("heading", level=1)).to_have_text("Este sitio está en pausa")
+    page.get_by_role("button", name="Reanudar").click()
+    _confirm(page, "se-pausa", "Reanudar")
+    _status(page, "ACTIVE")
+    shop.reload()
+    expect(shop.get_by_role("heading", level=1)).to_have_text("Catálogo")
+
+
+def test_a_removal_can_be_cancelled_and_ends_in_a_tombstone(open_window: OpenWindow, sign_in: SignIn) -> None:
+    page = sign_in(open_window())
+    _create(page, "se-retira")
+    _live(page)
+    page.get_by_role("button", name="Retirar").click()
+    _confirm(page, "se-retira", "Retirar")
+    expect(page.locator(".stages")).to_have_attribute("data-state", "HELD")
+    expect(page.get_by_text("Hasta entonces el sitio sigue igual.")).to_be_visible()
+    page.get_by_role("button", name="Cancelar el retiro").click()
+    _live(page)
+    _status(page, "ACTIVE")
+    page.get_by_role("button", name="Retirar").click()
+    _confirm(page, "se-retira", "Retirar")
+    _status(page, "OFFBOARDED", 20)
+    expect(page.locator('[data-stage="ReleaseHostname"]')).to_have_attribute("data-state", "done")
+    page.get_by_role("link", name="← Inquilinos").click()
+    expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
+    expect(page.locator('tr[data-tenant="se-retira"]')).to_have_count(0)
+    page.get_by_label("Estado").select_option("removed")
+    expect(page.locator('tr[data-tenant="se-retira"]')).to_contain_text("Retirado")
+
+
+def test_a_change_keeps_what_somebody_else_has_changed_meanwhile(open_window: OpenWindow, sign_in: SignIn) -> None:
+    page = sign_in(open_window(expected={412}))
+    _create(page, "cambia", "Antes")
+    _live(page)
+    page.get_by_role("link", name="Editar").click()
+    expect(page.get_by_label("Nombre")).to_have_value("Antes")
+    token = json.loads(page.evaluate("sessionStorage.getItem('fluxion.token')"))["token"]
+    page.evaluate(
+        "(token) => fetch('/api/tenants/cambia/retry', {method: 'POST', headers: {Authorization: `Bearer ${token}`}})",
+        token,
+    )
+    page.get_by_label("Nombre").fill("Después")
+    page.get_by_role("button", name="Guardar cambios").click()
+    expect(page.get_by_role("alert")).to_contain_text("Alguien lo cambió mientras tanto.")
+    expect(page.get_by_label("Nombre")).to_have_value("Antes")
+    page.get_by_label("Nombre").fill("Después")
+    page.get_by_label("Color del sitio").fill("#6a1b9a")
+    page.get_by_role("button", name="Guardar cambios").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Después")
+    _live(page)
+    expect(page.get_by_text("Antes → ")).to_be_visible()
+
+
+def test_a_viewer_sees_everything_and_no_control(open_window: OpenWindow, site: Site, sign_in: SignIn) -> None:
+    page = sign_in(open_window(), "viewer")
+    methods: set[str] = set()
+    page.on("request", lambda request: methods.add(request.method))
+    expect(page.get_by_text("Solo lectura")).to_be_visible()
+    expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
+    assert page.get_by_role("link", name="Nuevo inquilino").count() == 0
+    for tenant in ("granja", "frutas-del-valle", "pausada"):
+        page.goto(site.url("admin", f"/tenants/{tenant}"))
+        expect(page.get_by_role("heading", name="Datos")).to_be_visible()
+        buttons = page.get_by_role("button").all_inner_texts()
+        assert set(buttons) <= {"English", "Salir", "Ver anteriores"}
+        assert page.get_by_role("link", name="Editar").count() == 0
+    for path in ("/new", "/tenants/granja/edit"):
+        page.goto(site.url("admin", path))
+        expect(page.get_by_text("Salir")).to_be_visible()
+        expect(page.get_by_role("textbox")).to_have_count(0)
+    assert methods == {"GET"}
+
+
+def test_a_run_that_somebody_else_has_begun_is_followed_too(
+    open_window: OpenWindow, site: Site, sign_in: SignIn
+) -> None:
+    operator = sign_in(open_window())
+    _create(operator, "vista-por-dos")
+    _live(operator)
+    viewer = sign_in(open_window(), "viewer", "/tenants/vista-por-dos")
+    expect(viewer.locator(".stages")).to_have_attribute("data-state", "SUCCEEDED")
+    operator.get_by_role("button", name="Poner en pausa").click()
+    _confirm(operator, "vista-por-dos", "Poner en pausa")
+    _status(viewer, "SUSPENDED", 8)
+
+
+def test_a_lost_connection_is_said_and_made_good(open_window: OpenWindow, sign_in: SignIn) -> None:
+    page = sign_in(open_window(expected={0, 503}))
+    page.route("**/api/tenants/se-corta/events*", lambda route: route.abort())
+    _create(page, "se-corta")
+    expect(page.get_by_text("Se cortó la conexión. Reconectando…")).to_be_visible()
+    page.unroute("**/api/tenants/se-corta/events*")
+    _live(page)
+    _status(page, "ACTIVE")
+
+
+def test_an_api_that_is_away_leaves_the_last_list_standing(open_window: OpenWindow, sign_in: SignIn) -> None:
+    page = sign_in(open_window(expected={0}))
+    expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
+    page.route("**/api/tenants*", lambda route: route.abort())
+    expect(page.get_by_text("La lista no se pudo actualizar.")).to_be_visible()
+    expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
+    page.unroute("**/api/tenants*")
+    expect(page.get_by_text("La lista no se pudo actualizar.")).to_have_count(0)
+
+
+def test_what_somebody_else_has_done_already_changes_nothing(
+    open_window: OpenWindow, site: Site, sign_in: SignIn
+) -> None:
+    window = open_window()
+    page = sign_in(window, "operator", "/tenants/vacia")
+    page.get_by_role("button", name="Poner en pausa").click()
+    page.route("**/api/tenants/vacia/suspend", lambda route: route.fulfill(
+        status=202, json={"tenant_id": "vacia", "changed": False, "after": None, "etag": '"1"'}
+    ))  # fmt: skip
+    _confirm(page, "vacia", "Poner en pausa")
+    expect(page.get_by_text("No había nada que cambiar.")).to_be_visible()
+    _status(page, "ACTIVE")

@@ -59,5 +59,6 @@ frontend: ## build the pages into frontend/dist (ARGS=test: their unit tests; AR
 
 clean: ## stop the local AWS; remove environments, state and caches
 	@if [ -x .venv/bin/fluxion ] && [ -d .local ]; then .venv/bin/fluxion down; fi
+	@rm -rf frontend/dist frontend/node_modules frontend/.built
 	@rm -rf .venv .venvs .local .aws-sam build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

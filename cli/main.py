@@ -63,6 +63,8 @@ def up(as_json: Json = False) -> None:
         display.document({"state": str(STATE), "environment": dict(stack.env)})
     else:
         display.line(f"The local AWS is up. Point any client at it with:  . {STATE.relative_to(ROOT)}/env")
+        base, port = stack.env["FLUXION_BASE_DOMAIN"], stack.env["FLUXION_EDGE_URL"].rpartition(":")[2]
+        display.line(f"Its pages:  https://{base}:{port}/  and, for operators,  https://admin.{base}:{port}/")
 
 
 @app.command()

@@ -40,13 +40,16 @@ class Redirect:
 
 
 class EdgeFunction:
-    """One function, compiled once. Safe to call from several threads, one at a time."""
+    """One function, compiled once. Safe to call from several threads, one at a time.
 
-    def __init__(self, source: Path = VIEWER_REQUEST) -> None:
+    source: the text of a program that defines `handler`. What it cannot be compiled for, the constructor raises.
+    """
+
+    def __init__(self, source: str) -> None:
         self._lock = threading.Lock()
         self._context = quickjs.Context()
         self._context.set_memory_limit(_BYTES * 8)  # the engine itself needs some
-        self._context.eval(source.read_text())
+        self._context.eval(source)
         self._context.eval(_ENTRY)
         self._run = self._context.get("__run")
 

@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _in_folder(state_dir: Path, terminal: Terminal, options: argparse.Namespace) -> int:
-    stack = Stack(ROOT, state_dir, detached=False, edge_port=options.port)
+    stack = Stack(ROOT, state_dir, detached=False, edge_port=options.port, example_tenant=TENANT["tenant_id"])
     try:
         with interruptible():
             return _run(stack, terminal, once=options.once)
@@ -165,8 +165,12 @@ def _show(stack: Stack, control_plane: ControlPlane, terminal: Terminal) -> bool
     page, api = site(host, env["FLUXION_EDGE_URL"], env["FLUXION_CA"])
     data, mail = Path(env["FLUXION_DATA_DIR"]), Path(env["FLUXION_MAIL_DIR"])
     letters = len([path for path in mail.rglob("*") if path.is_file()])
+    base = env["FLUXION_BASE_DOMAIN"]
     rows = {
         "Site": f"https://{host}:{port}/  (answered {page.status_code}, {page.elapsed.total_seconds() * 1000:.0f} ms)",
+        "Landing": f"https://{base}:{port}/  (and https://www.{base}:{port}/, redirected)",
+        "Panel": f"https://admin.{base}:{port}/  (operator or viewer: whoever is chosen, without a password)",
+        "API's own": f"https://api.{base}:{port}/api/",
         "API": f"/api/tenant  {api.status_code}  {api.text.strip()}",
         "DNS": ", ".join(f"{kind} {address}" for kind, address in answers) or "no answer",
         "Row": json.dumps(tenant_row(data, tenant_id), ensure_ascii=False, default=str),

@@ -30,6 +30,10 @@ class ControlPlane:
     def response_headers_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
         return _scoped(cloudfront.response_headers_policy_config, policy_id)
 
+    def function_code(self, function_arn: str) -> str | None:
+        code = _scoped(cloudfront.live_function_code, function_arn)
+        return code.decode() if isinstance(code, bytes) else code
+
     def error_pages(self, distribution: DistributionView) -> Mapping[int, Mapping[str, Any]]:
         parsed = _scoped(cloudfront.parse_distribution_dataplane_config, distribution.record)
         pages: Mapping[int, Mapping[str, Any]] = parsed["custom_error_responses"]

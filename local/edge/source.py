@@ -28,6 +28,9 @@ class Source(Protocol):
     def response_headers_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
         """`{CustomHeaders, Security, RemoveHeaders}`."""
 
+    def function_code(self, function_arn: str) -> str | None:
+        """The published program of a CloudFront Function; None if there is none."""
+
     def error_pages(self, distribution: DistributionView) -> Mapping[int, Mapping[str, Any]]:
         """Status of the origin -> `{page, response_code}`."""
 

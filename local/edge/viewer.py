@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.run import EdgeFunction, Redirect
 from local.edge.cache import Cache, Entry
 from local.edge.origins import Answer, OriginDown, OriginRequest, Origins
 from local.edge.policies import (
@@ -49,7 +50,7 @@ class Request:
 
 @dataclass
 class Served:
-    """What goes to the viewer. cache: `hit`, `miss`, `error` or `none` (the edge's own answer)."""
+    """What goes to the viewer. cache: `hit`, `miss`, `error`, `function` (its answer) or `none` (the edge's own)."""
 
     status: int
     headers: Headers
@@ -75,6 +76,7 @@ class Edge:
     log: Log
     cache: Cache = field(default_factory=Cache)
     clock: Callable[[], float] = time.monotonic
+    _functions: dict[str, EdgeFunction] = field(default_factory=dict, init=False)
     _views: list[DistributionView] = field(default_factory=list, init=False)
     _table: HostTable = field(default_factory=lambda: HostTable([]), init=False)
 
@@ -133,17 +135,40 @@ class Edge:
         if allowed and request.method not in allowed:
             raise _Refused(403, "The distribution is not configured to allow this HTTP method.", distribution.id)
 
-        if request.path == "/" and distribution.default_root_object:
-            request.path = f"/{distribution.default_root_object}"
-        policy = Policy(
-            self.source.cache_policy(behaviour.get("cache_policy_id")),
-            self.source.origin_request_policy(behaviour.get("origin_request_policy_id")),
-        )
-        served = await self._answer(request, distribution, behaviour, policy)
+        served = self._function_answers(request, distribution, behaviour)
+        if served is None:
+            if request.path == "/" and distribution.default_root_object:
+                request.path = f"/{distribution.default_root_object}"
+            policy = Policy(
+                self.source.cache_policy(behaviour.get("cache_policy_id")),
+                self.source.origin_request_policy(behaviour.get("origin_request_policy_id")),
+            )
+            served = await self._answer(request, distribution, behaviour, policy)
         served.distribution = distribution.id
         response_policy = self.source.response_headers_policy(behaviour.get("response_headers_policy_id"))
         served.headers = with_response_policy(served.headers, response_policy)
         return served
+
+    def _function_answers(
+        self, request: Request, distribution: DistributionView, behaviour: Mapping[str, Any]
+    ) -> Served | None:
+        """Run the behaviour's function on the viewer's request: its answer, or None and the path to go on with.
+
+        The behaviour stays the one that the viewer's path has led to.
+        """
+        arn = (behaviour.get("functions") or {}).get("viewer-request")
+        code = self.source.function_code(arn) if arn else None
+        if code is None:
+            return None
+        try:
+            function = self._functions.get(code) or self._functions.setdefault(code, EdgeFunction(code))
+            answer = function(request.method, request.path, request.query or None, dict(request.headers))
+        except Exception as error:  # whatever a program may raise: CloudFront answers 503 for all of it
+            raise _Refused(503, f"The function of the behaviour failed: {error}", distribution.id) from error
+        if isinstance(answer, Redirect):
+            return Served(answer.status, list(answer.headers.items()), b"", "function")
+        request.path = answer
+        return None
 
     async def _answer(
         self, request: Request, distribution: DistributionView, behaviour: Mapping[str, Any], policy: Policy
@@ -237,6 +262,7 @@ _X_CACHE = {
     "hit": "Hit from cloudfront",
     "miss": "Miss from cloudfront",
     "error": "Error from cloudfront",
+    "function": "FunctionGeneratedResponse from cloudfront",
     "none": "Error from cloudfront",
 }
 

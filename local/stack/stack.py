@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from local import loopback
 from local.emulator.quotas import Quotas
 from local.oidc import names
+from local.stack import pages
 from local.stack.errors import StackFailed
 from local.stack.processes import Children
 from local.stack.sam import Sam
@@ -52,10 +53,6 @@ _GENEROUS = Quotas(
 
 _READY_SECONDS = 60.0
 _KEPT = re.compile(r"logs|build|cache|(run\.)?lock|(run|test)-\d+")
-_NEUTRAL_PAGE = (
-    b'<!doctype html><html lang="es"><head><meta charset="utf-8"><title>Fluxion</title></head>'
-    b"<body><main><h1>Fluxion</h1></main></body></html>\n"
-)
 
 
 class Stack:
@@ -67,6 +64,7 @@ class Stack:
     without: bridges that the embedded AWS is to leave out, to see what they are worth.
     quotas: what the embedded AWS refuses and delays, and what the product is told of it; None: everything is quick.
     parameters: of the template, beside and before those that the stack gives itself.
+    example_tenant: whose site the landing page links to.
     """
 
     def __init__(
@@ -80,6 +78,7 @@ class Stack:
         without: Sequence[str] = (),
         quotas: Quotas | None = None,
         parameters: Mapping[str, str] | None = None,
+        example_tenant: str | None = None,
     ) -> None:
         self.root, self.state_dir = root.resolve(), state_dir.resolve()
         self.was_running = False
@@ -87,6 +86,7 @@ class Stack:
         self._ports = {"edge": edge_port, "dns": dns_port}
         self._without = tuple(without)
         self._quotas, self._given = quotas, dict(parameters or {})
+        self._example_tenant = example_tenant
         self._children = Children(self.state_dir, detached=detached)
         self._lock = FileLock(self.state_dir / "lock")
 
@@ -146,6 +146,8 @@ class Stack:
         backend_url = f"http://{loopback.V4}:{backend_port}"
         emulator = self._start_emulator(backend_url)
         sam_logs = self.state_dir / "logs"
+        with told(on_progress, "building the pages"):
+            shown = pages.built(self.root, self._children, self._environment(), sam_logs, on_progress)
         with told(on_progress, "building the functions and layers"):
             building = Sam(self.root, self._children, self._environment(), sam_logs).built()
             template = building.__enter__()
@@ -163,8 +165,10 @@ class Stack:
             building.__exit__(None, None, None)
         with told(on_progress, "starting the backend"):
             self._start_backend(backend_port, environment, places["edge_url"])
-            self._upload_shell(places)
             self._await_answer(f"{backend_url}/healthz", "backend", "The backend did not start")
+        with told(on_progress, "uploading the pages"):
+            shown.insert(0, pages.config(BASE_DOMAIN, self._example_tenant))
+            pages.upload(self.client("s3", places), self.outputs["AssetsBucketName"], shown)
         with told(on_progress, "waiting until the distribution is deployed"):
             deploy = self._quotas.scaled().deploy_seconds if self._quotas else DEPLOY_SECONDS
             problem = "The edge does not serve the distribution"
@@ -296,15 +300,6 @@ class Stack:
                 reason = (said if ended or not reasons else reasons)[-1:] or ["it said nothing"]
                 raise StackFailed(f"{failure}: {reason[0]} (the whole output: {log})")
             time.sleep(0.03)
-
-    def _upload_shell(self, places: Mapping[str, str]) -> None:
-        self.client("s3", places).put_object(
-            Bucket=self.outputs["AssetsBucketName"],
-            Key="index.html",
-            Body=_NEUTRAL_PAGE,
-            ContentType="text/html; charset=utf-8",
-            CacheControl="no-cache",
-        )
 
     def _write_env(self, places: Mapping[str, str]) -> None:
         values = {

@@ -71,6 +71,7 @@ class ControlPlane:
     zone_list: list[ZoneView] = field(default_factory=list)
     record_sets: dict[str, list[RecordView]] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=lambda: {"/index.html": b"<h1>shell</h1>"})
+    functions: dict[str, str] = field(default_factory=dict)
     pages: dict[int, dict[str, Any]] = field(default_factory=dict)
     callbacks: list[Callable[[Change], None]] = field(default_factory=list)
 
@@ -98,6 +99,9 @@ class ControlPlane:
 
     def response_headers_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
         return SECURE if policy_id == "secure" else None
+
+    def function_code(self, function_arn: str) -> str | None:
+        return self.functions.get(function_arn)
 
     def error_pages(self, distribution: DistributionView) -> Mapping[int, Mapping[str, Any]]:
         return self.pages

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from cryptography import x509
 
+from edge.run import VIEWER_REQUEST
 from local.edge import serve
 from local.emulator.state import Settings
 from tests.local.control_plane import BASE, Backend, ControlPlane, behaviour, distribution
@@ -280,3 +281,49 @@ def test_behaviours_are_tried_in_order(control_plane, visit):
     ]
     assert visit(GRANJA, "/api/tenant").status_code == 403
     assert visit(GRANJA, "/api/tenants").status_code == 200
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_function(control_plane):
+    """Have the default behaviour run a program on viewers' requests."""
+
+    def having(code):
+        control_plane.functions["arn"] = code
+        default = behaviour(None, "assets", "shared", response_headers_policy_id="secure")
+        default["functions"] = {"viewer-request": "arn"}
+        control_plane.views[:] = [distribution("E1", BASE, f"*.{BASE}", default_behaviour=default)]
+
+    return having
+
+
+def test_a_page_of_the_frontend_is_the_shell_and_a_missing_file_stays_missing(visit, with_function):
+    with_function(VIEWER_REQUEST.read_text())
+    assert visit(GRANJA, "/orders/7?x=1").text == "<h1>shell</h1>"
+    assert visit(ACME, "/").headers["x-cache"] == "Hit from cloudfront"  # one page, whatever its path was
+    assert visit(GRANJA, "/missing.js").status_code == 403
+    assert visit(GRANJA, "/api/orders").json()["target"] == "/api/orders"
+
+
+def test_www_is_redirected_to_the_base_domain_with_its_port(visit, with_function):
+    with_function(VIEWER_REQUEST.read_text())
+    answer = visit(f"www.{BASE}:8443", "/a%20b?q=1&q=2")
+    assert (answer.status_code, answer.headers["location"]) == (301, f"https://{BASE}:8443/a%20b?q=1&q=2")
+    assert answer.headers["x-cache"] == "FunctionGeneratedResponse from cloudfront"
+    assert "max-age=63072000" in answer.headers["strict-transport-security"]
+    assert visit(f"www.{BASE}", "/api/tenant").status_code == 200
+
+
+def test_a_replaced_function_is_used_from_then_on(visit, with_function):
+    with_function("function handler(event) { event.request.uri = '/other.html'; return event.request; }")
+    assert visit(GRANJA, "/").status_code == 403
+    with_function(VIEWER_REQUEST.read_text())
+    assert visit(GRANJA, "/").status_code == 200
+
+
+def test_a_function_that_fails_is_the_edges_error(visit, with_function):
+    with_function("function handler(event) { return event.nothing.at.all; }")
+    answer = visit(GRANJA, "/")
+    assert (answer.status_code, answer.headers["x-cache"]) == (503, "Error from cloudfront")

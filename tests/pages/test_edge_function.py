@@ -3,7 +3,6 @@
 import json
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +24,7 @@ process.stdout.write(JSON.stringify(asked.map(({ event, raw }) => {
 
 @pytest.fixture(scope="module")
 def function() -> EdgeFunction:
-    return EdgeFunction()
+    return EdgeFunction(VIEWER_REQUEST.read_text())
 
 
 def test_quickjs_and_node_give_the_same_answers(function: EdgeFunction) -> None:
@@ -81,12 +80,11 @@ def test_it_may_be_called_from_any_thread(function: EdgeFunction) -> None:
     assert answers == ["/index.html"] * 800
 
 
-def test_a_function_that_does_not_end_is_ended(tmp_path: Path) -> None:
-    wedged = tmp_path / "wedged.js"
-    wedged.write_text("function handler(event) { while (true) {} }")
+def test_a_function_that_does_not_end_is_ended() -> None:
+    wedged = EdgeFunction("function handler(event) { while (true) {} }")
 
     with pytest.raises(Exception, match="interrupted"):
-        EdgeFunction(wedged)("GET", "/", None, {})
+        wedged("GET", "/", None, {})
 
 
 def test_it_is_written_in_the_language_that_cloudfront_has() -> None:

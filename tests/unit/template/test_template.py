@@ -5,8 +5,10 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
-from tenancy import notifying, settings
+from edge.template import with_code
+from tenancy import hostnames, notifying, settings
 from tenancy.database import migrations
 from tenancy.events import SOURCE, TYPES, Failure
 
@@ -202,6 +204,7 @@ def test_tenants_pages_are_kept_apart_by_host_and_files_are_shared() -> None:
     }
 
     assert {b["PathPattern"]: b["CachePolicyId"]["Ref"] for b in config["CacheBehaviors"]} == {
+        "/assets/*": "AssetsCachePolicy",
         "/api/*": "ApiCachePolicy",
         "/healthz": "ApiCachePolicy",
     }
@@ -211,6 +214,53 @@ def test_tenants_pages_are_kept_apart_by_host_and_files_are_shared() -> None:
     assert {error["ErrorCachingMinTTL"] for error in config["CustomErrorResponses"]} == {0}
     assert config["Aliases"] == [{"Ref": "BaseDomain"}, {"Fn::Sub": "*.${BaseDomain}"}]
     assert config["CacheTagConfig"] == {"HeaderName": "Cache-Tag"}
+
+
+def test_the_deployed_function_is_the_file_and_runs_for_pages_alone() -> None:
+    config = RESOURCES["Distribution"]["Properties"]["DistributionConfig"]
+    function = RESOURCES["ViewerRequestFunction"]["Properties"]
+
+    assert function["FunctionCode"] == (ROOT / "edge/viewer_request.js").read_text()
+    assert function["AutoPublish"] is True
+    assert config["DefaultCacheBehavior"]["FunctionAssociations"] == [
+        {
+            "EventType": "viewer-request",
+            "FunctionARN": {"Fn::GetAtt": ["ViewerRequestFunction", "FunctionMetadata.FunctionARN"]},
+        }
+    ]
+    assert [b["PathPattern"] for b in config["CacheBehaviors"] if "FunctionAssociations" in b] == []
+
+
+def test_the_function_is_copied_into_a_template_whatever_stood_there() -> None:
+    template = (ROOT / "template.yaml").read_text()
+    code = (ROOT / "edge/viewer_request.js").read_text()
+    other = with_code(template, "function handler(event) {\n\n    return event.request;\n}\n")
+
+    assert yaml.safe_load(other.partition("  ViewerRequestFunction:")[2].partition("  Distribution:")[0])["Properties"][
+        "FunctionCode"
+    ].startswith("function handler(event) {\n\n    return")
+    assert with_code(other, code) == template
+    with pytest.raises(ValueError, match="no FunctionCode"):
+        with_code("Resources: {}\n", code)
+
+
+def test_every_page_is_under_the_policy_that_the_pages_were_tested_with() -> None:
+    config = RESOURCES["Distribution"]["Properties"]["DistributionConfig"]
+    (policy,) = of_type("AWS::CloudFront::ResponseHeadersPolicy").values()
+    said = policy["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]["ContentSecurityPolicy"]
+    behaviours = [config["DefaultCacheBehavior"], *config["CacheBehaviors"]]
+
+    assert said["ContentSecurityPolicy"] in " ".join((ROOT / "frontend/README.md").read_text().split())
+    assert said["Override"] is True
+    assert {b["ResponseHeadersPolicyId"]["Ref"] for b in behaviours} == {"SecurityHeadersPolicy"}
+
+
+def test_the_platforms_hosts_have_records_and_no_tenant_can_have_them() -> None:
+    records = of_type("AWS::Route53::RecordSet").values()
+    hosts = {one["Name"]["Fn::Sub"].partition(".")[0] for one in records if "Fn::Sub" in one["Name"]}
+
+    assert hosts == {"www", "admin", "api", "auth"} <= hostnames.RESERVED
+    assert len(records) == 2 * (len(hosts) + 1)
 
 
 # --- what an operator reads -------------------------------------------------------------------------------------------

@@ -1,0 +1,15 @@
+"""Copies the function into a template: ``python -m edge template.yaml``."""
+
+import sys
+from pathlib import Path
+
+from edge.run import VIEWER_REQUEST
+from edge.template import with_code
+
+
+def main(template: Path) -> None:
+    template.write_text(with_code(template.read_text(), VIEWER_REQUEST.read_text()))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

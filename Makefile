@@ -24,6 +24,7 @@ down: ## stop what `make up` started
 
 test: ## all tests (ARGS="-k name" for some)
 	$(setup) project emulator sam
+	@sh scripts/chromium >/dev/null
 	@.venv/bin/python -m pytest $(ARGS)
 
 check: ## format, lint, types, imports, template and policy gates (ARGS="lint types" for some)

@@ -5,6 +5,7 @@ import pytest
 
 from tenancy import database
 from tenancy.database import TenantDatabases, gates, transaction
+from tenancy.database.paths import TenantFolder
 from tenancy.errors import InvalidTenantItem, StorageUnavailable, TenantDatabaseBusy, TenantDatabaseMissing
 
 COUNT = "SELECT count(*) FROM products"
@@ -322,3 +323,17 @@ def test_a_tenants_sql_reaches_no_other_file(databases, directory, seeder, spec)
 def test_a_forked_child_keeps_no_lock_of_its_parent(directory, child):
     # In a process of its own: forking one that has threads is what the door must survive, not what a test should do.
     assert child("fork_while_reading", directory, "granja").says_json()[0] == "open"
+
+
+def test_a_look_round_that_began_before_a_gate_was_forgotten_leaves_its_successor_alone(databases):
+    """Or its handle would stay open for good, and nobody could write the tenant's database any more."""
+    folder = TenantFolder.of(databases.directory, "granja")
+    gate = gates.of(folder)
+    seen = gates.below(databases.directory)
+    gates.leave_alone(gate)
+    with databases.open("granja", "read"):
+        pass
+    (successor,) = gates.below(databases.directory)
+    assert successor is not gate
+    gates._forget_all_unused(seen)
+    assert gates.below(databases.directory) == [successor]

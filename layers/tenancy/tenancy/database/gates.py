@@ -217,8 +217,7 @@ def leave_alone(gate: Gate) -> None:
     """Gives back what ``of`` gave."""
     with _registry_lock:
         gate.interest -= 1
-        if not gate.interest and gate.is_empty:
-            _gates.pop(gate.folder.path, None)
+        _forget_if_unused(gate)
 
 
 def below(directory: Path | None = None) -> list[Gate]:
@@ -274,8 +273,15 @@ def _tended(gate: Gate) -> bool:
 def _forget_all_unused(gates: list[Gate]) -> None:
     with _registry_lock:
         for gate in gates:
-            if not gate.interest and gate.is_empty:
-                _gates.pop(gate.folder.path, None)
+            _forget_if_unused(gate)
+
+
+def _forget_if_unused(gate: Gate) -> None:
+    """Call it with the registry's lock. A gate that was forgotten before may have a successor by now, which stays:
+    nobody would ever close what that one has open, and no other process could write the tenant's database.
+    """
+    if not gate.interest and gate.is_empty and _gates.get(gate.folder.path) is gate:
+        del _gates[gate.folder.path]
 
 
 _closer = _Closer()

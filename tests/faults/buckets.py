@@ -1,4 +1,4 @@
-"""S3, as far as the product uses it: whole objects, put, read and looked for by key. See ``services`` for how strict."""
+"""S3, as far as the product uses it: whole objects, put, read and looked for by key. ``services`` says how strict."""
 
 import io
 from collections.abc import Mapping

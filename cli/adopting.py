@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import tenants
-from cli.tenants import Json, Local, Stack, TenantId, Tier, Timeout, Watch, app
+from cli.tenants import ContactEmail, Json, Local, PaidTier, Stack, TenantId, Timeout, Watch, app
 
 if TYPE_CHECKING:
     from cli.aws import ControlPlane
@@ -25,8 +25,8 @@ def adopt(
     tenant_id: TenantId,
     name: Annotated[str, typer.Option(help="What the customer is called, 1 to 80 characters.")],
     database: Annotated[str, typer.Option(metavar="FILE", help="The shared database, a file of the folder .shared.")],
-    tier: Annotated[Tier | None, typer.Option(help="What the customer pays for.")] = None,
-    contact_email: Annotated[str | None, typer.Option(help="Whom to write to.")] = None,
+    tier: PaidTier = None,
+    contact_email: ContactEmail = None,
     confirm: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="Carry out the plan that has this digest, if it is still true.")
     ] = None,

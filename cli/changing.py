@@ -5,7 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import tenants
-from cli.tenants import Desired, Json, Local, Stack, TenantId, Tier, Timeout, Watch, app
+from cli.tenants import (
+    ContactEmail,
+    CustomerName,
+    Desired,
+    DesiredState,
+    Json,
+    Local,
+    PaidTier,
+    Settings,
+    Stack,
+    TenantId,
+    Timeout,
+    Watch,
+    app,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,16 +30,14 @@ if TYPE_CHECKING:
 @app.command()
 def update(
     tenant_id: TenantId,
-    name: Annotated[str | None, typer.Option(help="What the customer is called, 1 to 80 characters.")] = None,
-    tier: Annotated[Tier | None, typer.Option(help="What the customer pays for.")] = None,
-    contact_email: Annotated[str | None, typer.Option(help="Whom to write to.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Colour, locale, …; may be repeated.")
-    ] = None,
+    name: CustomerName = None,
+    tier: PaidTier = None,
+    contact_email: ContactEmail = None,
+    setting: Settings = None,
     unset_setting: Annotated[
         list[str] | None, typer.Option(metavar="KEY", help="A setting to take away; may be repeated.")
     ] = None,
-    desired_state: Annotated[Desired | None, typer.Option(help="What visitors should get.")] = None,
+    desired_state: DesiredState = None,
     watch: Watch = True,
     timeout: Timeout = 900.0,
     stack: Stack = "fluxion",

@@ -87,6 +87,8 @@ def stages(
         through stream and start. Without it from the claim, which is that stage's own end.
     """
     operation = record["operation"]
+    if operation["state"] == "HELD":
+        return ()  # it waits, and has done nothing: what is on record is of the run before
     since, done = asked_at or operation["started_at"], []
     for event in events:
         data = json.loads(event["detail"])["data"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import tenants
-from cli.tenants import Json, Local, Stack, Timeout, Watch, app
+from cli.tenants import Json, Local, Stack, Timeout, Watch, Yes, app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ def remove(
     held: Annotated[
         bool, typer.Option("--held", help="Confirm removals that are held for it: all, or these IDs.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+    yes: Yes = False,
     watch: Watch = True,
     timeout: Timeout = 900.0,
     stack: Stack = "fluxion",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import changing, removing, tenants
-from cli.tenants import Json, Local, Stack, TenantId, Timeout, Watch, app
+from cli.tenants import Json, Local, Stack, TenantId, Timeout, Watch, Yes, app
 
 if TYPE_CHECKING:
     from cli.aws import ControlPlane
@@ -23,7 +23,7 @@ def restore(
     cancel: Annotated[
         bool, typer.Option("--cancel", help="Take a restore back that has failed, or not begun.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+    yes: Yes = False,
     watch: Watch = True,
     timeout: Timeout = 900.0,
     stack: Stack = "fluxion",

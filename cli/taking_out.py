@@ -10,7 +10,7 @@ import typer
 
 from cli import tenants
 from cli.removing import _ask
-from cli.tenants import Json, Local, Stack, TenantId, app
+from cli.tenants import Json, Local, Stack, TenantId, Yes, app
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ def _sha256(path: Path) -> str:
 @app.command()
 def purge(
     tenant_id: TenantId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+    yes: Yes = False,
     stack: Stack = "fluxion",
     local: Local = None,
     as_json: Json = False,

@@ -26,6 +26,12 @@ Local = Annotated[
         show_default=False,
     ),
 ]
+CustomerName = Annotated[str | None, typer.Option("--name", help="What the customer is called, 1 to 80 characters.")]
+ContactEmail = Annotated[str | None, typer.Option(help="Whom to write to.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--setting", metavar="KEY=VALUE", help="Colour, locale, …; may be repeated.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
 Watch = Annotated[bool, typer.Option("--watch/--no-watch", help="Show the stages until the run has ended.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Give up watching after so many seconds.")]
 
@@ -47,16 +53,18 @@ class Desired(enum.StrEnum):
     SUSPENDED = "suspended"
 
 
+PaidTier = Annotated[Tier | None, typer.Option("--tier", help="What the customer pays for.")]
+DesiredState = Annotated[Desired | None, typer.Option("--desired-state", help="What visitors should get.")]
+
+
 @app.command()
 def add(
     tenant_id: TenantId,
-    name: Annotated[str | None, typer.Option(help="What the customer is called, 1 to 80 characters.")] = None,
-    tier: Annotated[Tier | None, typer.Option(help="What the customer pays for.")] = None,
-    contact_email: Annotated[str | None, typer.Option(help="Whom to write to.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Colour, locale, …; may be repeated.")
-    ] = None,
-    desired_state: Annotated[Desired | None, typer.Option(help="What visitors should get.")] = None,
+    name: CustomerName = None,
+    tier: PaidTier = None,
+    contact_email: ContactEmail = None,
+    setting: Settings = None,
+    desired_state: DesiredState = None,
     watch: Watch = True,
     timeout: Timeout = 900.0,
     stack: Stack = "fluxion",

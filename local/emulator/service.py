@@ -53,6 +53,12 @@ def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namesp
     parser.add_argument(
         "--quotas", type=_quotas, metavar="JSON", help="keep to AWS's quotas; the values that differ ({}: none)"
     )
+    parser.add_argument(
+        "--aliases",
+        type=int,
+        default=Quotas.aliases,
+        help="alternate domain names a distribution (100), without quotas",
+    )
     parser.add_argument("--record-ttl", type=int, default=5, help="TTL that the name server gives to alias records")
     parser.add_argument("--cache", type=Path, help="folder of unpacked code and layers that outlives this process")
     parser.add_argument("--off", default="", help="comma list of bridges, or validation, to leave out (for tests)")
@@ -73,6 +79,7 @@ def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namesp
             options.deploy_seconds, quotas.deploy_seconds if quotas else None, Settings.deploy_seconds
         ),
         quotas=quotas,
+        aliases=options.aliases,
         record_ttl=options.record_ttl,
         base_domain=options.base_domain,
         cache_dir=options.cache.resolve() if options.cache else None,

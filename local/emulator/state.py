@@ -47,6 +47,8 @@ class Settings:
     """Where unpacked code and layers are kept; None: below the state folder, gone with it."""
     quotas: Quotas | None = None
     """AWS's quotas in this emulator's own time (`Quotas.scaled`); None: nothing is throttled, and numbers are AWS's."""
+    aliases: float = Quotas.aliases
+    """Alternate domain names that a distribution may have where there are no quotas, as if AWS had raised that one."""
 
 
 class Server(Protocol):

@@ -216,6 +216,8 @@ class Stack:
             options["--quotas"] = self._quotas.to_json()
         else:
             options |= {"--insync-seconds": INSYNC_SECONDS, "--deploy-seconds": DEPLOY_SECONDS}
+            if "AliasQuota" in self._given:
+                options["--aliases"] = self._given["AliasQuota"]
         if self._without:
             options["--off"] = ",".join(self._without)
         arguments = [str(part) for pair in options.items() for part in pair]

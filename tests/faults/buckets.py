@@ -1,4 +1,4 @@
-"""S3, as far as the product uses it: whole objects, put and read by key. See ``services`` for how strict."""
+"""S3, as far as the product uses it: whole objects, put, read and looked for by key. ``services`` says how strict."""
 
 import io
 from collections.abc import Mapping
@@ -17,12 +17,13 @@ class Buckets:
     objects: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
     def call(self, operation: str, params: Mapping[str, Any], _: float) -> dict[str, Any]:
-        if operation not in ("PutObject", "GetObject"):
+        known = {"PutObject": self._put, "GetObject": self._get, "ListObjectsV2": self._list}
+        if operation not in known:
             raise NotImplementedError(f"S3 {operation} is not known here")
         bucket = self.objects.get(params["Bucket"])
         if bucket is None:
             raise Refused("NoSuchBucket", "The specified bucket does not exist", 404)
-        return self._put(bucket, params) if operation == "PutObject" else self._get(bucket, params)
+        return known[operation](bucket, params)
 
     def _put(self, bucket: dict[str, bytes], params: Mapping[str, Any]) -> dict[str, Any]:
         known_only(params, "Bucket", "Key", "Body", "ChecksumAlgorithm")  # the last one botocore adds itself
@@ -40,3 +41,9 @@ class Buckets:
         if params["Key"] not in bucket:
             raise Refused("NoSuchKey", "The specified key does not exist.", 404)
         return {"Body": io.BytesIO(bucket[params["Key"]])}
+
+    def _list(self, bucket: dict[str, bytes], params: Mapping[str, Any]) -> dict[str, Any]:
+        known_only(params, "Bucket", "Prefix", "MaxKeys")
+        keys = [key for key in sorted(bucket) if key.startswith(params.get("Prefix", ""))]
+        page = keys[: params.get("MaxKeys", 1000)]
+        return {"Contents": [{"Key": key, "Size": len(bucket[key])} for key in page], "IsTruncated": page != keys}

@@ -70,6 +70,7 @@ _CODES: dict[tuple[str, str], list[str]] = {
     ("sns", "Publish"): ["AuthorizationError", "EndpointDisabled", "KMSThrottling", "NotFound", "Throttled"],
     ("sqs", "SendMessage"): ["AccessDenied", "KmsThrottled", "QueueDoesNotExist"],
     ("s3", "GetObject"): ["AccessDenied", "InvalidObjectState", "NoSuchBucket", "NoSuchKey", "RequestTimeout"],
+    ("s3", "ListObjectsV2"): ["AccessDenied", "NoSuchBucket", "RequestTimeout"],
     ("s3", "PutObject"): ["AccessDenied", "NoSuchBucket", "RequestTimeout"],
     ("secretsmanager", "GetSecretValue"): ["AccessDeniedException", "DecryptionFailure", "ResourceNotFoundException"],
     ("states", "Invoke"): ["AWSLambdaException", "Unknown"],

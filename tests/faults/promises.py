@@ -230,8 +230,9 @@ def _skeleton(tenant: str) -> str:
 
 
 def due_at(world: World) -> float | None:
-    """When the last tenant is due that is due for something."""
-    due = [item["due_at"]["S"] for item in world.table("ProvisioningTable").items.values() if "due_at" in item]
+    """When the last tenant is due that is due for something. Archives are looked for as long as they are there."""
+    items = [item for (_, sk), item in world.table("ProvisioningTable").items.items() if sk == "TENANT"]
+    due = [item["due_at"]["S"] for item in items if "due_at" in item]
     return max((dt.datetime.fromisoformat(moment).timestamp() for moment in due), default=None)
 
 

@@ -78,7 +78,8 @@ def test_buckets_refuse_what_s3_refuses_and_what_nobody_here_thought_of() -> Non
         buckets.call("GetObject", {"Bucket": "archive", "Key": "b"}, 0.0)
     with pytest.raises(Refused, match="NoSuchBucket"):
         buckets.call("PutObject", {"Bucket": "other", "Key": "a", "Body": b""}, 0.0)
-    with pytest.raises(NotImplementedError, match="ListObjectsV2"):
-        buckets.call("ListObjectsV2", {"Bucket": "archive"}, 0.0)
+    assert buckets.call("ListObjectsV2", {"Bucket": "archive", "Prefix": "a"}, 0.0)["Contents"][0]["Key"] == "a"
+    with pytest.raises(NotImplementedError, match="DeleteObject"):
+        buckets.call("DeleteObject", {"Bucket": "archive", "Key": "a"}, 0.0)
     with pytest.raises(NotImplementedError, match="Tagging"):
         buckets.call("PutObject", {"Bucket": "archive", "Key": "a", "Body": b"", "Tagging": "a=b"}, 0.0)

@@ -180,6 +180,9 @@ def test_the_emulator_and_the_product_are_told_the_same_quotas_and_without_any_t
     assert (told["AliasQuota"], told["TenantsACall"]) == ("500", "1")
     assert (told["DistributionUpdatesPerSecond"], told["ZoneChangesPerSecond"]) == ("0.4", "1000")
     assert (told["ZoneChangeBurst"], told["InvalidationsPerSecond"]) == ("1500", "1500")
+    raised = Stack(root, root / ".local/test-3", parameters={"AliasQuota": "300"})
+    with pytest.raises(StackFailed, match=r"--aliases 300 \("):
+        raised.up()
     plain = Stack(root, root / ".local/test-2")._parameters(places)
     assert (plain["DistributionUpdatesPerSecond"], plain["ZoneChangesPerSecond"]) == ("100", "100000")
 

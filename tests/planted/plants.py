@@ -403,7 +403,7 @@ PLANTS = (
     Plant(
         "a repair trusts the record that has brought it about",
         _core("repairing", "the_second_scan_tells_and_starts_the_tenant_s_own_workflow"),
-        _in("repairing", ("            self._distrust(sorted(set(tenants)), system)\n", "")),
+        _in("repairing", ("            self._distrust(sorted(tenants), system)\n", "")),
     ),
     Plant(
         "what is being worked on counts as put right",

@@ -18,7 +18,8 @@ def embedded_aws() -> Iterator[EmbeddedAws]:
     with own_folder(ROOT, "test") as state:
         # Nobody is taken down, or put right, while another test counts calls: who wants that asks for it.
         rarely = {"OffboardGraceSeconds": "7200", "DriftSchedule": "rate(1 day)"}
-        stack = Stack(ROOT, state, detached=False, parameters=rarely)
+        roomy = {"AliasQuota": "500"}  # the tests' tenants together are more than a new account has room for
+        stack = Stack(ROOT, state, detached=False, parameters=rarely | roomy)
         environment = stack.up()
         try:
             yield EmbeddedAws(environment, stack.outputs)

@@ -179,13 +179,20 @@ class EmbeddedAws:
 
         return eventually(looked_up, f"the hold of {tenant_id}")
 
-    def past_due(self, tenant_id: str) -> None:
-        """The tenant's grace period is over: as if it had been held for that long."""
-        self.held(tenant_id)
-        self.provisioning.update_item(
-            Key={"pk": f"TENANT#{tenant_id}", "sk": "TENANT"},
-            UpdateExpression="SET due_at = :past, hold_until = :past",
-            ExpressionAttributeValues={":past": "2026-01-01T00:00:00.000Z"},
+    def past_due(self, *tenants: str) -> None:
+        """The grace period of tenants is over: as if they had been held for that long. In one moment, since the
+        schedule may come at any other, and few removals are no mass removal.
+        """
+        for tenant in tenants:
+            self.held(tenant)
+        past = {
+            "TableName": self.provisioning.name,
+            "UpdateExpression": "SET due_at = :past, hold_until = :past",
+            "ExpressionAttributeValues": {":past": "2026-01-01T00:00:00.000Z"},
+        }
+        keys = [{"pk": f"TENANT#{tenant}", "sk": "TENANT"} for tenant in tenants]
+        self._resource.meta.client.transact_write_items(
+            TransactItems=[{"Update": {**past, "Key": key}} for key in keys]
         )
 
     def confirm_removals(self, tenants: Sequence[str]) -> None:
@@ -201,8 +208,7 @@ class EmbeddedAws:
         """Live tenants that a test is done with leave room for others on the distribution."""
         for tenant in tenants:
             self.remove(tenant)
-        for tenant in tenants:
-            self.past_due(tenant)
+        self.past_due(*tenants)
         self.confirm_removals(tenants)
 
     def scan(self) -> dict[str, Any]:

@@ -124,7 +124,7 @@ ONLY_WHEN_THINGS_GO_WRONG = {
         *("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
         *("states:DescribeExecution", "states:GetExecutionHistory"),
     },
-    "reconcile": {"dynamodb:UpdateItem", "states:ListExecutions", "s3:ListBucket"},
+    "reconcile": {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "states:ListExecutions", "s3:ListBucket"},
     "cdn-aliases": {"states:SendTaskFailure", "dynamodb:DeleteItem"},
     "edge-cache": {"states:SendTaskFailure", "dynamodb:DeleteItem"},
 }

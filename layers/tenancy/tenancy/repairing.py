@@ -60,7 +60,7 @@ class Repairing:
         )
         self._tell(events.DriftDetected, fresh, observed)
         self._tell(events.DriftRepaired, [each for each in gone if each.is_reported], observed)
-        started = self._repair([each.finding for each in lasting], observed, now)
+        started = self._repair(lasting, observed, now)
         self._remove([each.finding for each in lasting])
         self._count(lasting)
         return {
@@ -113,14 +113,16 @@ class Repairing:
 
     # --- repairing ----------------------------------------------------------------------------------------------------
 
-    def _repair(self, lasting: Sequence[Finding], observed: Observed, now: str) -> list[str]:
-        repairable = [finding for finding in lasting if finding.kind in drift.BY_WORKFLOW]
+    def _repair(self, lasting: Sequence[Known], observed: Observed, now: str) -> list[str]:
+        repairable = [each for each in lasting if each.finding.kind in drift.BY_WORKFLOW]
         for system in sorted(set(drift.DISTRUST.values())):
-            tenants = [finding.tenant_id for finding in repairable if drift.DISTRUST.get(finding.kind) == system]
-            self._distrust(sorted(set(tenants)), system)
-        tenants = sorted({finding.tenant_id for finding in repairable})
-        begun = aws.at_once(lambda tenant_id: self._start(tenant_id, observed, now), tenants)
-        return [tenant_id for tenant_id, is_new in zip(tenants, begun, strict=True) if is_new]
+            tenants = {each.finding.tenant_id for each in repairable if drift.DISTRUST.get(each.finding.kind) == system}
+            self._distrust(sorted(tenants), system)
+        latest: dict[str, str] = {}  # of what is wrong with each tenant
+        for each in repairable:
+            latest[each.finding.tenant_id] = max(each.since, latest.get(each.finding.tenant_id, ""))
+        begun = aws.at_once(lambda one: self._start(*one, observed, now), latest.items())
+        return sorted(tenant_id for tenant_id, is_new in zip(latest, begun, strict=True) if is_new)
 
     def _distrust(self, tenants: Sequence[str], system: str) -> None:
         """What is on record as done is an intent again: then the writer looks, and knows that it is its own."""
@@ -135,11 +137,11 @@ class Repairing:
             ]
         )
 
-    def _start(self, tenant_id: str, observed: Observed, now: str) -> bool:
-        """Once an hour at most; of a tenant whose last run has failed, once a day: each failure is a mail."""
+    def _start(self, tenant_id: str, since: str, observed: Observed, now: str) -> bool:
+        """For the same drift once an hour at most; if the last run has failed, once a day: each failure is a mail."""
         record = observed.records.get(tenant_id)
         has_failed = record is not None and record.operation.state in (OperationState.FAILED, OperationState.STALLED)
-        return self._machines.start(tenant_id, f"drift/{tenant_id}/{now[: 10 if has_failed else 13]}")
+        return self._machines.start(tenant_id, f"drift/{tenant_id}/{since}/{now[: 10 if has_failed else 13]}")
 
     def _remove(self, lasting: Sequence[Finding]) -> None:
         """What the control plane has made and nobody needs, if the stack is configured so."""

@@ -23,7 +23,7 @@ from local.emulator.state import Settings
 
 MAX_TAG = 256
 UPDATE, CREATE, DELETE = "_update_distribution", "_create_distribution", "_delete_distribution"
-_quotas = Quotas()
+_most_aliases = Quotas.aliases
 
 
 class Refused(ValueError):
@@ -39,7 +39,7 @@ def check(config: Any, distribution_id: str | None) -> None:
     aliases = [
         alias.lower() for alias in cloudfront._get_distribution_aliases({"config_xml": cloudfront.tostring(config)})
     ]
-    if len(aliases) > _quotas.aliases:
+    if len(aliases) > _most_aliases:
         message = "Your request contains more CNAMEs than are allowed per distribution."
         raise Refused("TooManyDistributionCNAMEs", message, 400)
     taken = _names_of_others(distribution_id)
@@ -186,8 +186,8 @@ def _handle_request(original: Any) -> Any:
 
 
 def install(settings: Settings) -> None:
-    global _quotas  # noqa: PLW0603 - one process, one account
-    _quotas = settings.quotas or _quotas
+    global _most_aliases  # noqa: PLW0603 - one process, one account
+    _most_aliases = settings.quotas.aliases if settings.quotas else settings.aliases
     patching.replace(cloudfront, CREATE, _api(CREATE), "_distributions[dist_id] = dist")
     patching.replace(cloudfront, UPDATE, _api(UPDATE))
     patching.replace(cloudfront, DELETE, _api(DELETE), "del _distributions[dist_id]")

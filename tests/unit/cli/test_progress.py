@@ -70,6 +70,13 @@ def test_events_of_earlier_runs_are_not_this_runs():
     )
 
 
+def test_a_removal_that_is_held_has_no_stages():
+    done = [event("ClaimTenant", "TenantClaimed", 1)]
+
+    assert [stage.name for stage in progress.stages(record("SUCCEEDED"), done)] == ["ClaimTenant"]
+    assert progress.stages(record("HELD"), done) == ()
+
+
 def test_two_clocks_never_make_a_negative_duration():
     assert progress.seconds_between("2026-11-24T08:00:01Z", START) == 0.0
 

@@ -13,9 +13,8 @@ from tenancy.database.archive import MANIFEST
 from tenancy.events import TYPES
 from tenancy.expiring import ExpiringArchives
 from tenancy.provisioning import EXPIRY, ConditionFailed, Provisioning
-from tenancy.settings import ReconcileSettings
 
-from .conftest import Lifecycle, Tables
+from .conftest import Lifecycle, Tables, reconcile_settings
 from .gone import Customer
 
 
@@ -31,17 +30,7 @@ def gone(tables: Tables, lifecycle: Lifecycle, tmp_path: Path) -> Customer:
 
 
 def note_expired() -> list[str]:
-    settings = ReconcileSettings(
-        tenants_table="tenants",
-        provisioning_table="provisioning",
-        onboard_state_machine_arn="onboard",
-        offboard_state_machine_arn="offboard",
-        mass_removal_percent=10,
-        mass_removal_at_least=5,
-        archive_bucket="archive",
-        archive_retention_days=90,
-    )
-    return ExpiringArchives(settings).note_expired()
+    return ExpiringArchives(reconcile_settings()).note_expired()
 
 
 def archives(customer: Customer) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from tenancy.migrating import FleetMigrations, NotNow
 from tenancy.model import StageCall, TenantRecord
 from tenancy.provisioning import Provisioning
 from tenancy.seeding import Seeding
-from tenancy.settings import DatabaseSettings
+from tenancy.settings import ArchiveSettings
 
 from .conftest import Lifecycle, Tables
 
@@ -24,18 +24,19 @@ LATEST = migrations.latest_version()
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> DatabaseSettings:
+def settings(tmp_path: Path) -> ArchiveSettings:
     (tmp_path / "tenants").mkdir()
-    return DatabaseSettings(
+    return ArchiveSettings(
         provisioning_table="provisioning",
         tenants_directory=str(tmp_path / "tenants"),
         scratch_directory=str(tmp_path / "scratch"),
+        archive_bucket="archive",
     )
 
 
 @pytest.fixture
 def live(
-    tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning, settings: DatabaseSettings, monkeypatch: Any
+    tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning, settings: ArchiveSettings, monkeypatch: Any
 ) -> TenantRecord:
     """A live tenant whose database is of the first release."""
     first = migrations.shipped()[:1]
@@ -53,7 +54,7 @@ def live(
 
 
 @pytest.fixture
-def fleet(settings: DatabaseSettings) -> FleetMigrations:
+def fleet(settings: ArchiveSettings) -> FleetMigrations:
     return FleetMigrations(settings)
 
 
@@ -67,7 +68,7 @@ def found(provisioning: Provisioning) -> TenantRecord:
     return record
 
 
-def names(settings: DatabaseSettings) -> list[str]:
+def names(settings: ArchiveSettings) -> list[str]:
     return sorted(path.name for path in (Path(settings.tenants_directory) / "granja").iterdir())
 
 
@@ -80,19 +81,19 @@ def event(tables: Tables, kind: str) -> dict[str, Any]:
     return dict(json.loads(item["detail"]))
 
 
-def spoil(settings: DatabaseSettings) -> None:
+def spoil(settings: ArchiveSettings) -> None:
     """What breaks the second step of the schema."""
     with TenantDatabases(Path(settings.tenants_directory), idle_after=0).open("granja", "write") as connection:
         connection.execute("INSERT INTO settings VALUES ('granja', 'motto', 'my own words', now()::TIMESTAMP)")
 
 
-def mend(settings: DatabaseSettings) -> None:
+def mend(settings: ArchiveSettings) -> None:
     with TenantDatabases(Path(settings.tenants_directory), idle_after=0).open("granja", "write") as connection:
         connection.execute("DELETE FROM settings WHERE key = 'motto'")
 
 
 def test_the_record_and_an_event_say_which_version_the_database_has(
-    live: TenantRecord, fleet: FleetMigrations, provisioning: Provisioning, tables: Tables, settings: DatabaseSettings
+    live: TenantRecord, fleet: FleetMigrations, provisioning: Provisioning, tables: Tables, settings: ArchiveSettings
 ) -> None:
     fleet.migrate(message())
 
@@ -126,7 +127,7 @@ def test_a_message_that_comes_again_changes_nothing(
 
 
 def test_what_a_try_left_that_was_killed_at_its_end_goes_with_the_message_that_comes_again(
-    live: TenantRecord, fleet: FleetMigrations, provisioning: Provisioning, settings: DatabaseSettings, monkeypatch: Any
+    live: TenantRecord, fleet: FleetMigrations, provisioning: Provisioning, settings: ArchiveSettings, monkeypatch: Any
 ) -> None:
     from tenancy.database import publish
 
@@ -150,7 +151,7 @@ def test_what_a_try_left_that_was_killed_at_its_end_goes_with_the_message_that_c
 
 
 def test_rows_that_do_not_fit_are_told_once_and_the_tenant_stays_in_service(
-    live: TenantRecord, fleet: FleetMigrations, provisioning: Provisioning, tables: Tables, settings: DatabaseSettings
+    live: TenantRecord, fleet: FleetMigrations, provisioning: Provisioning, tables: Tables, settings: ArchiveSettings
 ) -> None:
     spoil(settings)
 
@@ -170,7 +171,7 @@ def test_rows_that_do_not_fit_are_told_once_and_the_tenant_stays_in_service(
 
 
 def test_another_request_tries_again_and_forgets_the_error(
-    live: TenantRecord, fleet: FleetMigrations, provisioning: Provisioning, tables: Tables, settings: DatabaseSettings
+    live: TenantRecord, fleet: FleetMigrations, provisioning: Provisioning, tables: Tables, settings: ArchiveSettings
 ) -> None:
     spoil(settings)
     fleet.migrate(message())
@@ -185,7 +186,7 @@ def test_another_request_tries_again_and_forgets_the_error(
 
 
 def test_the_mail_says_what_to_type_and_where_to_look(
-    live: TenantRecord, fleet: FleetMigrations, tables: Tables, settings: DatabaseSettings
+    live: TenantRecord, fleet: FleetMigrations, tables: Tables, settings: ArchiveSettings
 ) -> None:
     spoil(settings)
     fleet.migrate(message())
@@ -208,7 +209,7 @@ def test_the_mail_says_what_to_type_and_where_to_look(
 
 
 def test_while_an_execution_works_on_the_tenant_the_message_waits(
-    live: TenantRecord, fleet: FleetMigrations, lifecycle: Lifecycle, tables: Tables, settings: DatabaseSettings
+    live: TenantRecord, fleet: FleetMigrations, lifecycle: Lifecycle, tables: Tables, settings: ArchiveSettings
 ) -> None:
     lifecycle.claim("granja", "two")
     before = names(settings)
@@ -224,7 +225,7 @@ def test_an_execution_that_begins_meanwhile_finds_the_database_that_it_knows(
     fleet: FleetMigrations,
     lifecycle: Lifecycle,
     provisioning: Provisioning,
-    settings: DatabaseSettings,
+    settings: ArchiveSettings,
     monkeypatch: Any,
 ) -> None:
     commit = Provisioning.commit
@@ -251,7 +252,7 @@ def test_a_table_that_does_not_answer_is_asked_again(
     live: TenantRecord,
     fleet: FleetMigrations,
     provisioning: Provisioning,
-    settings: DatabaseSettings,
+    settings: ArchiveSettings,
     tables: Tables,
     monkeypatch: Any,
     answered: bool,
@@ -281,7 +282,7 @@ def test_a_run_goes_on_from_where_a_migration_was_cut_off(
     fleet: FleetMigrations,
     lifecycle: Lifecycle,
     provisioning: Provisioning,
-    settings: DatabaseSettings,
+    settings: ArchiveSettings,
     tables: Tables,
     monkeypatch: Any,
 ) -> None:
@@ -308,7 +309,7 @@ def test_a_tenant_that_is_not_wanted_is_left_alone(
     live: TenantRecord,
     fleet: FleetMigrations,
     provisioning: Provisioning,
-    settings: DatabaseSettings,
+    settings: ArchiveSettings,
     status: str,
 ) -> None:
     provisioning.update("granja", fields={"status": status}, condition="attribute_exists(pk)", values={})
@@ -321,7 +322,7 @@ def test_a_tenant_that_is_not_wanted_is_left_alone(
 
 
 def test_a_lost_database_comes_again_until_a_person_sees_to_it(
-    live: TenantRecord, fleet: FleetMigrations, settings: DatabaseSettings
+    live: TenantRecord, fleet: FleetMigrations, settings: ArchiveSettings
 ) -> None:
     (Path(settings.tenants_directory) / str(live.database_path)).unlink()
 

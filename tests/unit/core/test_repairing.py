@@ -155,6 +155,7 @@ def test_the_same_thing_another_day_is_another_event(world: World) -> None:
         repairing().look()
 
     assert len(world.told("DriftDetected")) == len(world.told("DriftRepaired")) == 2
+    assert len(world.started) == 2, "and another repair, be it within the hour"
 
 
 def test_what_needs_a_person_is_told_and_left_alone(world: World) -> None:

@@ -37,6 +37,7 @@ GENERATED = (
     "*.lock",
     "package-lock.json",
     "*.svg",
+    "*.png",
 )
 
 # Pieced together, so that this file holds none of them.

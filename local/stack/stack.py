@@ -259,6 +259,7 @@ class Stack:
             "OIDC_OPERATORS_CLIENT": names.OPERATORS_CLIENT,
             "OIDC_STAFF_CLIENT": names.STAFF_CLIENT,
             "PROBE_SECRET_ARN": self.outputs["ProbeSecretArn"],
+            "ORIGIN_SECRET_ARN": self.outputs["OriginSecretArn"],
             "TENANTS_DIRECTORY": str(self.state_dir / "data"),
             "BASE_DOMAIN": BASE_DOMAIN,
             "PYTHONPATH": os.pathsep.join([str(self.root), str(self.root / "layers" / "tenancy")]),

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 HEADER = "X-Fluxion-Origin"
 
 _HEADER = HEADER.lower().encode("ascii")
-_FRESH_SECONDS = 60.0
+_FRESH_SECONDS = 30.0
 _PAUSE_SECONDS = 5.0
 _STAGES = ("AWSCURRENT", "AWSPREVIOUS")
 # A visitor waits for the first one of these calls.

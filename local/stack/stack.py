@@ -153,7 +153,7 @@ class Stack:
             template = building.__enter__()
         try:
             with told(on_progress, "starting the embedded AWS, edge and name server"):
-                places = self._await_emulator(emulator)
+                places = {**self._await_emulator(emulator), "backend_url": backend_url}
             environment = {**self._environment(), **_credentials(places)}
             sam = Sam(self.root, self._children, environment, sam_logs)
             client = self.client("cloudformation", places)
@@ -310,6 +310,7 @@ class Stack:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "FLUXION_EDGE_URL": places["edge_url"],
+            "FLUXION_BACKEND_URL": places["backend_url"],
             "FLUXION_DNS": places["dns"],
             "FLUXION_FAULTS": places["faults_url"],
             "FLUXION_DATA_DIR": str(self.state_dir / "data"),

@@ -124,7 +124,7 @@ def sent(aws: EmbeddedAws) -> dict[str, str]:
     return {each["HeaderName"]: each["HeaderValue"] for each in backend["CustomHeaders"].get("Items", [])}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guarded(embedded_aws: EmbeddedAws) -> Iterator[str]:
     """A live tenant, whose alias cdn_aliases has written into the distribution's whole configuration."""
     embedded_aws.onboard("guardada")

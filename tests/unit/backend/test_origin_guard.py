@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from pydantic import ValidationError
+from starlette.responses import PlainTextResponse
 
 from backend import origin_guard
 from backend.app import from_environment
@@ -84,7 +85,14 @@ def test_whoever_else_asks_gets_the_answer_of_a_host_that_is_not_there(behind, h
 
 def test_the_health_check_needs_no_secret(behind):
     assert behind.ask("/healthz", "10.64.8.7:8000").json() == {"status": "ok"}
-    assert behind.ask("/healthz/", "10.64.8.7:8000").status_code == 404
+
+
+def test_nothing_but_the_health_check_comes_past_the_door(make_site, known):
+    site = make_site(OriginGuard(PlainTextResponse("inside"), known))
+
+    assert site.ask("/healthz", GRANJA).text == "inside"
+    for path in ("/healthz/", "/healthz2", "/healthz/../api/tenant", "//healthz", "/api/healthz", "http://x/healthz"):
+        assert site.ask(path, GRANJA).status_code == 404, path
 
 
 def test_every_value_is_compared_and_in_constant_time(monkeypatch):
@@ -154,6 +162,7 @@ def test_without_any_value_nobody_is_let_in_and_secrets_manager_is_not_asked_eac
             with pytest.raises(Refused) as refused:
                 await known.include(b"first")
             assert refused.value.problem.status == 503
+            clock.now += 0.2
 
     anyio.run(ask)
     assert silent.calls == 1

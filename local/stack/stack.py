@@ -164,7 +164,7 @@ class Stack:
         finally:
             building.__exit__(None, None, None)
         with told(on_progress, "starting the backend"):
-            self._start_backend(backend_port, environment, places["edge_url"])
+            self._start_backend(backend_port, places)
             self._await_answer(f"{backend_url}/healthz", "backend", "The backend did not start")
         with told(on_progress, "uploading the pages"):
             shown.insert(0, pages.config(BASE_DOMAIN, self._example_tenant))
@@ -249,9 +249,13 @@ class Stack:
             **self._given,
         }
 
-    def _start_backend(self, port: int, environment: Mapping[str, str], edge_url: str) -> None:
-        edge_port = edge_url.rpartition(":")[2]
+    def _start_backend(self, port: int, places: Mapping[str, str]) -> None:
+        edge_port = places["edge_url"].rpartition(":")[2]
+        role = self.outputs["BackendRoleArn"].rpartition("/")[2]
         settings = {
+            "AWS_ENDPOINT_URL": places["aws_url"],
+            # As ECS gives a task the keys of its role.
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{places['aws_url']}/_fluxion/task-credentials/{role}",
             "TENANTS_TABLE": self.outputs["TenantsTableName"],
             "PROVISIONING_TABLE": self.outputs["ProvisioningTableName"],
             "OIDC_ISSUER": f"https://auth.{BASE_DOMAIN}:{edge_port}{names.PREFIX}",
@@ -266,7 +270,7 @@ class Stack:
         }
         command = [sys.executable, "-m", "uvicorn", "--factory", "local.oidc.beside_backend:from_environment"]
         command += ["--host", loopback.V4, "--port", str(port), "--no-access-log"]
-        self._children.start("backend", command, {**environment, **settings}, self.root)
+        self._children.start("backend", command, {**self._environment(), **settings}, self.root)
 
     def _await_answer(
         self, url: str, child: str, failure: str, authority: str | None = None, patience: float = _READY_SECONDS

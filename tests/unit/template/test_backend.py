@@ -222,3 +222,14 @@ def test_operators_come_back_to_the_panel_and_staff_to_the_tenants_that_are_name
 
     assert back["Fn::Sub"][0] == "https://admin.${BaseDomain}/signed-in"
     assert clients["StaffClient"]["CallbackURLs"] == {"Ref": "StaffCallbackUrls"}
+
+
+def test_no_task_starts_before_it_can_be_reached_reach_the_files_and_read_where_people_sign_in() -> None:
+    assert set(BACKEND["Resources"]["BackendService"]["DependsOn"]) == {
+        "ForOurHosts",
+        "PublicRoutesA",
+        "PublicRoutesB",
+        "SignInPage",
+        "TenantFilesLetTheBackendIn",
+        "ToTheInternet",
+    }

@@ -12,16 +12,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.types import ASGIApp
 
 from backend import admin_api, answers, identity, tenant_api
 from backend.control_plane import ControlPlane
 from backend.directory import TenantDirectory
 from backend.hosts import ADMIN, API
+from backend.origin_guard import OriginGuard, OriginSecrets
 from backend.probe_secret import ProbeSecret
 from backend.problems import NOT_FOUND, Refused
 from backend.repository import Tenants
-from backend.settings import BackendSettings
-from backend.tenant_middleware import TenantMiddleware
+from backend.settings import BackendSettings, OriginSettings
+from backend.tenant_middleware import HEALTH_PATH, TenantMiddleware
 from backend.tokens import Issuer
 from backend.workers import Workers
 from tenancy.database import TenantDatabases
@@ -53,7 +55,9 @@ def create_app(
 ) -> FastAPI:
     """The application. What is not given is made from the settings."""
     databases = databases or TenantDatabases(settings.tenants_directory)
-    issuer = issuer or Issuer(settings.oidc_issuer, settings.oidc_discovery_url)
+    issuer = issuer or Issuer(
+        settings.oidc_issuer, settings.oidc_discovery_url, claim_prefix=settings.oidc_claim_prefix
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -63,12 +67,12 @@ def create_app(
     app = _application("Fluxion tenant API", openapi_url=OPENAPI_PATH, lifespan=lifespan)
     app.state.tenants = Tenants(databases)
     app.state.workers = Workers()
-    _give_identity(app, issuer, settings.oidc_staff_client)
+    _give_identity(app, issuer, settings.oidc_staff_client, settings.oidc_scope)
     app.include_router(tenant_api.router)
-    app.add_api_route("/healthz", healthz, methods=["GET"], tags=["health"])
+    app.add_api_route(HEALTH_PATH, healthz, methods=["GET"], tags=["health"])
 
     admin = _application("Fluxion admin API", openapi_url=OPENAPI_PATH)
-    _give_identity(admin, issuer, settings.oidc_operators_client)
+    _give_identity(admin, issuer, settings.oidc_operators_client, settings.oidc_scope)
     admin_api.install(admin, control_plane or ControlPlane(settings))
 
     app.add_middleware(
@@ -81,9 +85,13 @@ def create_app(
     return app
 
 
-def from_environment() -> FastAPI:
-    """The application as its environment variables say. Ends the process with one sentence if they say too little."""
-    return create_app(BackendSettings.from_environment())
+def from_environment() -> ASGIApp:
+    """The application as its environment variables say, for the distribution's requests alone.
+
+    Ends the process with one sentence if they say too little.
+    """
+    guard = OriginSecrets(OriginSettings.from_environment())
+    return OriginGuard(create_app(BackendSettings.from_environment()), guard)
 
 
 async def healthz() -> Health:
@@ -107,8 +115,8 @@ def _application(title: str, *, openapi_url: str | None, lifespan: _Lifespan | N
     )
 
 
-def _give_identity(app: FastAPI, issuer: Issuer, audience: str) -> None:
-    app.state.issuer, app.state.audience = issuer, audience
+def _give_identity(app: FastAPI, issuer: Issuer, audience: str, scope: str) -> None:
+    app.state.issuer, app.state.audience, app.state.scope = issuer, audience, scope
     app.include_router(identity.router)
     answers.install(app)
 

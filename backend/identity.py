@@ -12,7 +12,6 @@ from backend.problems import NO_STORE, UNAVAILABLE, Problem, Refused
 from backend.tenant_middleware import Visit
 from backend.tokens import Caller, Issuer, bearer
 
-_SCOPE = "openid email"
 _STAFF_ROLES = ("staff", "admin")
 
 # For the OpenAPI document; the header itself is read below, as it was sent.
@@ -106,7 +105,7 @@ async def sign_in(request: Request, response: Response) -> SignIn:
         issuer=issuer.name,
         authorization_endpoint=(await issuer.endpoints()).authorization,
         client_id=request.app.state.audience,
-        scope=_SCOPE,
+        scope=request.app.state.scope,
     )
 
 

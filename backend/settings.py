@@ -31,6 +31,25 @@ def safe_url(value: str) -> str:
 type _Named = Annotated[str, Field(min_length=1)]
 
 
+def _or_else(name: str) -> AfterValidator:
+    """For the ARN of a secret in Secrets Manager, which is needed unless the value itself is given by another field."""
+
+    def check(value: str | None, info: ValidationInfo) -> str | None:
+        secret = info.data.get(name)
+        if not value and not (secret and secret.get_secret_value()):
+            raise ValueError(f"must be set, or else {name.upper()}")
+        return value
+
+    return AfterValidator(check)
+
+
+class OriginSettings(Settings):
+    """For the door of the backend: what the distribution's requests carry, so that nobody else's are answered."""
+
+    origin_secret: SecretStr | None = None
+    origin_secret_arn: Annotated[str | None, Field(validate_default=True), _or_else("origin_secret")] = None
+
+
 class BackendSettings(Settings):
     """For the backend. The secret comes as a value, or as the ARN of a secret in Secrets Manager.
 
@@ -39,6 +58,8 @@ class BackendSettings(Settings):
     oidc_discovery_url: its discovery document; where the backend reaches it under another address than browsers do.
     oidc_operators_client, oidc_staff_client: the ``aud`` of operators' tokens and of tenants' staff's. Never the same,
         so that a token for one is none for the other.
+    oidc_scope: what a page asks the issuer for. Cognito gives a user's own attributes for ``openid`` alone.
+    oidc_claim_prefix: what the issuer puts before the names of our claims; Cognito says ``custom:tenant``.
     """
 
     tenants_table: _Named
@@ -49,16 +70,10 @@ class BackendSettings(Settings):
     oidc_discovery_url: Annotated[str, AfterValidator(safe_url)] | None = None
     oidc_operators_client: _Named
     oidc_staff_client: _Named
+    oidc_scope: _Named = "openid email"
+    oidc_claim_prefix: str = ""
     probe_secret: SecretStr | None = None
-    probe_secret_arn: Annotated[str | None, Field(validate_default=True)] = None
-
-    @field_validator("probe_secret_arn")
-    @classmethod
-    def _has_one_or_the_other(cls, value: str | None, info: ValidationInfo) -> str | None:
-        secret = info.data.get("probe_secret")
-        if not value and not (secret and secret.get_secret_value()):
-            raise ValueError("must be set, or else PROBE_SECRET")
-        return value
+    probe_secret_arn: Annotated[str | None, Field(validate_default=True), _or_else("probe_secret")] = None
 
     @field_validator("oidc_staff_client")
     @classmethod

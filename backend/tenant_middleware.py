@@ -28,8 +28,9 @@ _ORIGIN = b"origin"
 _AUTHORIZATION = b"authorization"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROBE = probe_token.HEADER.lower().encode("ascii")
-# Load balancers ask by address, so this path is served for any host.
-_HEALTH = "/healthz"
+HEALTH_PATH = "/healthz"
+"""Load balancers ask by address, so this path is served for any host."""
+
 _LARGEST_BODY = 1_048_576  # bytes
 
 
@@ -75,7 +76,7 @@ class TenantMiddleware:
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == _HEALTH:
+        if scope["path"] == HEALTH_PATH:
             await self._app(scope, receive, _marked(send, private=True))
             return
         outcome = await self._outcome(scope)

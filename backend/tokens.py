@@ -61,12 +61,14 @@ class Issuer:
         issuer: str,
         discovery_url: str | None = None,
         *,
+        claim_prefix: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.name = issuer
         self._discovery_url = discovery_url or f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+        self._claim_prefix = claim_prefix
         self._transport = transport
         self._clock = clock
         self._now = now
@@ -140,7 +142,7 @@ class Issuer:
             exp={"essential": True},
         )
         registry.validate(found.claims)
-        return _caller(found.claims)
+        return _caller(found.claims, self._claim_prefix)
 
     async def _current_keys(self) -> KeySet:
         if self._keys is None:
@@ -200,7 +202,7 @@ def _endpoints(document: Any, issuer: str) -> Endpoints:
     return Endpoints(safe_url(found.authorization_endpoint), safe_url(found.token_endpoint), safe_url(found.jwks_uri))
 
 
-def _caller(claims: Mapping[str, Any]) -> Caller:
+def _caller(claims: Mapping[str, Any], prefix: str) -> Caller:
     def text(name: str) -> str | None:
         value = claims.get(name)
         return value if isinstance(value, str) else None
@@ -212,9 +214,9 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         subject=subject,
         email=text("email"),
         expires_at=float(min(claims["exp"], 2**53)),
-        fluxion_role=text("fluxion_role"),
-        tenant=text("tenant"),
-        role=text("role"),
+        fluxion_role=text(f"{prefix}fluxion_role"),
+        tenant=text(f"{prefix}tenant"),
+        role=text(f"{prefix}role"),
     )
 
 

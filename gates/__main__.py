@@ -52,9 +52,11 @@ ALL = (
         # The linter reads the model of the region that is named; it needs no account and no network.
         {"SAM_CLI_TELEMETRY": "0", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"},
     ),
-    Gate("cfn-lint", "both templates, with the rules for serverless", own("cfn", GATES)),
+    Gate("cfn-lint", "all templates, with the rules for serverless", own("cfn", GATES)),
     Gate("asl", "state machines: schema, targets, substitutions, comments, ways out", own("asl", GATES)),
-    Gate("rules", "principals, TLS, file system, origins, retention: what scanners miss", own("rules", GATES)),
+    Gate(
+        "rules", "principals, TLS, file system, origins, containers, retention: what scanners miss", own("rules", GATES)
+    ),
     Gate("policies", "parliament: actions and condition keys that exist", own("policies", GATES)),
     Gate("imports", "import-linter: one direction", (PROJECT / "lint-imports",)),
     Gate("functions", "a function parses, delegates and answers", own("functions")),

@@ -1,4 +1,4 @@
-"""cfn-lint, with the rules for serverless, on both templates."""
+"""cfn-lint, with the rules for serverless, on all templates."""
 
 import json
 import subprocess

@@ -22,6 +22,7 @@ _KEPT_TABLES = ("TenantsTable", "ProvisioningTable")
 _WRITES = tuple(f"dynamodb:{verb}" for verb in ("Put", "Update", "Delete", "BatchWrite", "PartiQL", "*"))
 # Conditions that tie a service's request to this account or this stack: without one, anybody's use of that service
 # would do (the confused deputy).
+_FOR_PEOPLE = ("BackendRole",)  # operators write items through the backend, under their own names
 _TIES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "kms:encryptioncontext", "kms:calleraccount")
 
 
@@ -213,7 +214,7 @@ def buckets_are_private(template: Template) -> list[str]:
 
 
 def origins_are_private(template: Template) -> list[str]:
-    """Distributions: origin access control and nothing older, HTTPS to the origin, TLSv1.2_2021 or newer to viewers."""
+    """Distributions: origin access control and nothing older, HTTPS and a secret to others, TLSv1.2_2021 to viewers."""
     found = []
     for name, properties in resources(template, "AWS::CloudFront::Distribution"):
         config = properties.get("DistributionConfig", {})
@@ -235,6 +236,14 @@ def _faults_of_origin(origin: Mapping[str, Any]) -> Iterator[str]:
         yield "uses an origin access identity, which is superseded"
     if custom and custom.get("OriginProtocolPolicy") != "https-only":
         yield "is not asked over HTTPS only"
+    headers = listed(origin.get("OriginCustomHeaders", []))
+    if custom and not headers:
+        yield "cannot know that it is this distribution that asks (no OriginCustomHeaders)"
+    for header in headers:
+        value = header.get("HeaderValue", "")
+        text = value.get("Fn::Sub", "") if isinstance(value, Mapping) else value
+        if not str(text).startswith("{{resolve:secretsmanager:"):
+            yield f"is sent {header.get('HeaderName')} with a value that stands in the template"
 
 
 def data_outlives_the_stack(template: Template) -> list[str]:
@@ -257,17 +266,80 @@ def identities_name_actions(template: Template) -> list[str]:
     for name, properties in resources(template, "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         for statement in statements(properties):
             if statement.get("Effect") == "Allow":
-                found += [f"{name}: {is_named(statement)} {fault}" for fault in _faults_of_grant(statement)]
+                faults = _faults_of_grant(statement, writes_for_people=name in _FOR_PEOPLE)
+                found += [f"{name}: {is_named(statement)} {fault}" for fault in faults]
     return found
 
 
-def _faults_of_grant(statement: Mapping[str, Any]) -> Iterator[str]:
+def _faults_of_grant(statement: Mapping[str, Any], *, writes_for_people: bool) -> Iterator[str]:
     actions = [str(action) for action in listed(statement.get("Action", []))]
     yield from (f"allows {action}" for action in actions if action == "*" or action.endswith(":*"))
     if "NotAction" in statement:
         yield "allows everything but something (NotAction)"
-    if any(action.startswith(_WRITES) for action in actions) and "TenantsTable" in str(statement.get("Resource")):
+    writes = any(action.startswith(_WRITES) for action in actions) and not writes_for_people
+    if writes and "TenantsTable" in str(statement.get("Resource")):
         yield "writes the tenants table"
+
+
+def containers_are_closed(template: Template) -> list[str]:
+    """Tasks: nobody's root, nothing to write but mounted files, an image that cannot change, files as the role may."""
+    found = []
+    for name, properties in resources(template, "AWS::ECS::TaskDefinition"):
+        for container in listed(properties.get("ContainerDefinitions", [])):
+            found += [f"{name}: {container.get('Name')} {fault}" for fault in _faults_of_container(container, template)]
+        for volume in listed(properties.get("Volumes", [])):
+            files = volume.get("EFSVolumeConfiguration", {})
+            how = files.get("AuthorizationConfig", {})
+            if (files.get("TransitEncryption"), how.get("IAM")) != ("ENABLED", "ENABLED") or not how.get(
+                "AccessPointId"
+            ):
+                found.append(f"{name}: mounts {volume.get('Name')} without TLS, IAM or an access point")
+    return found
+
+
+def _faults_of_container(container: Mapping[str, Any], template: Template) -> Iterator[str]:
+    if container.get("ReadonlyRootFilesystem") is not True:
+        yield "can write to its root"
+    if str(container.get("User", "0")).partition(":")[0] in ("0", "root", ""):
+        yield "runs as root"
+    if "ALL" not in listed(container.get("LinuxParameters", {}).get("Capabilities", {}).get("Drop", [])):
+        yield "keeps capabilities of root"
+    image = container.get("Image", "")
+    given = (
+        template.get("Parameters", {}).get(image["Ref"], {}) if isinstance(image, Mapping) and "Ref" in image else {}
+    )
+    if "@sha256:" not in given.get("AllowedPattern", str(image)):
+        yield "runs an image that is not named by its digest"
+
+
+def only_cloudfront_comes_in(template: Template) -> list[str]:
+    """Load balancers: TLS 1.2 or newer, and nobody but CloudFront. Tasks: other groups only, and no addresses."""
+    found = [
+        f"{name}: takes requests without TLS 1.2 or newer"
+        for name, properties in resources(template, "AWS::ElasticLoadBalancingV2::Listener")
+        if properties.get("Protocol") != "HTTPS" or "-TLS13-1-2-" not in str(properties.get("SslPolicy"))
+    ]
+    for _, properties in resources(template, "AWS::ElasticLoadBalancingV2::LoadBalancer"):
+        for group, rule in _ways_in(template, properties.get("SecurityGroups", [])):
+            if rule.get("SourcePrefixListId") != {"Ref": "CloudFrontPrefixList"}:
+                found.append(f"{group}: lets others than CloudFront in to the load balancer")
+    for _, properties in resources(template, "AWS::ECS::Service"):
+        network = properties.get("NetworkConfiguration", {}).get("AwsvpcConfiguration", {})
+        for group, rule in _ways_in(template, network.get("SecurityGroups", [])):
+            if not rule.get("SourceSecurityGroupId"):
+                found.append(f"{group}: lets addresses in to tasks")
+    return found
+
+
+def _ways_in(template: Template, groups: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every rule by which something comes into some security groups, inside of them or beside them."""
+    named = [group["Ref"] if "Ref" in group else group.get("Fn::GetAtt", [""])[0] for group in listed(groups)]
+    for name, properties in resources(template, "AWS::EC2::SecurityGroup"):
+        if name in named:
+            yield from ((name, rule) for rule in listed(properties.get("SecurityGroupIngress", [])))
+    for name, properties in resources(template, "AWS::EC2::SecurityGroupIngress"):
+        if any(f"'{group}'" in str(properties.get("GroupId")) for group in named):
+            yield name, properties
 
 
 RULES = (
@@ -281,6 +353,8 @@ RULES = (
     origins_are_private,
     data_outlives_the_stack,
     identities_name_actions,
+    containers_are_closed,
+    only_cloudfront_comes_in,
 )
 
 

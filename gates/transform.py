@@ -12,7 +12,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-TEMPLATES = ("foundation.yaml", "template.yaml")
+TEMPLATES = ("foundation.yaml", "template.yaml", "backend.yaml")
 _LOCAL_CODE = ("CodeUri", "ContentUri", "DefinitionUri")
 
 

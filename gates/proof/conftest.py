@@ -20,7 +20,51 @@ def _service(service: str, action: str, condition: dict[str, Any]) -> dict[str, 
 
 
 GOOD: dict[str, Any] = {
+    "Parameters": {"Image": {"AllowedPattern": "^.+@sha256:[0-9a-f]{64}$"}},
     "Resources": {
+        "Task": {
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {
+                "ContainerDefinitions": [
+                    {
+                        "Name": "api",
+                        "Image": {"Ref": "Image"},
+                        "User": "1000:1000",
+                        "ReadonlyRootFilesystem": True,
+                        "LinuxParameters": {"Capabilities": {"Drop": ["ALL"]}},
+                    }
+                ],
+                "Volumes": [
+                    {
+                        "Name": "files",
+                        "EFSVolumeConfiguration": {
+                            "TransitEncryption": "ENABLED",
+                            "AuthorizationConfig": {"AccessPointId": "x", "IAM": "ENABLED"},
+                        },
+                    }
+                ],
+            },
+        },
+        "Service": {
+            "Type": "AWS::ECS::Service",
+            "Properties": {"NetworkConfiguration": {"AwsvpcConfiguration": {"SecurityGroups": [{"Ref": "Tasks"}]}}},
+        },
+        "Tasks": {
+            "Type": "AWS::EC2::SecurityGroup",
+            "Properties": {"SecurityGroupIngress": [{"SourceSecurityGroupId": {"Ref": "Door"}}]},
+        },
+        "Balancer": {
+            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+            "Properties": {"SecurityGroups": [{"Ref": "Door"}]},
+        },
+        "Door": {
+            "Type": "AWS::EC2::SecurityGroup",
+            "Properties": {"SecurityGroupIngress": [{"SourcePrefixListId": {"Ref": "CloudFrontPrefixList"}}]},
+        },
+        "Listener": {
+            "Type": "AWS::ElasticLoadBalancingV2::Listener",
+            "Properties": {"Protocol": "HTTPS", "SslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"},
+        },
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {}},
         "QueuePolicy": {
             "Type": "AWS::SQS::QueuePolicy",
@@ -92,7 +136,16 @@ GOOD: dict[str, Any] = {
                 "DistributionConfig": {
                     "Origins": [
                         {"Id": "assets", "S3OriginConfig": {}, "OriginAccessControlId": "x"},
-                        {"Id": "api", "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"}},
+                        {
+                            "Id": "api",
+                            "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"},
+                            "OriginCustomHeaders": [
+                                {
+                                    "HeaderName": "X-Origin",
+                                    "HeaderValue": {"Fn::Sub": "{{resolve:secretsmanager:${Secret}}}"},
+                                }
+                            ],
+                        },
                     ],
                     "ViewerCertificate": {"MinimumProtocolVersion": "TLSv1.2_2021"},
                 }

@@ -47,6 +47,8 @@ def for_everybody(kind: str) -> Callable[[Resources], None]:
 
 
 ORIGIN = "Distribution.Properties.DistributionConfig.Origins"
+CONTAINER = "Task.Properties.ContainerDefinitions.0"
+VOLUME = "Task.Properties.Volumes.0.EFSVolumeConfiguration"
 
 BAD = [
     ("Open: statement", for_everybody("AWS::SNS::TopicPolicy")),
@@ -88,6 +90,8 @@ BAD = [
     ("origin assets has no OriginAccessControlId", put(f"{ORIGIN}.0.OriginAccessControlId", None)),
     ("origin assets uses an", put(f"{ORIGIN}.0.S3OriginConfig", {"OriginAccessIdentity": "x"})),
     ("origin api is not asked", put(f"{ORIGIN}.1.CustomOriginConfig.OriginProtocolPolicy", "match-viewer")),
+    ("origin api cannot know", put(f"{ORIGIN}.1.OriginCustomHeaders", None)),
+    ("origin api is sent X-Origin", put(f"{ORIGIN}.1.OriginCustomHeaders.0.HeaderValue", "hush")),
     (
         "older than TLSv1.2_2021",
         put("Distribution.Properties.DistributionConfig.ViewerCertificate.MinimumProtocolVersion", "TLSv1.2_2019"),
@@ -101,6 +105,23 @@ BAD = [
         put("Role.Properties.Policies.0.PolicyDocument.Statement.0.Action", "dynamodb:PutItem"),
     ),
     ("NotAction", put("Role.Properties.Policies.0.PolicyDocument.Statement.0.NotAction", "iam:*")),
+    ("api can write to its root", put(f"{CONTAINER}.ReadonlyRootFilesystem", None)),
+    ("api runs as root", put(f"{CONTAINER}.User", "0:1000")),
+    ("api runs as root", put(f"{CONTAINER}.User", None)),
+    ("api keeps capabilities", put(f"{CONTAINER}.LinuxParameters", None)),
+    ("api runs an image", put(f"{CONTAINER}.Image", "registry/api:latest")),
+    ("api runs an image", put(f"{CONTAINER}.Image", {"Ref": "AnyImage"})),
+    ("mounts files without", put(f"{VOLUME}.TransitEncryption", None)),
+    ("mounts files without", put(f"{VOLUME}.AuthorizationConfig.IAM", "DISABLED")),
+    ("mounts files without", put(f"{VOLUME}.AuthorizationConfig.AccessPointId", None)),
+    ("Listener: takes requests", put("Listener.Properties.Protocol", "HTTP")),
+    ("Listener: takes requests", put("Listener.Properties.SslPolicy", "ELBSecurityPolicy-2016-08")),
+    ("Door: lets others", put("Door.Properties.SecurityGroupIngress", [{"CidrIp": "0.0.0.0/0"}])),
+    ("Tasks: lets addresses", put("Tasks.Properties.SecurityGroupIngress", [{"CidrIp": "0.0.0.0/0"}])),
+    (
+        "Beside: lets others",
+        put("Beside", {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {"GroupId": {"Ref": "Door"}}}),
+    ),
 ]
 
 
@@ -122,6 +143,13 @@ def test_every_rule_has_a_bad_sample(good: dict[str, Any]):
         change(template["Resources"])
         refused |= {rule for rule in rules.RULES if rule(template)}
     assert refused == set(rules.RULES)
+
+
+def test_the_backend_alone_writes_the_tenants_table(good: dict[str, Any]):
+    put("Role.Properties.Policies.0.PolicyDocument.Statement.0.Action", "dynamodb:PutItem")(good["Resources"])
+    good["Resources"]["BackendRole"] = good["Resources"].pop("Role")
+
+    assert findings(good) == []
 
 
 def test_a_condition_must_be_the_one_that_ties(good: dict[str, Any]):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from local.emulator import connections, faults, identity, operations, trace
+from local.emulator import connections, faults, identity, operations, task_credentials, trace
 
 _ERROR_CODE = re.compile(rb'<Code>([^<]+)</Code>|"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
 _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
@@ -103,6 +103,9 @@ class Gateway:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if scope["path"].startswith(faults.PATH):
             await _send_json(send, *faults.answer(scope["method"], scope["path"], headers, body))
+            return
+        if scope["path"].startswith(task_credentials.PATH):
+            await _send_json(send, *task_credentials.answer(scope["method"], scope["path"], headers))
             return
         client = (scope["client"][0], scope["client"][1]) if scope.get("client") else None
         call = Call(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body, client)

@@ -6,7 +6,7 @@ Run it with ``uvicorn --factory local.oidc.beside_backend:from_environment``, wi
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.app import create_app
+from backend.app import from_environment as backend_from_environment
 from backend.settings import BackendSettings
 from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import PREFIX
@@ -38,4 +38,4 @@ def from_environment() -> ASGIApp:
     """Both applications, as the environment variables say."""
     settings = BackendSettings.from_environment()
     issuer = DevelopmentIssuer(Signer(settings.oidc_issuer), settings.base_domain)
-    return BesideBackend(create_app(settings), issuer.app, settings.base_domain)
+    return BesideBackend(backend_from_environment(), issuer.app, settings.base_domain)

@@ -153,7 +153,7 @@ class Stack:
             template = building.__enter__()
         try:
             with told(on_progress, "starting the embedded AWS, edge and name server"):
-                places = self._await_emulator(emulator)
+                places = {**self._await_emulator(emulator), "backend_url": backend_url}
             environment = {**self._environment(), **_credentials(places)}
             sam = Sam(self.root, self._children, environment, sam_logs)
             client = self.client("cloudformation", places)
@@ -164,7 +164,7 @@ class Stack:
         finally:
             building.__exit__(None, None, None)
         with told(on_progress, "starting the backend"):
-            self._start_backend(backend_port, environment, places["edge_url"])
+            self._start_backend(backend_port, places)
             self._await_answer(f"{backend_url}/healthz", "backend", "The backend did not start")
         with told(on_progress, "uploading the pages"):
             shown.insert(0, pages.config(BASE_DOMAIN, self._example_tenant))
@@ -249,9 +249,13 @@ class Stack:
             **self._given,
         }
 
-    def _start_backend(self, port: int, environment: Mapping[str, str], edge_url: str) -> None:
-        edge_port = edge_url.rpartition(":")[2]
+    def _start_backend(self, port: int, places: Mapping[str, str]) -> None:
+        edge_port = places["edge_url"].rpartition(":")[2]
+        role = self.outputs["BackendRoleArn"].rpartition("/")[2]
         settings = {
+            "AWS_ENDPOINT_URL": places["aws_url"],
+            # As ECS gives a task the keys of its role.
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{places['aws_url']}/_fluxion/task-credentials/{role}",
             "TENANTS_TABLE": self.outputs["TenantsTableName"],
             "PROVISIONING_TABLE": self.outputs["ProvisioningTableName"],
             "OIDC_ISSUER": f"https://auth.{BASE_DOMAIN}:{edge_port}{names.PREFIX}",
@@ -259,13 +263,14 @@ class Stack:
             "OIDC_OPERATORS_CLIENT": names.OPERATORS_CLIENT,
             "OIDC_STAFF_CLIENT": names.STAFF_CLIENT,
             "PROBE_SECRET_ARN": self.outputs["ProbeSecretArn"],
+            "ORIGIN_SECRET_ARN": self.outputs["OriginSecretArn"],
             "TENANTS_DIRECTORY": str(self.state_dir / "data"),
             "BASE_DOMAIN": BASE_DOMAIN,
             "PYTHONPATH": os.pathsep.join([str(self.root), str(self.root / "layers" / "tenancy")]),
         }
         command = [sys.executable, "-m", "uvicorn", "--factory", "local.oidc.beside_backend:from_environment"]
         command += ["--host", loopback.V4, "--port", str(port), "--no-access-log"]
-        self._children.start("backend", command, {**environment, **settings}, self.root)
+        self._children.start("backend", command, {**self._environment(), **settings}, self.root)
 
     def _await_answer(
         self, url: str, child: str, failure: str, authority: str | None = None, patience: float = _READY_SECONDS
@@ -309,6 +314,7 @@ class Stack:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "FLUXION_EDGE_URL": places["edge_url"],
+            "FLUXION_BACKEND_URL": places["backend_url"],
             "FLUXION_DNS": places["dns"],
             "FLUXION_FAULTS": places["faults_url"],
             "FLUXION_DATA_DIR": str(self.state_dir / "data"),

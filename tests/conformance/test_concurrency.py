@@ -1,4 +1,4 @@
-"""Reserved concurrency: from templates, and what a throttled event source does."""
+"""Templates: reserved concurrency, and what a throttled event source does; references to secrets."""
 
 from __future__ import annotations
 
@@ -81,3 +81,37 @@ def test_a_throttled_stream_waits_and_loses_nothing(cloud: Cloud, notes: Path) -
     cloud.until(lambda: batches(notes))
     assert batches(notes)[0]["records"] == [["a", 1], ["a", 2]]
     assert cloud.messages(url) == []
+
+
+@case(
+    "a template's reference to a secret's version is resolved, and again only when the resource changes",
+    source="CloudFormation User Guide, Get a secret or secret value from Secrets Manager, Considerations",
+    bridge=None,
+    on_aws=False,
+    why_not="a secret is not among the things that the suite makes and removes in an account",
+)
+def test_a_reference_to_a_secret_is_resolved_when_its_resource_changes(cloud: Cloud) -> None:
+    secrets, name = cloud.aws("secretsmanager"), cloud.unique("referred")
+    arn = secrets.create_secret(Name=name, SecretString="first")["ARN"]
+
+    def template(version: str, other: str) -> dict[str, Any]:
+        value = {"Fn::Sub": ["{{resolve:secretsmanager:${A}:SecretString:::${V}}}", {"A": arn, "V": version}]}
+        referring = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": value}}
+        another = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": other}}
+        outputs = {"Topic": {"Value": {"Ref": "Referring"}}}
+        return {"Resources": {"Referring": referring, "Other": another}, "Outputs": outputs}
+
+    def said() -> str:
+        (stack,) = cloud.aws("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        topic = stack["Outputs"][0]["OutputValue"]
+        return str(cloud.aws("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["DisplayName"])
+
+    deploy(cloud, name, template("", "one"))
+    assert said() == "first"
+    version = secrets.put_secret_value(SecretId=arn, SecretString="second")["VersionId"]
+    deploy(cloud, name, template("", "two"), update=True)
+    assert said() == "first"
+    deploy(cloud, name, template(version, "two"), update=True)
+    assert said() == "second"
+    cloud.aws("cloudformation").delete_stack(StackName=name)
+    secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)

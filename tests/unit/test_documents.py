@@ -73,7 +73,8 @@ def test_no_page_is_for_an_error_that_does_not_exist() -> None:
 
 
 def test_every_alarm_of_the_stack_is_in_the_index_and_no_other_is() -> None:
-    alarms = set(re.findall(r"AlarmName: (\S+)", (ROOT / "template.yaml").read_text()))
+    templates = "".join((ROOT / name).read_text() for name in ("template.yaml", "backend.yaml"))
+    alarms = set(re.findall(r"AlarmName: (\S+)", templates))
     index = (RUNBOOKS / "README.md").read_text().partition("## By alarm")[2].partition("\n## ")[0]
 
     assert set(re.findall(r"`(fluxion-\w+)`", index)) == alarms
@@ -170,6 +171,8 @@ def test_the_two_readmes_are_one_page_in_two_languages() -> None:
 def test_what_the_commands_ask_the_stack_for_exists() -> None:
     template = (ROOT / "template.yaml").read_text()
     resources, outputs = template.split("\nOutputs:\n")
+    stacks = {"fluxion": "template", "fluxion-foundation": "foundation", "fluxion-backend": "backend"}
+    outputs_of = {stack: (ROOT / f"{name}.yaml").read_text().split("\nOutputs:")[1] for stack, name in stacks.items()}
     logical = set(re.findall(r"^  (\w+):\n    (?:Type|Metadata|DependsOn|Condition)", resources, re.MULTILINE))
     given = set(re.findall(r"^  (\w+):$", outputs, re.MULTILINE))
     functions = set(re.findall(r"FunctionName: (fluxion-[a-z-]+)", template)) | {"fluxion-tenant-files"}
@@ -179,13 +182,15 @@ def test_what_the_commands_ask_the_stack_for_exists() -> None:
         assert set(re.findall(r"\$\((?:resource|arn) (\w+)\)", shell)) <= logical, named(page)
         assert set(re.findall(r"\boutput ([A-Z]\w+)", shell)) <= given, named(page)
         assert set(re.findall(r"OutputKey=='(\w+)'", shell)) <= given | {"NameServers"}, named(page)
+        for stack, name in re.findall(r"\boutput (fluxion[a-z-]*) (\w+)", shell):
+            assert f"\n  {name}:\n" in outputs_of[stack], f"{named(page)}: {stack} {name}"
         for name in re.findall(r"(?:--function-name |/aws/lambda/)(fluxion-[a-z-]+)", shell):
             assert name in functions, f"{named(page)}: {name}"
 
 
 def test_every_parameter_is_documented_and_no_other_is() -> None:
-    template = (ROOT / "template.yaml").read_text()
-    parameters = template.partition("\nParameters:\n")[2].partition("\nRules:\n")[0]
+    templates = [(ROOT / name).read_text() for name in ("template.yaml", "backend.yaml")]
+    parameters = "".join(text.partition("\nParameters:\n")[2].partition("\nRules:\n")[0] for text in templates)
     section = (DOCS / "deploying.md").read_text().partition("## Parameters")[2].partition("\n## ")[0]
     rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from backend.origin_guard import HEADER
+
 from .embedded import EmbeddedAws, eventually
 
 pytestmark = pytest.mark.embedded_aws
@@ -44,10 +46,11 @@ def visitors(aws: EmbeddedAws, tenants: list[str]) -> Iterator[Counter[str]]:
         thread.join()
 
 
-def rewrite_the_distribution(aws: EmbeddedAws) -> None:
-    """Deploy the template as it is, but for the distribution's comment."""
+def rewrite_the_distribution(aws: EmbeddedAws, **changed: str) -> None:
+    """Deploy the template as it is, but for the distribution's comment, and for some parameters."""
     client, s3 = aws.client("cloudformation"), aws.client("s3")
     (stack,) = client.describe_stacks(StackName="fluxion")["Stacks"]
+    others = [each["ParameterKey"] for each in stack["Parameters"] if each["ParameterKey"] not in changed]
     template = client.get_template(StackName="fluxion")["TemplateBody"]
     template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]["Comment"] = f"At {time.time_ns()}"
     (bucket, *_) = [each["Name"] for each in s3.list_buckets()["Buckets"] if "sam" in each["Name"]]
@@ -55,7 +58,10 @@ def rewrite_the_distribution(aws: EmbeddedAws) -> None:
     client.update_stack(
         StackName="fluxion",
         TemplateURL=f"{s3.meta.endpoint_url}/{bucket}/changed.json",
-        Parameters=[{"ParameterKey": each["ParameterKey"], "UsePreviousValue": True} for each in stack["Parameters"]],
+        Parameters=[
+            *({"ParameterKey": name, "UsePreviousValue": True} for name in others),
+            *({"ParameterKey": name, "ParameterValue": value} for name, value in changed.items()),
+        ],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
 
@@ -100,3 +106,64 @@ def test_a_stack_update_costs_no_visitor_and_all_aliases_come_back(embedded_aws:
 
     assert set(answers) == {"200"}, answers
     assert answers["200"] > len(LIVE)
+
+
+# --- what the backend knows the distribution by -----------------------------------------------------------------------
+
+
+def straight(aws: EmbeddedAws, tenant: str, path: str = "/api/tenant", **headers: str) -> int:
+    """What the backend answers to somebody who goes past the edge."""
+    url = f"{aws.environment['FLUXION_BACKEND_URL']}{path}"
+    return httpx.get(url, headers={"Host": aws.host(tenant), **headers}, trust_env=False).status_code
+
+
+def sent(aws: EmbeddedAws) -> dict[str, str]:
+    """The headers that the distribution adds to what it asks the backend."""
+    config = aws.client("cloudfront").get_distribution_config(Id=aws.outputs["DistributionId"])["DistributionConfig"]
+    (backend,) = (origin for origin in config["Origins"]["Items"] if origin["Id"] == "backend")
+    return {each["HeaderName"]: each["HeaderValue"] for each in backend["CustomHeaders"].get("Items", [])}
+
+
+@pytest.fixture(scope="module")
+def guarded(embedded_aws: EmbeddedAws) -> Iterator[str]:
+    """A live tenant, whose alias cdn_aliases has written into the distribution's whole configuration."""
+    embedded_aws.onboard("guardada")
+    yield "guardada"
+    embedded_aws.take_down(["guardada"])
+
+
+def test_a_site_is_answered_through_the_distribution_only(embedded_aws: EmbeddedAws, guarded: str) -> None:
+    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs["OriginSecretArn"]
+    value = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    config = embedded_aws.client("cloudfront").get_distribution_config(Id=embedded_aws.outputs["DistributionId"])
+
+    assert embedded_aws.host(guarded) in embedded_aws.aliases()
+    assert sent(embedded_aws) == {HEADER: value}, "whoever writes an alias leaves the header alone"
+    assert ":global/webacl/fluxion/" in config["DistributionConfig"]["WebACLId"]
+    assert len(value) == 64
+    assert embedded_aws.get(embedded_aws.host(guarded), **{HEADER: "a visitor's own"}).status_code == 200
+    assert straight(embedded_aws, guarded) == 404
+    assert straight(embedded_aws, guarded, **{HEADER: value[:-1]}) == 404
+    assert straight(embedded_aws, guarded, **{HEADER: value}) == 200
+    assert straight(embedded_aws, guarded, "/healthz") == 200
+
+
+def test_the_secret_is_rotated_and_no_visitor_notices(embedded_aws: EmbeddedAws, guarded: str) -> None:
+    """As docs/deploying.md says it."""
+    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs["OriginSecretArn"]
+    before, new = sent(embedded_aws)[HEADER], "n" * 64
+    with visitors(embedded_aws, [guarded]) as answers:
+        version = secrets.put_secret_value(SecretId=arn, SecretString=new)["VersionId"]
+        eventually(lambda: straight(embedded_aws, guarded, **{HEADER: new}) == 200, "the backend knows both")
+        assert straight(embedded_aws, guarded, **{HEADER: before}) == 200
+        rewrite_the_distribution(embedded_aws, OriginSecretVersion=version)
+        assert sent(embedded_aws) == {HEADER: new}
+        deployed = {"Delay": 1, "MaxAttempts": 60}
+        waiter = embedded_aws.client("cloudfront").get_waiter("distribution_deployed")
+        waiter.wait(Id=embedded_aws.outputs["DistributionId"], WaiterConfig=deployed)
+        stages = secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
+        (old,) = (each for each, stage in stages.items() if "AWSPREVIOUS" in stage)
+        secrets.update_secret_version_stage(SecretId=arn, VersionStage="AWSPREVIOUS", RemoveFromVersionId=old)
+        eventually(lambda: straight(embedded_aws, guarded, **{HEADER: before}) == 404, "the old one opens nothing")
+
+    assert set(answers) == {"200"}, answers

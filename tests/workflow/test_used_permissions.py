@@ -1,9 +1,14 @@
-"""Every permission that a function's role has is used. The other direction, nothing is used that is not granted, is
-what IAM enforces in all these tests.
+"""Every permission that the role of a function or of the backend has is used. The other direction, nothing is used that
+is not granted, is what IAM enforces in all these tests.
 """
 
+import base64
+import hashlib
 import json
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -109,6 +114,55 @@ def test_a_role_has_no_permission_that_its_function_does_not_use(exercised: Embe
         return granted(exercised, name) - used(exercised, name) - _USED_BY_LAMBDA
 
     eventually(lambda: not unused() - ONLY_WHEN_THINGS_GO_WRONG.get(function, set()), f"a use of {unused()}", 10)
+
+
+@pytest.fixture
+def panel(exercised: EmbeddedAws) -> Iterator[Callable[..., Any]]:
+    """The admin API, for an operator who has signed in at the development issuer."""
+    verifier = "v" * 43
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    host, back = exercised.host("admin"), f"https://{exercised.host('admin')}/signed-in"
+    with exercised.visitor(host) as panel, exercised.visitor(exercised.host("auth")) as issuer:
+        asked = {
+            "response_type": "code",
+            "client_id": panel.get("/api/auth").json()["client_id"],
+            "redirect_uri": back,
+            "state": "s",
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+            "user": f"operator@{exercised.outputs['BaseDomain']}",
+        }
+        answer = issuer.get("/api/oidc/authorize", params=asked)
+        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+        given = {"code": code, "code_verifier": verifier, "redirect_uri": back}
+        panel.headers["Authorization"] = f"Bearer {panel.post('/api/auth/token', json=given).json()['token']}"
+
+        def ask(method: str, path: str, **request: Any) -> Any:
+            answer = panel.request(method, f"/api{path}", **request)
+            answer.raise_for_status()
+            return answer.json()
+
+        yield ask
+
+
+def test_the_backends_role_has_no_permission_that_the_backend_does_not_use(
+    exercised: EmbeddedAws, panel: Callable[..., Any]
+) -> None:
+    panel("POST", "/tenants", json={"tenant_id": "pedida", "name": "Mercado pedida"})
+    assert exercised.settled("pedida")["status"] == "ACTIVE"
+    panel("PATCH", "/tenants/pedida", json={"name": "Otra"}, headers={"Fluxion-If-Match": "*"})
+    assert panel("GET", "/tenants")
+    assert panel("GET", "/tenants", params={"removed": "true"}) is not None
+    assert panel("GET", "/tenants/pedida")["tenant_id"] == "pedida"
+    assert panel("GET", "/tenants/pedida/history")
+    assert exercised.get(exercised.host("pedida"), f"/api/none?{time.time_ns()}").status_code == 404
+    panel("DELETE", "/tenants/pedida", headers={"Fluxion-Confirm": "pedida"})
+    exercised.held("pedida")
+
+    name = exercised.outputs["BackendRoleArn"].rpartition("/")[2]
+    may = granted(exercised, name)
+    assert {"dynamodb:DeleteItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"} < may
+    assert may - used(exercised, name) == set()
 
 
 # Needed where nothing here leads: an answer "failed" of a writer that never fails in these tests, what a roll-back

@@ -244,8 +244,8 @@ def make_app(
 ) -> Iterator[Callable[..., Any]]:
     opened = []
 
-    def make(folder: Path | None = None, **parts: Any) -> Any:
-        settings = make_settings(**({"tenants_directory": folder} if folder else {}))
+    def make(folder: Path | None = None, changed: dict[str, Any] | None = None, **parts: Any) -> Any:
+        settings = make_settings(**({"tenants_directory": folder} if folder else {}) | (changed or {}))
         databases = TenantDatabases(settings.tenants_directory, busy_after=0.3)
         opened.append(databases)
         transport = httpx.ASGITransport(app=development_issuer[1].app)

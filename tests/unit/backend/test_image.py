@@ -52,8 +52,8 @@ def test_it_runs_as_the_user_of_the_access_point_and_can_be_asked_for_its_health
 
 
 def test_the_page_on_deploying_names_every_setting():
-    from backend.settings import BackendSettings
+    from backend.settings import BackendSettings, OriginSettings
 
     page = (ROOT / "docs" / "deploying.md").read_text()
-    for name in BackendSettings.model_fields:
+    for name in (*BackendSettings.model_fields, *OriginSettings.model_fields):
         assert f"`{name.upper()}`" in page, name

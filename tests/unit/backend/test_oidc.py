@@ -142,3 +142,32 @@ def test_an_issuer_that_is_down_is_503_for_those_who_want_to_sign_in(make_app, m
     site = make_site(make_app(issuer=Issuer("https://issuer.example", transport=httpx.MockTransport(fail))))
     assert site.ask("/api/auth", ADMIN).status_code == 503
     assert exchange(site, ADMIN, "code").status_code == 503
+
+
+@pytest.fixture
+def of_cognito(make_app, make_site, development_issuer, table):
+    """A backend that is told what backend.yaml tells it."""
+    table.put("granja", "ACTIVE")
+    changed = {"oidc_scope": "openid", "oidc_claim_prefix": "custom:"}
+    app = make_app(changed=changed, issuer=None)
+    app.state.issuer._transport = httpx.ASGITransport(app=development_issuer[1].app)
+    return make_site(app)
+
+
+def test_claims_may_have_a_prefix_and_then_count_with_it_alone(of_cognito, token):
+    custom = {"custom:tenant": "granja", "custom:role": "staff", "tenant": None, "role": None}
+    operator = {"custom:fluxion_role": "operator", "fluxion_role": None}
+
+    assert of_cognito.ask("/api/orders", GRANJA, token=token("staff", "granja", **custom)).status_code == 200
+    assert of_cognito.ask("/api/tenants", ADMIN, token=token("operator", **operator)).status_code == 200
+    for path, host, plain in (
+        ("/api/orders", GRANJA, token("staff", "granja")),
+        ("/api/tenants", ADMIN, token("operator")),
+        ("/api/orders", GRANJA, token("staff", "granja", **{"custom:tenant": "vecino", "custom:role": "staff"})),
+    ):
+        assert of_cognito.ask(path, host, token=plain).status_code == 403
+
+
+def test_a_page_asks_for_the_scope_that_the_settings_say(of_cognito, both):
+    assert of_cognito.ask("/api/auth", GRANJA).json()["scope"] == "openid"
+    assert both.ask("/api/auth", ADMIN).json()["scope"] == "openid email"

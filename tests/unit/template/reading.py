@@ -29,11 +29,12 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 MAIN: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506
 FOUNDATION: dict[str, Any] = yaml.load((ROOT / "foundation.yaml").read_text(), _Loader)  # noqa: S506
+BACKEND: dict[str, Any] = yaml.load((ROOT / "backend.yaml").read_text(), _Loader)  # noqa: S506
 RESOURCES: dict[str, Any] = MAIN["Resources"]
 
 
-def of_type(kind: str) -> dict[str, Any]:
-    return {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] == kind}
+def of_type(kind: str, template: Mapping[str, Any] = MAIN) -> dict[str, Any]:
+    return {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
 
 
 FUNCTIONS = of_type("AWS::Serverless::Function")

@@ -1,12 +1,19 @@
 """What each role of the template may do, written down a second time: a change of either has to be meant."""
 
+import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from backend.control_plane import ControlPlane
+from backend.directory import TenantDirectory
+from backend.origin_guard import OriginSecrets
+from backend.probe_secret import ProbeSecret
+from backend.settings import BackendSettings, OriginSettings
 from tenancy import hostnames
 
-from .reading import FOLDERS, FUNCTIONS, RESOURCES, listed, of_type, statements
+from .reading import FOLDERS, FUNCTIONS, RESOURCES, ROOT, listed, of_type, statements
 
 
 def role_statements(role: str) -> list[dict[str, Any]]:
@@ -144,6 +151,91 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         **on("FailureEventsQueue", "sqs", "ChangeMessageVisibility"),
     },
 }
+
+
+BACKEND_GRANTS = {
+    **on("TenantsTable", "dynamodb", "PutItem", "UpdateItem", "DeleteItem"),
+    **on(P, "dynamodb", "BatchGetItem", "Query"),
+    "dynamodb:GetItem": {"TenantsTable", P},
+    "dynamodb:Scan": {"TenantsTable", P},
+    "secretsmanager:GetSecretValue": {"ProbeSecret", "OriginSecret"},
+    **on("EncryptionKey", "kms", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey*", "ReEncrypt*"),
+    **on("TenantFiles", "elasticfilesystem", "ClientMount", "ClientWrite"),
+}
+
+
+def test_the_backend_may_do_what_its_job_takes_and_nothing_more() -> None:
+    assert allowed("BackendRole") == BACKEND_GRANTS
+    (key,) = (s for s in role_statements("BackendRole") if s.get("Sid") == "UseTheKeyThroughTablesAndSecrets")
+    services = key["Condition"]["StringEquals"]["kms:ViaService"]
+    assert [service["Fn::Sub"].partition(".")[0] for service in services] == ["dynamodb", "secretsmanager"]
+
+
+class Recorder:
+    """An AWS client that answers everything with little, and keeps what was asked of which table or secret."""
+
+    def __init__(self) -> None:
+        self.asked: set[tuple[str, str]] = set()
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> dict[str, Any]:
+            where = request.get("TableName") or request.get("SecretId") or next(iter(request["RequestItems"]))
+            self.asked.add((where, "".join(word.capitalize() for word in operation.split("_"))))
+            return {"Items": [], "Responses": {}, "Attributes": {}, "SecretString": "x"}
+
+        return call
+
+    def get_paginator(self, operation: str) -> Any:
+        def paginate(**request: Any) -> list[Any]:
+            return [getattr(self, operation)(**request)]
+
+        return SimpleNamespace(paginate=paginate)
+
+
+def test_the_backend_calls_exactly_what_its_role_allows() -> None:
+    settings = BackendSettings(
+        tenants_table="TenantsTable",
+        provisioning_table=P,
+        tenants_directory=ROOT,
+        base_domain="fluxionia.example",
+        oidc_issuer="https://issuer.example",
+        oidc_operators_client="operators",
+        oidc_staff_client="staff",
+        probe_secret_arn="ProbeSecret",
+    )
+    client = Recorder()
+    tables = ControlPlane(settings, client=client)
+    read = {"tenant_id": {"S": "granja"}}
+    calls = {
+        "item": ("granja",),
+        "items": (),
+        "add": ({},),
+        "change": (read, {"name": "Granja"}),
+        "ask": ("granja", {"requested_at": "now"}),
+        "remove": ("granja",),
+        "record": ("granja",),
+        "records": (["granja"],),
+        "all_records": (),
+        "below": ("granja", "EVENT#", 1),
+        "claim": ("granja",),
+    }
+    assert set(calls) == {name for name, _ in inspect.getmembers(ControlPlane, inspect.isfunction) if name[0] != "_"}
+    for name, arguments in calls.items():
+        getattr(tables, name)(*arguments)
+    TenantDirectory(P, client=client)._read("granja")
+    ProbeSecret(settings, client=client).value()
+    OriginSecrets(OriginSettings(origin_secret_arn="OriginSecret"), client=client)._fetch()
+
+    granted = {
+        (resource, action.partition(":")[2])
+        for action, resources in allowed("BackendRole").items()
+        for resource in resources
+        if action.startswith(("dynamodb:", "secretsmanager:"))
+    }
+    assert client.asked == granted
+    # Whoever makes another client has to be asked above.
+    makers = {path.stem for path in (ROOT / "backend").glob("*.py") if "boto3." in path.read_text()}
+    assert makers == {"control_plane", "directory", "origin_guard", "probe_secret"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

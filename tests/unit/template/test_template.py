@@ -12,7 +12,7 @@ from tenancy import hostnames, notifying, settings
 from tenancy.database import migrations
 from tenancy.events import SOURCE, TYPES, Failure
 
-from .reading import FOLDERS, FOUNDATION, FUNCTIONS, MAIN, RESOURCES, ROOT, of_type
+from .reading import BACKEND, FOLDERS, FOUNDATION, FUNCTIONS, MAIN, RESOURCES, ROOT, of_type
 
 # --- what functions are told ------------------------------------------------------------------------------------------
 
@@ -271,13 +271,16 @@ def test_the_platforms_hosts_have_records_and_no_tenant_can_have_them() -> None:
     [
         *(
             (where, name, entry.get("Description", ""))
-            for template in (MAIN, FOUNDATION)
+            for template in (MAIN, FOUNDATION, BACKEND)
             for where in ("Parameters", "Outputs")
             for name, entry in template[where].items()
         ),
         *(
             ("Alarm", name, alarm.get("AlarmDescription", ""))
-            for name, alarm in of_type("AWS::CloudWatch::Alarm").items()
+            for name, alarm in {
+                **of_type("AWS::CloudWatch::Alarm"),
+                **of_type("AWS::CloudWatch::Alarm", BACKEND),
+            }.items()
         ),
     ],
 )
@@ -314,4 +317,5 @@ def test_outputs_have_the_names_that_other_programs_rely_on() -> None:
         "BaseDomain",
     } <= set(MAIN["Outputs"])
     exports = {name: output["Export"]["Name"]["Fn::Sub"] for name, output in FOUNDATION["Outputs"].items()}
-    assert exports == {name: "${AWS::StackName}-" + name for name in ("HostedZoneId", "NameServers", "BaseDomain")}
+    assert exports == {name: "${AWS::StackName}-" + name for name in exports}
+    assert {"HostedZoneId", "NameServers", "BaseDomain"} < set(exports)

@@ -48,7 +48,7 @@ export class World {
       updated_at: tenant.updatedAt,
       requested_by: tenant.requestedBy,
       requested_at: tenant.requestedAt,
-      due_for: tenant.dueAt ? 'retry' : null,
+      due_for: tenant.dueFor,
       due_at: tenant.dueAt,
     };
   }
@@ -249,6 +249,7 @@ export class World {
     tenant.attempt += 1;
     tenant.kind = 'offboard';
     tenant.state = 'HELD';
+    tenant.dueFor = 'offboard';
     tenant.dueAt = new Date(Date.now() + GRACE).toISOString();
     tenant.version += 1;
     setTimeout(() => {
@@ -262,7 +263,7 @@ export class World {
   private run(tenant: Tenant, kind: string, changed: HistoryEntry['changed'] = {}) {
     tenant.attempt += 1;
     if (kind !== 'offboard') tenant.generation += 1;
-    Object.assign(tenant, { kind, state: 'RUNNING', stages: [], startedAt: now(), dueAt: null });
+    Object.assign(tenant, { kind, state: 'RUNNING', stages: [], startedAt: now(), dueAt: null, dueFor: null });
     if (tenant.status === 'NOT_SEEN' || tenant.status === 'FAILED') tenant.status = 'PENDING';
     if (kind === 'suspend') tenant.status = 'SUSPENDED';
     if (kind === 'offboard') tenant.status = 'OFFBOARDING';

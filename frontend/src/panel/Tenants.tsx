@@ -191,7 +191,7 @@ function Table({ rows }: { rows: TenantRow[] }) {
             </th>
             <td>
               <StatusMark status={row.status} />
-              <OperationWords operation={row.operation} />
+              <OperationWords row={row} />
             </td>
             <td className="wide">{row.tier ? (words.tiers[row.tier] ?? row.tier) : ''}</td>
             <td className="wide moment">{row.updated_at ? moment(row.updated_at, language) : ''}</td>

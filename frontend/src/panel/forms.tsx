@@ -54,15 +54,17 @@ function NameVerdict({ found }: { found: Check }) {
   const { check } = found;
   if (check.ok) return <span className="ok">✓ {words.nameFree(check.host)}</span>;
   const translated = check.code ? words.rules[check.code] : undefined;
+  if (!translated) {
+    return (
+      <b className="broken" lang="en">
+        {check.tenant_id} {check.rule}
+      </b>
+    );
+  }
+  const like = check.like && check.like !== check.tenant_id ? check.like : null;
   return (
     <span className="broken">
-      {translated ? <b>{translated}</b> : null}
-      {check.rule ? (
-        <span lang="en">
-          {check.tenant_id} {check.rule}
-        </span>
-      ) : null}
-      {check.like && !check.rule?.includes(check.like) ? <span> {words.like(check.like)}</span> : null}
+      <b>{translated}</b> {like ? words.like(like) : null}
     </span>
   );
 }

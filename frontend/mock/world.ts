@@ -277,7 +277,7 @@ export class World {
     const stage: Stage = { name, event: null, state: 'running', started_at: now(), seconds: null };
     tenant.stages = [...tenant.stages, stage];
     tenant.version += 1;
-    const seconds = name === 'ClaimTenant' ? 0.1 : name === 'CreateDnsRecords' || name === 'VerifyTenant' ? 0.45 : 0.2;
+    const seconds = name === 'CreateDnsRecords' || name === 'VerifyTenant' ? 0.2 : 0.08;
     setTimeout(() => {
       if (tenant.attempt !== attempt) return;
       tenant.updatedAt = now();

@@ -216,7 +216,7 @@ function TenantForm({
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const form = useRef<HTMLFormElement>(null);
-  const errors = fieldErrors(problem);
+  const errors = fieldErrors(problem, words.wrong);
   const field = (name: keyof Values, error = errors[name]) => ({
     name,
     value: values[name],
@@ -309,8 +309,8 @@ function ColourSample({ colour }: { colour: string }) {
 export function problemWords(problem: Problem, words: PanelWords): string {
   if (problem.status === 0) return words.offline;
   if (problem.status === 422) return words.formRefused;
-  if (problem.code === 'exists') return words.exists;
-  return words.failed(problem.detail ?? problem.message);
+  const known = problem.code ? words.problems[problem.code] : undefined;
+  return known ?? words.failed(problem.detail ?? problem.message);
 }
 
 function Back({ to, children }: { to: string; children: ReactNode }) {

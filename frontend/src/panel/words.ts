@@ -60,7 +60,21 @@ const es = {
   formRefused: 'Hay datos por corregir.',
   offline: 'No hubo respuesta. No se sabe si el cambio llegó: mire el estado antes de repetirlo.',
   changedMeanwhile: 'Alguien lo cambió mientras tanto. Se cargaron los datos nuevos: revíselos y guarde de nuevo.',
-  exists: 'Ya existe un inquilino con este id.',
+  wrong: {
+    tenant_id: 'Este id no se puede usar.',
+    name: 'Escriba un nombre de 1 a 80 letras.',
+    contact_email: 'Escriba un correo electrónico válido.',
+    settings: 'Escriba el color con seis cifras hexadecimales.',
+    'settings.colour': 'Escriba el color con seis cifras hexadecimales.',
+  } as Record<string, string>,
+  problems: {
+    exists: 'Ya existe un inquilino con este id.',
+    name_taken: 'Se parece al nombre de otro inquilino.',
+    conflict: 'Alguien lo cambió en este mismo momento. Mire el estado y vuelva a intentarlo.',
+    not_allowed_now: 'En el estado en que está no se puede.',
+    role_forbids: 'Su cuenta solo puede leer.',
+    unavailable: 'El plano de control no responde en este momento. Vuelva a intentarlo en un momento.',
+  } as Record<string, string>,
   failed: (text: string) => `No se pudo: ${text}`,
 
   visit: 'Abrir el sitio',
@@ -178,7 +192,10 @@ const en: typeof es = {
   formRefused: 'Some details need correcting.',
   offline: 'No answer came. Whether the change arrived is not known: look at the status before you repeat it.',
   changedMeanwhile: 'Somebody has changed it meanwhile. The new details are loaded: look at them and save again.',
-  exists: 'There is a tenant with this id already.',
+  wrong: {}, // the API says it
+  problems: {
+    unavailable: 'The control plane does not answer at the moment. Try again shortly.',
+  },
   failed: (text) => `It did not work: ${text}`,
 
   visit: 'Open the site',

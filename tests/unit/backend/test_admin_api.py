@@ -326,6 +326,21 @@ def test_one_tenant_is_shown_with_all_that_both_tables_say(panel):
     assert panel.ask("/tenants/nadie").status_code == 404
 
 
+def test_every_error_is_told_in_both_languages(panel):
+    from tenancy import errors
+
+    panel.put(GRANJA)
+    codes = set(errors.leaves()) - set(errors.leaves(errors.SupersededError))
+    for code in sorted({*codes, "States.Timeout"}):
+        panel.record(status="FAILED", state="FAILED", last_error={"code": code, "message": "m", "stage": "ClaimTenant"})
+        (shown,) = panel.ask("/tenants?q=granja").json()["items"]
+        error = shown["last_error"]
+        assert error["remedy"] == errors.remedy_for(code)
+        assert error["es"]["cause"].endswith(".")
+        assert error["es"]["remedy"].endswith(".")
+        assert error["es"]["remedy"] != error["remedy"]
+
+
 def test_a_removal_is_told_in_the_order_in_which_it_went(panel):
     panel.record(status="OFFBOARDED", kind="offboard", state="SUCCEEDED", stage="ReleaseHostname")
     panel.event("CacheInvalidated", order=50, stage="InvalidateCache", at=4)

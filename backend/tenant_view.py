@@ -108,7 +108,7 @@ class Drifted(BaseModel):
 
 
 class HistoryEntry(BaseModel):
-    """One event of the audit trail. ``found``: of drift."""
+    """One event of the audit trail. ``es``: of a failure, what its code means. ``found``: of drift."""
 
     at: str
     run: str
@@ -119,6 +119,7 @@ class HistoryEntry(BaseModel):
     changed: dict[str, Change]
     code: str | None
     message: str | None
+    es: InSpanish | None
     found: list[Drifted]
 
 
@@ -228,6 +229,7 @@ def history_entry(event: Plain) -> HistoryEntry:
         },
         code=data.get("code"),
         message=data.get("message"),
+        es=_in_spanish(data["code"]) if data.get("code") else None,
         found=[Drifted(**{name: str(each.get(name, "")) for name in Drifted.model_fields}) for each in drifted],
     )
 
@@ -269,8 +271,11 @@ def _last_error(record: Plain) -> LastError | None:
         return None
     code = str(found.get("code", ""))
     known = {name: str(found.get(name, "")) for name in ("message", "stage")}
-    in_spanish = InSpanish(cause=spanish.cause(code), remedy=spanish.remedy(code))
-    return LastError(code=code, remedy=str(found.get("remedy") or remedy_for(code)), es=in_spanish, **known)
+    return LastError(code=code, remedy=str(found.get("remedy") or remedy_for(code)), es=_in_spanish(code), **known)
+
+
+def _in_spanish(code: str) -> InSpanish:
+    return InSpanish(cause=spanish.cause(code), remedy=spanish.remedy(code))
 
 
 def _text(value: Any) -> str | None:

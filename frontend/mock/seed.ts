@@ -46,6 +46,7 @@ export const FOREIGN: LastError = {
 export type Tenant = {
   id: string;
   item: Item | null;
+  name: string;
   status: Status;
   generation: number;
   attempt: number;
@@ -86,6 +87,7 @@ export function note(tenant: Tenant, event: string, stage: string, at = now(), m
     changed: {},
     code: null,
     message: null,
+    es: null,
     found: [],
     ...more,
   });
@@ -97,6 +99,7 @@ export function standing(id: string, name: string, status: Status, more: Partial
   const tenant: Tenant = {
     id,
     item: { tenant_id: id, name, tier: 'standard', desired_state: 'active', ...more },
+    name,
     status,
     generation: 1,
     attempt: 1,
@@ -145,7 +148,11 @@ function unrestored(): Tenant {
       remedy: 'Busque una versión anterior del archivo en el bucket de respaldos, o indique otro.',
     },
   };
-  note(tenant, 'TenantUpdateFailed', 'SeedDatabase', now(), { code: 'ArchiveDamaged', message });
+  note(tenant, 'TenantUpdateFailed', 'SeedDatabase', now(), {
+    code: 'ArchiveDamaged',
+    message,
+    es: tenant.lastError.es,
+  });
   return tenant;
 }
 

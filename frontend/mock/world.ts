@@ -28,7 +28,7 @@ export class World {
     const host = `${tenant.id}.${this.base}`;
     return {
       tenant_id: tenant.id,
-      name: tenant.item?.name ?? null,
+      name: tenant.item?.name ?? tenant.name,
       tier: tenant.item?.tier ?? null,
       desired_state: tenant.item?.desired_state ?? null,
       status: tenant.status,
@@ -306,7 +306,11 @@ export class World {
     tenant.status = 'FAILED';
     tenant.state = 'FAILED';
     tenant.lastError = FOREIGN;
-    note(tenant, 'TenantOnboardingFailed', stage.name, now(), { code: FOREIGN.code, message: FOREIGN.message });
+    note(tenant, 'TenantOnboardingFailed', stage.name, now(), {
+      code: FOREIGN.code,
+      message: FOREIGN.message,
+      es: FOREIGN.es,
+    });
     tenant.version += 1;
   }
 }

@@ -92,8 +92,6 @@ def test_every_host_shows_its_face(embedded_aws: EmbeddedAws, open_window: OpenW
 
     _sign_in(page, live, "viewer")
     expect(page.locator(f'tr[data-tenant="{tenant}"]')).to_be_visible()
-    _picture(page, "panel")
-    embedded_aws.remove(tenant)
 
 
 def test_a_tenant_goes_live_takes_an_order_and_is_suspended(
@@ -154,7 +152,11 @@ def test_a_failure_shows_its_cause_and_a_retry_makes_the_site_live(
     assert embedded_aws.settled("reintento")["status"] == "FAILED"
 
     page = open_window(ignore_https_errors=True).page
-    _sign_in(page, live, "operator", "/tenants/reintento")
+    _sign_in(page, live, "operator")
+    row = page.locator('tr[data-tenant="reintento"]')
+    expect(row).to_contain_text("Fallido")
+    _picture(page, "panel")
+    row.get_by_role("link").click()
     failure = page.get_by_role("region", name="Falló: Crear los registros DNS")
     expect(failure).to_contain_text("La zona ya tiene para esa dirección un registro")
     expect(failure.locator('[lang="en"]')).to_contain_text("RecordBelongsToOthers")

@@ -69,6 +69,7 @@ function text(value: unknown, none: string): string {
 function Entry({ entry }: { entry: HistoryEntry }) {
   const words = useWords(panelWords);
   const language = useLanguage();
+  const spanish = language === 'es';
   const changes = Object.entries(entry.changed);
   return (
     <li className={entry.code ? 'bad' : undefined}>
@@ -108,7 +109,10 @@ function Entry({ entry }: { entry: HistoryEntry }) {
       ) : null}
       {entry.code ? (
         <p>
-          <code>{entry.code}</code> <span lang="en">{entry.message}</span>
+          {spanish ? entry.es?.cause : null}{' '}
+          <span lang="en">
+            <code>{entry.code}</code> {entry.message}
+          </span>
         </p>
       ) : null}
     </li>

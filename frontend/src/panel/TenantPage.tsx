@@ -64,6 +64,11 @@ function Tenant({ tenantId }: { tenantId: string }) {
   // A run that somebody else has begun is followed too: the polled page is where it is first seen.
   const { progress: streamed, connected } = useProgress(tenantId, after, detail?.progress.run ?? '', again);
   const progress = newer(streamed, detail?.progress ?? null);
+  // What a stage has left behind (history, effects) is asked for as soon as it has ended.
+  const told = streamed?.stages.length ?? 0;
+  useEffect(() => {
+    if (told > 0) again();
+  }, [told, again]);
 
   if (problem?.status === 404) {
     return (

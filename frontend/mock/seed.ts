@@ -196,6 +196,8 @@ export function firstTenants(): Tenant[] {
     standing('vacia', 'Tienda nueva', 'ACTIVE', { tier: 'basic' }),
     standing('lenta', 'Abarrotes La Espera', 'ACTIVE', {}),
     standing('cooperativa-de-los-productores-x', `${long}.`, 'ACTIVE', { settings: { colour: '#6a1b9a' } }),
+    standing('pescados-del-rio', 'Pescados del Río', 'ACTIVE', {}),
+    standing('carnes-don-luis', 'Carnes Don Luis', 'ACTIVE', {}),
     stalled,
     held(),
     unrestored(),

@@ -5,7 +5,7 @@ import { checkName } from './names.ts';
 import { Refusal } from './refusal.ts';
 import { DOWN, EVENTS, FOREIGN, firstTenants, LAST, note, now, standing, type Tenant, UP } from './seed.ts';
 
-const GRACE = 3000;
+const GRACE = 2000;
 
 export class World {
   readonly tenants = new Map<string, Tenant>();

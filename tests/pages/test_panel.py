@@ -12,10 +12,15 @@ from tests.pages.keyboard import tab_to
 OpenWindow = Callable[..., Window]
 SignIn = Callable[..., Page]
 
+# In milliseconds.
+LOOKS_AGAIN = 5_000  # every page of the panel has asked again
+GRACE = 2_600  # a removal in the miniature has come to its end
+
 ONBOARDING = [
     *("ClaimTenant", "AttachCname", "CreateDnsRecords", "SeedDatabase"),
     *("InvalidateCache", "VerifyTenant", "ActivateTenant"),
 ]
+OFFBOARDING = ["DeleteDnsRecords", "DetachCname", "ArchiveDatabase", "InvalidateCache", "ReleaseHostname"]
 
 
 def _create(page: Page, tenant: str, name: str = "Tienda de prueba") -> None:
@@ -210,7 +215,9 @@ def test_a_tenant_is_paused_and_resumed_and_who_looks_on_sees_it(
     open_window: OpenWindow, site: Site, sign_in: SignIn
 ) -> None:
     page = sign_in(open_window(expected={503}), "operator", "/tenants/flores-del-alba")
-    viewer = sign_in(open_window(), "viewer", "/tenants/flores-del-alba")
+    onlooker = open_window()
+    onlooker.page.clock.install()
+    viewer = sign_in(onlooker, "viewer", "/tenants/flores-del-alba")
     expect(viewer.locator(".stages")).to_have_attribute("data-state", "SUCCEEDED")
     page.get_by_role("button", name="Poner en pausa").click()
     _confirm(page, "flores-del-alba", "Poner en pausa")
@@ -218,6 +225,7 @@ def test_a_tenant_is_paused_and_resumed_and_who_looks_on_sees_it(
     shop = page.context.new_page()
     shop.goto(site.url("flores-del-alba"))
     expect(shop.get_by_role("heading", level=1)).to_have_text("Este sitio está en pausa")
+    viewer.clock.fast_forward(LOOKS_AGAIN)
     _status(viewer, "SUSPENDED")
     _live(page)
     page.get_by_role("button", name="Reanudar").click()
@@ -228,48 +236,50 @@ def test_a_tenant_is_paused_and_resumed_and_who_looks_on_sees_it(
 
 
 def test_a_removal_can_be_cancelled_and_ends_in_a_tombstone(open_window: OpenWindow, sign_in: SignIn) -> None:
-    page = sign_in(open_window())
-    _create(page, "se-retira")
-    _live(page)
+    window = open_window()
+    window.page.clock.install()
+    page = sign_in(window, "operator", "/tenants/pescados-del-rio")
     page.get_by_role("button", name="Retirar").click()
-    _confirm(page, "se-retira", "Retirar")
+    _confirm(page, "pescados-del-rio", "Retirar")
     expect(page.locator(".stages")).to_have_attribute("data-state", "HELD")
     expect(page.get_by_text("Hasta entonces el sitio sigue igual.")).to_be_visible()
     page.get_by_role("button", name="Cancelar el retiro").click()
     _live(page)
     _status(page, "ACTIVE")
     page.get_by_role("button", name="Retirar").click()
-    _confirm(page, "se-retira", "Retirar")
-    _status(page, "OFFBOARDED", 20)
+    _confirm(page, "pescados-del-rio", "Retirar")
+    expect(page.locator(".stages")).to_have_attribute("data-state", "HELD")
+    page.wait_for_timeout(GRACE)
+    page.clock.fast_forward(LOOKS_AGAIN)
+    _status(page, "OFFBOARDED")
+    assert [row.get_attribute("data-stage") for row in page.locator("[data-stage]").all()] == OFFBOARDING
     expect(page.locator('[data-stage="ReleaseHostname"]')).to_have_attribute("data-state", "done")
     page.get_by_role("link", name="← Inquilinos").click()
     expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
-    expect(page.locator('tr[data-tenant="se-retira"]')).to_have_count(0)
+    expect(page.locator('tr[data-tenant="pescados-del-rio"]')).to_have_count(0)
     page.get_by_label("Estado").select_option("removed")
-    expect(page.locator('tr[data-tenant="se-retira"]')).to_contain_text("Retirado")
+    expect(page.locator('tr[data-tenant="pescados-del-rio"]')).to_contain_text("Retirado")
 
 
 def test_a_change_keeps_what_somebody_else_has_changed_meanwhile(open_window: OpenWindow, sign_in: SignIn) -> None:
-    page = sign_in(open_window(expected={412}))
-    _create(page, "cambia", "Antes")
-    _live(page)
+    page = sign_in(open_window(expected={412}), "operator", "/tenants/carnes-don-luis")
     page.get_by_role("link", name="Editar").click()
-    expect(page.get_by_label("Nombre")).to_have_value("Antes")
+    expect(page.get_by_label("Nombre")).to_have_value("Carnes Don Luis")
     token = json.loads(page.evaluate("sessionStorage.getItem('fluxion.token')"))["token"]
     page.evaluate(
-        "(token) => fetch('/api/tenants/cambia/retry', {method: 'POST', headers: {Authorization: `Bearer ${token}`}})",
+        "(token) => fetch('/api/tenants/carnes-don-luis/retry', {method: 'POST', headers: {Authorization: `Bearer ${token}`}})",
         token,
     )
     page.get_by_label("Nombre").fill("Después")
     page.get_by_role("button", name="Guardar cambios").click()
     expect(page.get_by_role("alert")).to_contain_text("Alguien lo cambió mientras tanto.")
-    expect(page.get_by_label("Nombre")).to_have_value("Antes")
+    expect(page.get_by_label("Nombre")).to_have_value("Carnes Don Luis")
     page.get_by_label("Nombre").fill("Después")
     page.get_by_label("Color del sitio").fill("#6a1b9a")
     page.get_by_role("button", name="Guardar cambios").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Después")
     _live(page)
-    expect(page.get_by_text("Antes → ")).to_be_visible()
+    expect(page.get_by_text("Carnes Don Luis → ")).to_be_visible()
 
 
 def test_a_viewer_sees_everything_and_no_control(open_window: OpenWindow, site: Site, sign_in: SignIn) -> None:
@@ -279,7 +289,7 @@ def test_a_viewer_sees_everything_and_no_control(open_window: OpenWindow, site: 
     expect(page.get_by_text("Solo lectura")).to_be_visible()
     expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
     assert page.get_by_role("link", name="Nuevo inquilino").count() == 0
-    for tenant in ("granja", "frutas-del-valle", "quesos-la-vega"):
+    for tenant in ("granja", "frutas-del-valle"):
         page.goto(site.url("admin", f"/tenants/{tenant}"))
         expect(page.get_by_role("heading", name="Datos")).to_be_visible()
         buttons = page.get_by_role("button").all_inner_texts()
@@ -303,12 +313,16 @@ def test_a_lost_connection_is_said_and_made_good(open_window: OpenWindow, sign_i
 
 
 def test_an_api_that_is_away_leaves_the_last_list_standing(open_window: OpenWindow, sign_in: SignIn) -> None:
-    page = sign_in(open_window(expected={0}))
+    window = open_window(expected={0})
+    window.page.clock.install()
+    page = sign_in(window)
     expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
     page.route("**/api/tenants*", lambda route: route.abort())
+    page.clock.fast_forward(LOOKS_AGAIN)
     expect(page.get_by_text("La lista no se pudo actualizar.")).to_be_visible()
     expect(page.locator('tr[data-tenant="granja"]')).to_be_visible()
     page.unroute("**/api/tenants*")
+    page.clock.fast_forward(LOOKS_AGAIN)
     expect(page.get_by_text("La lista no se pudo actualizar.")).to_have_count(0)
 
 

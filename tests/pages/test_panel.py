@@ -267,7 +267,8 @@ def test_a_change_keeps_what_somebody_else_has_changed_meanwhile(open_window: Op
     expect(page.get_by_label("Nombre")).to_have_value("Carnes Don Luis")
     token = json.loads(page.evaluate("sessionStorage.getItem('fluxion.token')"))["token"]
     page.evaluate(
-        "(token) => fetch('/api/tenants/carnes-don-luis/retry', {method: 'POST', headers: {Authorization: `Bearer ${token}`}})",
+        "(token) => fetch('/api/tenants/carnes-don-luis/retry',"
+        " {method: 'POST', headers: {Authorization: `Bearer ${token}`}})",
         token,
     )
     page.get_by_label("Nombre").fill("Después")

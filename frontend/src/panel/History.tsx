@@ -110,7 +110,7 @@ function Entry({ entry }: { entry: HistoryEntry }) {
       {entry.code ? (
         <p>
           {spanish ? entry.es?.cause : null}{' '}
-          <span lang="en">
+          <span lang="en" className={spanish ? 'soft' : undefined}>
             <code>{entry.code}</code> {entry.message}
           </span>
         </p>

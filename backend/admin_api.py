@@ -128,7 +128,7 @@ async def get_tenant(request: Request, response: Response, viewer: Viewer, tenan
             etag=etag_of(raw) if raw is not None else None,
             record=record,
             effects=[tenant_view.effect(each) for each in desk.tables.below(tenant_id, "EFFECT#", 100)],
-            events=[tenant_view.history_entry(each) for each in events[:_EVENTS_SHOWN]],
+            events=tenant_view.history(events[:_EVENTS_SHOWN]),
             progress=tenant_view.progress(tenant_id, record, events[::-1], url),
         )
 
@@ -157,7 +157,8 @@ async def history(
         if not events and tables.record(tenant_id) is None and tables.item(tenant_id) is None:
             raise Refused(NOT_FOUND)
         place = [events[:limit][-1]["sk"]] if events else [""]
-        return page([tenant_view.history_entry(each) for each in events], limit, place)
+        shown, more = tenant_view.history(events[:limit]), tenant_view.history(events[limit:])
+        return page([*shown, *more], limit, place)  # sorted within the page: the next one goes on by keys
 
     return await desk_of(request).run(find)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from tenancy import spanish, timeline
 from tenancy.errors import remedy_for
 from tenancy.model import OperationState
 
@@ -16,9 +17,6 @@ type Plain = Mapping[str, Any]
 NOT_SEEN = "NOT_SEEN"
 """The status of a tenant of which the control plane has no record yet."""
 NO_RUN = "none"
-
-_ENDED = {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.STALLED, OperationState.HELD}
-_GONE_WRONG = ("Failed", "Stalled")  # how the types of events end that say so
 
 
 class Operation(BaseModel):
@@ -30,13 +28,21 @@ class Operation(BaseModel):
     started_at: str
 
 
+class InSpanish(BaseModel):
+    """What the code means, and what a person should do, as the mails say it."""
+
+    cause: str
+    remedy: str
+
+
 class LastError(BaseModel):
-    """Why the last run did not end well. ``remedy``: what a person should do."""
+    """Why the last run did not end well. ``remedy``: what a person should do. The message is English only."""
 
     code: str
     message: str
     stage: str
     remedy: str
+    es: InSpanish
 
 
 class TenantRow(BaseModel):
@@ -92,8 +98,17 @@ class Change(BaseModel):
     after: Any
 
 
+class Drifted(BaseModel):
+    """One thing that is, or was, not as it is on record. ``where``: the function that owns the system."""
+
+    kind: str
+    where: str
+    what: str
+    repair: str
+
+
 class HistoryEntry(BaseModel):
-    """One event of the audit trail."""
+    """One event of the audit trail. ``es``: of a failure, what its code means. ``found``: of drift."""
 
     at: str
     run: str
@@ -104,6 +119,8 @@ class HistoryEntry(BaseModel):
     changed: dict[str, Change]
     code: str | None
     message: str | None
+    es: InSpanish | None
+    found: list[Drifted]
 
 
 class Effect(BaseModel):
@@ -161,7 +178,7 @@ def progress(
 ) -> Progress:
     """How far the tenant's current run is.
 
-    events: EVENT# items of the tenant, any runs, in the order of their keys.
+    events: EVENT# items of the tenant, any runs, in any order.
     after:  `run_of` the record before the run that is meant; an older run's end is then not taken for this one's.
     """
     operation = _operation(record or {})
@@ -171,7 +188,7 @@ def progress(
             tenant_id=tenant_id, status=status, run=None, kind=None, state="WAITING", stage=None, stages=[],
             started_at=None, last_error=None, ended=False, url=url,
         )  # fmt: skip
-    ended = operation.state in _ENDED
+    ended = operation.state in timeline.ENDED
     went_wrong = ended and operation.state in (OperationState.FAILED, OperationState.STALLED)
     return Progress(
         tenant_id=tenant_id,
@@ -180,7 +197,7 @@ def progress(
         kind=operation.kind,
         state=operation.state,
         stage=operation.stage,
-        stages=_stages(record, operation, events),
+        stages=_stages(record, events),
         started_at=operation.started_at,
         last_error=_last_error(record) if went_wrong or operation.state == OperationState.ROLLING_BACK else None,
         ended=ended,
@@ -188,10 +205,16 @@ def progress(
     )
 
 
+def history(events: Sequence[Plain]) -> list[HistoryEntry]:
+    """EVENT# items as the audit trail, the newest first. Their keys order those of one run by type, not by time."""
+    return sorted(map(history_entry, events), key=lambda entry: entry.at, reverse=True)
+
+
 def history_entry(event: Plain) -> HistoryEntry:
     """An EVENT# item as a line of the audit trail."""
     data = json.loads(event["detail"])["data"]
     before, after = _flat(data.get("before") or {}), _flat(data.get("after") or {})
+    drifted = data.get("findings") or ()
     return HistoryEntry(
         at=event["occurred_at"],
         run=f"{int(event['sk'].split('#')[1])}.{data.get('attempt')}",
@@ -206,6 +229,8 @@ def history_entry(event: Plain) -> HistoryEntry:
         },
         code=data.get("code"),
         message=data.get("message"),
+        es=_in_spanish(data["code"]) if data.get("code") else None,
+        found=[Drifted(**{name: str(each.get(name, "")) for name in Drifted.model_fields}) for each in drifted],
     )
 
 
@@ -218,27 +243,17 @@ def effect(found: Plain) -> Effect:
     )
 
 
-def _stages(record: Plain, operation: Operation, events: Sequence[Plain]) -> list[Stage]:
-    """In the order in which they ended; the one that runs comes last."""
-    since, found = operation.started_at, list[Stage]()
-    for event in events:
-        data = json.loads(event["detail"])["data"]
-        if data.get("attempt") != record.get("attempt"):
-            continue
-        ended_at, kind = event["occurred_at"], event["type"]
-        found.append(
-            Stage(
-                name=data["stage"],
-                event=kind,
-                state="failed" if kind.endswith(_GONE_WRONG) else "done",
-                started_at=since,
-                seconds=_seconds(since, ended_at),
-            )
+def _stages(record: Plain, events: Sequence[Plain]) -> list[Stage]:
+    return [
+        Stage(
+            name=stage.name,
+            event=stage.event,
+            state="running" if stage.until is None else "failed" if stage.has_failed else "done",
+            started_at=stage.since,
+            seconds=_seconds(stage.since, stage.until) if stage.until else None,
         )
-        since = ended_at
-    if operation.state not in _ENDED and operation.stage not in {stage.name for stage in found}:
-        found.append(Stage(name=operation.stage, event=None, state="running", started_at=since, seconds=None))
-    return found
+        for stage in timeline.stages(record, events)
+    ]
 
 
 def _number(record: Plain) -> str:
@@ -256,7 +271,11 @@ def _last_error(record: Plain) -> LastError | None:
         return None
     code = str(found.get("code", ""))
     known = {name: str(found.get(name, "")) for name in ("message", "stage")}
-    return LastError(code=code, remedy=str(found.get("remedy") or remedy_for(code)), **known)
+    return LastError(code=code, remedy=str(found.get("remedy") or remedy_for(code)), es=_in_spanish(code), **known)
+
+
+def _in_spanish(code: str) -> InSpanish:
+    return InSpanish(cause=spanish.cause(code), remedy=spanish.remedy(code))
 
 
 def _text(value: Any) -> str | None:

@@ -26,7 +26,8 @@ def history(
     found = control_plane.all_below(tenant_id, "EVENT#")
     if not found and control_plane.record(tenant_id) is None and control_plane.item(tenant_id) is None:
         raise Refused(f"There is no tenant '{tenant_id}', and no item that asks for one.")
-    rows = [_entry(event) for event in (found[-limit:] if limit else found)]
+    # Keys order the events of one run by type, which is not how a removal goes.
+    rows = sorted(map(_entry, found), key=lambda row: row["at"])[-(limit or 0) :]
     if as_json:
         display.document(rows)
         return

@@ -3,18 +3,18 @@
 Pure but for `follow`, which asks again and again until the operation has ended. `make run` uses it too.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from tenancy.events import TYPES
+from tenancy import timeline
+from tenancy.timeline import ENDED
 
-ENDED = {"SUCCEEDED", "FAILED", "STALLED", "HELD"}
+__all__ = ["ENDED", "ENDED_WELL", "Progress", "Stage", "follow", "look", "run_of", "stages"]
+
 ENDED_WELL = {"SUCCEEDED"}
-_BESIDE_RUNS = {name for name, fact in TYPES.items() if fact.beside_runs}
 _NEWEST_EVENTS = 40  # more than one run of any state machine has
 
 
@@ -79,25 +79,17 @@ def moment(text: str) -> datetime:
 def stages(
     record: Mapping[str, Any], events: Sequence[Mapping[str, Any]], asked_at: str | None = None
 ) -> tuple[Stage, ...]:
-    """The stages of the tenant's current run, in the order in which they ended; the one that runs comes last.
+    """The stages of the tenant's current run, as `tenancy.timeline` has them.
 
     record: the tenant record.
-    events: EVENT# items of the tenant, any runs, in the order of their keys.
+    events: EVENT# items of the tenant, any runs, in any order.
     asked_at: when somebody asked for this run, if known: its first stage is then counted from there, with the way
         through stream and start. Without it from the claim, which is that stage's own end.
     """
-    operation = record["operation"]
-    if operation["state"] == "HELD":
-        return ()  # it waits, and has done nothing: what is on record is of the run before
-    since, done = asked_at or operation["started_at"], []
-    for event in events:
-        data = json.loads(event["detail"])["data"]
-        if data.get("attempt") != record.get("attempt") or event["type"] in _BESIDE_RUNS:
-            continue
-        done.append(Stage(data["stage"], event["type"], seconds_between(since, event["occurred_at"])))
-        since = event["occurred_at"]
-    running = operation["state"] not in ENDED and operation["stage"] not in {stage.name for stage in done}
-    return (*done, Stage(operation["stage"], None, None)) if running else tuple(done)
+    return tuple(
+        Stage(stage.name, stage.event, seconds_between(stage.since, stage.until) if stage.until else None)
+        for stage in timeline.stages(record, events, asked_at)
+    )
 
 
 def look(source: Source, tenant_id: str, asked_at: str | None = None) -> Progress:

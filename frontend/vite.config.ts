@@ -16,5 +16,6 @@ export default defineConfig({
   },
   server: { host: '127.0.0.1', strictPort: true },
   preview: { host: '127.0.0.1', strictPort: true },
-  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'] },
+  // Most need no DOM; the others say so in their first line.
+  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}'] },
 });

@@ -37,11 +37,16 @@ export const FOREIGN: LastError = {
   message: "The zone already has an A record for 'falla.fluxionia.localhost' that this control plane did not create.",
   stage: 'CreateDnsRecords',
   remedy: 'Delete or rename the record in the hosted zone, then set requested_at on the tenant.',
+  es: {
+    cause: 'La zona ya tiene para esa dirección un registro que no creó este plano de control.',
+    remedy: 'Borre o renombre el registro en la zona, y después ejecute de nuevo.',
+  },
 };
 
 export type Tenant = {
   id: string;
   item: Item | null;
+  name: string;
   status: Status;
   generation: number;
   attempt: number;
@@ -56,6 +61,7 @@ export type Tenant = {
   requestedBy: string | null;
   requestedAt: string | null;
   dueAt: string | null;
+  dueFor: string | null;
   /** Counts what is told of the tenant: the stream's ids. */
   version: number;
   /** Counts what was asked for: the item's ETag. */
@@ -81,6 +87,8 @@ export function note(tenant: Tenant, event: string, stage: string, at = now(), m
     changed: {},
     code: null,
     message: null,
+    es: null,
+    found: [],
     ...more,
   });
 }
@@ -91,6 +99,7 @@ export function standing(id: string, name: string, status: Status, more: Partial
   const tenant: Tenant = {
     id,
     item: { tenant_id: id, name, tier: 'standard', desired_state: 'active', ...more },
+    name,
     status,
     generation: 1,
     attempt: 1,
@@ -105,11 +114,54 @@ export function standing(id: string, name: string, status: Status, more: Partial
     requestedBy: 'fluxion tenants add',
     requestedAt: at,
     dueAt: null,
+    dueFor: null,
     version: 1,
     revision: 1,
     failures: 0,
   };
   for (const stage of tenant.stages) note(tenant, EVENTS[stage.name] ?? 'TenantActivated', stage.name, at);
+  return tenant;
+}
+
+/** One of many that were removed within an hour: a person has to confirm it. */
+function held(): Tenant {
+  const tenant = standing('quesos-la-vega', 'Quesos La Vega', 'ACTIVE', {});
+  Object.assign(tenant, { item: null, kind: 'offboard', state: 'HELD', stages: [] });
+  Object.assign(tenant, { dueFor: 'confirmation', dueAt: now() });
+  return tenant;
+}
+
+/** Its rows were to come back from an archive, which is not what was archived. Its site goes on. */
+function unrestored(): Tenant {
+  const tenant = standing('miel-del-monte', 'Miel del Monte', 'ACTIVE', {});
+  const message = "the file 'orders.parquet' of archive miel-del-monte/2026-11-20 is not the one in its manifest";
+  const failed = { name: 'SeedDatabase', event: 'TenantUpdateFailed', state: 'failed' as const, seconds: 1.4 };
+  Object.assign(tenant, { generation: 2, attempt: 2, kind: 'update', state: 'FAILED', startedAt: now() });
+  tenant.stages = [told('ClaimTenant', 0.1), told('AttachCname', 0.1), { ...failed, started_at: now() }];
+  tenant.lastError = {
+    code: 'ArchiveDamaged',
+    message,
+    stage: 'SeedDatabase',
+    remedy: 'Look for an earlier version of the file in the archive bucket, or name another archive.',
+    es: {
+      cause: 'El respaldo por restaurar no es lo que se archivó. No se publicó nada de él.',
+      remedy: 'Busque una versión anterior del archivo en el bucket de respaldos, o indique otro.',
+    },
+  };
+  note(tenant, 'TenantUpdateFailed', 'SeedDatabase', now(), {
+    code: 'ArchiveDamaged',
+    message,
+    es: tenant.lastError.es,
+  });
+  return tenant;
+}
+
+/** Somebody has deleted its records by hand; they were put back. */
+function drifted(): Tenant {
+  const tenant = standing('flores-del-alba', 'Flores del Alba', 'ACTIVE', {});
+  const found = [{ kind: 'RecordMissing', where: 'dns_records', what: 'A flores-del-alba', repair: 'workflow' }];
+  note(tenant, 'DriftDetected', 'Reconcile', new Date(Date.now() - 3_600_000).toISOString(), { found });
+  note(tenant, 'DriftRepaired', 'Reconcile', new Date(Date.now() - 3_300_000).toISOString(), { found });
   return tenant;
 }
 
@@ -121,12 +173,17 @@ export function firstTenants(): Tenant[] {
   stalled.kind = 'onboard';
   stalled.stages = UP.slice(0, 5).map((name) => told(name, 0.8));
   stalled.stages.push({ name: 'VerifyTenant', event: null, state: 'failed', started_at: now(), seconds: 61.2 });
+  stalled.dueFor = 'retry';
   stalled.dueAt = new Date(Date.now() + 240_000).toISOString();
   stalled.lastError = {
-    code: 'NotLiveYet',
+    code: 'SiteNotReady',
     message: "The name server did not answer for 'frutas-del-valle' in time.",
     stage: 'VerifyTenant',
-    remedy: 'Nothing, if it was a passing fault: it is tried again by itself.',
+    remedy: 'The message names the step that fails: follow it from there, then run the tenant again.',
+    es: {
+      cause: 'El sitio del inquilino aún no responde como debe.',
+      remedy: 'El mensaje nombra el paso que falla: siga desde ahí, y después ejecute de nuevo.',
+    },
   };
   return [
     standing('granja', 'La Granja Mercado', 'ACTIVE', {
@@ -139,6 +196,11 @@ export function firstTenants(): Tenant[] {
     standing('vacia', 'Tienda nueva', 'ACTIVE', { tier: 'basic' }),
     standing('lenta', 'Abarrotes La Espera', 'ACTIVE', {}),
     standing('cooperativa-de-los-productores-x', `${long}.`, 'ACTIVE', { settings: { colour: '#6a1b9a' } }),
+    standing('pescados-del-rio', 'Pescados del Río', 'ACTIVE', {}),
+    standing('carnes-don-luis', 'Carnes Don Luis', 'ACTIVE', {}),
     stalled,
+    held(),
+    unrestored(),
+    drifted(),
   ];
 }

@@ -5,7 +5,7 @@ import { checkName } from './names.ts';
 import { Refusal } from './refusal.ts';
 import { DOWN, EVENTS, FOREIGN, firstTenants, LAST, note, now, standing, type Tenant, UP } from './seed.ts';
 
-const GRACE = 3000;
+const GRACE = 2000;
 
 export class World {
   readonly tenants = new Map<string, Tenant>();
@@ -28,7 +28,7 @@ export class World {
     const host = `${tenant.id}.${this.base}`;
     return {
       tenant_id: tenant.id,
-      name: tenant.item?.name ?? null,
+      name: tenant.item?.name ?? tenant.name,
       tier: tenant.item?.tier ?? null,
       desired_state: tenant.item?.desired_state ?? null,
       status: tenant.status,
@@ -48,7 +48,7 @@ export class World {
       updated_at: tenant.updatedAt,
       requested_by: tenant.requestedBy,
       requested_at: tenant.requestedAt,
-      due_for: tenant.dueAt ? 'retry' : null,
+      due_for: tenant.dueFor,
       due_at: tenant.dueAt,
     };
   }
@@ -249,6 +249,7 @@ export class World {
     tenant.attempt += 1;
     tenant.kind = 'offboard';
     tenant.state = 'HELD';
+    tenant.dueFor = 'offboard';
     tenant.dueAt = new Date(Date.now() + GRACE).toISOString();
     tenant.version += 1;
     setTimeout(() => {
@@ -262,7 +263,7 @@ export class World {
   private run(tenant: Tenant, kind: string, changed: HistoryEntry['changed'] = {}) {
     tenant.attempt += 1;
     if (kind !== 'offboard') tenant.generation += 1;
-    Object.assign(tenant, { kind, state: 'RUNNING', stages: [], startedAt: now(), dueAt: null });
+    Object.assign(tenant, { kind, state: 'RUNNING', stages: [], startedAt: now(), dueAt: null, dueFor: null });
     if (tenant.status === 'NOT_SEEN' || tenant.status === 'FAILED') tenant.status = 'PENDING';
     if (kind === 'suspend') tenant.status = 'SUSPENDED';
     if (kind === 'offboard') tenant.status = 'OFFBOARDING';
@@ -276,7 +277,7 @@ export class World {
     const stage: Stage = { name, event: null, state: 'running', started_at: now(), seconds: null };
     tenant.stages = [...tenant.stages, stage];
     tenant.version += 1;
-    const seconds = name === 'ClaimTenant' ? 0.1 : name === 'CreateDnsRecords' || name === 'VerifyTenant' ? 0.45 : 0.2;
+    const seconds = name === 'CreateDnsRecords' || name === 'VerifyTenant' ? 0.2 : 0.08;
     setTimeout(() => {
       if (tenant.attempt !== attempt) return;
       tenant.updatedAt = now();
@@ -305,7 +306,11 @@ export class World {
     tenant.status = 'FAILED';
     tenant.state = 'FAILED';
     tenant.lastError = FOREIGN;
-    note(tenant, 'TenantOnboardingFailed', stage.name, now(), { code: FOREIGN.code, message: FOREIGN.message });
+    note(tenant, 'TenantOnboardingFailed', stage.name, now(), {
+      code: FOREIGN.code,
+      message: FOREIGN.message,
+      es: FOREIGN.es,
+    });
     tenant.version += 1;
   }
 }

@@ -38,9 +38,8 @@ def chromium() -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-# Not for the whole session: Playwright's loop would run in this thread while tests of other folders want their own.
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
+def launched() -> Iterator["Browser"]:
+    """For a fixture. Playwright's loop runs in this thread meanwhile: not while tests of other folders want theirs."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

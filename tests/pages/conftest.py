@@ -4,6 +4,7 @@ The miniature (frontend/mock) answers as the API does and runs the edge's own fu
 as long as the server, so a test that changes one makes its own.
 """
 
+import json
 import shutil
 import socket
 import subprocess
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pages.browser import BASE, ROOT, Site, Window, browser, open_window
+from tests.pages.browser import BASE, ROOT, Site, Window, launched, open_window
 
-__all__ = ["BASE", "ROOT", "Site", "Window", "browser", "open_window"]
+__all__ = ["BASE", "ROOT", "Site", "Window", "open_window"]
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 FRONTEND = ROOT / "frontend"
 
@@ -37,7 +38,13 @@ def node() -> str:
     return shutil.which("node") or str(ROOT / ".venv/bin/node")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def browser() -> Iterator["Browser"]:
+    """One for all tests of this folder."""
+    yield from launched()
+
+
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     subprocess.run(["sh", str(ROOT / "scripts/frontend")], check=True)
     port = _free_port()
@@ -67,14 +74,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def sign_in(site: Site) -> Callable[..., "Page"]:
-    """sign_in(window, "operator", path): through the sign-in page, and back to where one wanted to go."""
+    """sign_in(window, "operator", path): a tab that has a token already, as the miniature gives it."""
 
     def signing_in(window: Window, role: str = "operator", path: str = "/") -> "Page":
-        page = window.page
-        page.goto(site.url("admin", path))
-        page.get_by_role("button", name="Iniciar sesión").click()
-        page.get_by_role("link", name=f"{role}@{BASE}").click()
-        page.get_by_role("button", name="Salir").wait_for()
-        return page
+        token = {"token": f"mock.{role}@{BASE}", "expires_at": (time.time() + 3600) * 1000}
+        window.page.add_init_script(
+            f"if (location.hostname.startsWith('admin.') && !sessionStorage.getItem('had')) {{"
+            f" sessionStorage.setItem('had', 'a token');"
+            f" sessionStorage.setItem('fluxion.token', {json.dumps(json.dumps(token))}); }}"
+        )
+        window.page.goto(site.url("admin", path))
+        window.page.get_by_role("button", name="Salir").wait_for()
+        return window.page
 
     return signing_in

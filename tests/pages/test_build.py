@@ -1,12 +1,14 @@
 """What `npm run build` has made: small, whole in itself, and the same for every tenant."""
 
 import gzip
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.pages.conftest import FRONTEND, Site
+from tests.pages.conftest import FRONTEND, Site, node
 
 DIST = FRONTEND / "dist"
 BUDGET = 200_000  # bytes of JavaScript, gzipped
@@ -15,6 +17,23 @@ BUDGET = 200_000  # bytes of JavaScript, gzipped
 @pytest.fixture(scope="module")
 def scripts(site: Site) -> list[Path]:
     return sorted((DIST / "assets").glob("*.js"))
+
+
+def test_the_frontends_own_tests_pass(site: Site) -> None:
+    """They need what the build needs, and no build of their own."""
+    done = subprocess.run(
+        [node(), "node_modules/vitest/vitest.mjs", "run"],
+        cwd=FRONTEND,
+        env=os.environ | {"NO_COLOR": "1"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    passed = re.search(r"Tests +(\d+) passed \(\1\)", done.stdout)
+    assert passed, done.stdout
+    assert int(passed[1]) >= 140
 
 
 def _gzipped(path: Path) -> int:

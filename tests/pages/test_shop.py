@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.pages.accessibility import violations
 from tests.pages.conftest import BASE, Site, Window
+from tests.pages.keyboard import tab_to
 
 OpenWindow = Callable[..., Window]
 
@@ -125,7 +126,9 @@ def test_what_the_api_refuses_is_said_at_its_field(open_window: OpenWindow, site
     page.get_by_label("Nombre").fill("Ana")
     page.get_by_label("Correo electrónico").fill("nope")
     page.get_by_role("button", name="Enviar el pedido").click()
-    expect(page.get_by_label("Correo electrónico")).to_have_accessible_description("must be an e-mail address")
+    expect(page.get_by_label("Correo electrónico")).to_have_accessible_description(
+        "Escriba un correo electrónico válido."
+    )
     expect(page.get_by_label("Correo electrónico")).to_be_focused()
     expect(page.get_by_role("alert")).to_have_text("Hay datos por corregir.")
 
@@ -202,16 +205,17 @@ def test_an_order_by_keyboard_alone(open_window: OpenWindow, site: Site) -> None
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Saltar al contenido")).to_be_focused()
-    page.get_by_role("button", name="Agregar Lulo").focus()
+    page.keyboard.press("Enter")
+    tab_to(page, page.get_by_role("button", name="Agregar Lulo"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Más Lulo")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("textbox", name="Cantidad de Lulo")).to_have_value("2")
-    page.get_by_role("link", name="Hacer el pedido").focus()
+    tab_to(page, page.get_by_role("link", name="Hacer el pedido"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_be_focused()
-    page.get_by_label("Nombre").focus()
+    tab_to(page, page.get_by_label("Nombre"))
     page.keyboard.type("Ana")
     page.keyboard.press("Tab")
     page.keyboard.type("300")

@@ -38,7 +38,7 @@ export function Confirmation({
     setProblem(null);
     try {
       await confirm();
-      close();
+      dialog.current?.close();
     } catch (error) {
       setProblem(error instanceof Problem ? error : new Problem(0));
       setBusy(false);
@@ -46,7 +46,8 @@ export function Confirmation({
   }
 
   return (
-    <dialog ref={dialog} aria-labelledby={`${id}-title`} onCancel={close} onClose={close}>
+    // Closed before it is taken away: only then does the browser give the focus back to where it was.
+    <dialog ref={dialog} aria-labelledby={`${id}-title`} onClose={close}>
       <form onSubmit={submit}>
         <h2 id={`${id}-title`}>{words.confirmTitle[change](tenantId)}</h2>
         <p>{words.confirmText[change]}</p>
@@ -75,7 +76,7 @@ export function Confirmation({
           >
             {words[change]}
           </button>
-          <button type="button" className="button quiet" onClick={close}>
+          <button type="button" className="button quiet" onClick={() => dialog.current?.close()}>
             {words.cancel}
           </button>
         </div>

@@ -8,10 +8,11 @@ import { panelWords } from './words.ts';
 
 const idOf = (entry: HistoryEntry) => entry.event_id ?? `${entry.run} ${entry.event} ${entry.at}`;
 
-/** Entries without those that are there twice: pages that were read at different times overlap. */
+/** The newest first, without those that are there twice: pages that were read at different times overlap. */
 export function merged(newest: HistoryEntry[], older: HistoryEntry[]): HistoryEntry[] {
   const known = new Set(newest.map(idOf));
-  return [...newest, ...older.filter((entry) => !known.has(idOf(entry)))];
+  const all = [...newest, ...older.filter((entry) => !known.has(idOf(entry)))];
+  return all.sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0));
 }
 
 const FIRST = 20; // what the page of a tenant tells without being asked
@@ -68,11 +69,13 @@ function text(value: unknown, none: string): string {
 function Entry({ entry }: { entry: HistoryEntry }) {
   const words = useWords(panelWords);
   const language = useLanguage();
+  const spanish = language === 'es';
   const changes = Object.entries(entry.changed);
   return (
     <li className={entry.code ? 'bad' : undefined}>
       <p className="what">
-        <b>{entry.event}</b> <span className="soft">{words.run(entry.run)}</span>
+        <b>{words.events[entry.event] ?? entry.event}</b> <code>{entry.event}</code>{' '}
+        <span className="soft">{words.run(entry.run)}</span>
         {entry.requested_by ? <span className="soft">, {entry.requested_by}</span> : null}
       </p>
       <time className="soft" dateTime={entry.at}>
@@ -92,9 +95,24 @@ function Entry({ entry }: { entry: HistoryEntry }) {
           ))}
         </ul>
       ) : null}
+      {entry.found.length > 0 ? (
+        <ul>
+          {entry.found.map(({ kind, where, what, repair }) => (
+            <li key={`${kind} ${what}`}>
+              {words.systems[where] ?? where}: {words.drift[kind] ?? kind} <code>{what}</code>
+              {entry.event === 'DriftDetected' ? (
+                <span className="soft">, {words.repairs[repair] ?? repair}</span>
+              ) : null}
+            </li>
+          ))}
+        </ul>
+      ) : null}
       {entry.code ? (
         <p>
-          <code>{entry.code}</code> <span lang="en">{entry.message}</span>
+          {spanish ? entry.es?.cause : null}{' '}
+          <span lang="en" className={spanish ? 'soft' : undefined}>
+            <code>{entry.code}</code> {entry.message}
+          </span>
         </p>
       ) : null}
     </li>

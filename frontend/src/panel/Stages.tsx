@@ -31,16 +31,10 @@ export function Stages({ progress, connected }: { progress: Progress; connected:
       <div className="stages-head">
         <h2 id="progress">
           {kindWords(progress, words)}
-          {progress.run ? <span className="soft"> {words.run(progress.run)}</span> : null}
+          <RunNumber progress={progress} />
         </h2>
         <p className="state">
-          {progress.ended || progress.state === 'HELD' ? null : connected ? (
-            <span className="live">{words.live}</span>
-          ) : (
-            <span className="lost" role="status">
-              {words.reconnecting}
-            </span>
-          )}
+          {progress.ended ? null : <Connection connected={connected} />}
           {state}
         </p>
       </div>
@@ -61,6 +55,22 @@ export function Stages({ progress, connected }: { progress: Progress; connected:
         </p>
       ) : null}
     </section>
+  );
+}
+
+/** None while a removal is held: the number on record is that of the run before. */
+function RunNumber({ progress: { run, state } }: { progress: Progress }) {
+  const words = useWords(panelWords);
+  return run && state !== 'HELD' ? <span className="soft"> {words.run(run)}</span> : null;
+}
+
+function Connection({ connected }: { connected: boolean }) {
+  const words = useWords(panelWords);
+  if (connected) return <span className="live">{words.live}</span>;
+  return (
+    <span className="lost" role="status">
+      {words.reconnecting}
+    </span>
   );
 }
 

@@ -64,6 +64,11 @@ function Tenant({ tenantId }: { tenantId: string }) {
   // A run that somebody else has begun is followed too: the polled page is where it is first seen.
   const { progress: streamed, connected } = useProgress(tenantId, after, detail?.progress.run ?? '', again);
   const progress = newer(streamed, detail?.progress ?? null);
+  // What a stage has left behind (history, effects) is asked for as soon as it has ended.
+  const told = streamed?.stages.length ?? 0;
+  useEffect(() => {
+    if (told > 0) again();
+  }, [told, again]);
 
   if (problem?.status === 404) {
     return (
@@ -135,7 +140,7 @@ function Standing({ detail, progress }: { detail: TenantDetail | null; progress:
         {status ? words.statusHelp[status] : ''}{' '}
         {status === 'ACTIVE' && progress ? <a href={progress.url}>{words.visit}</a> : null}
       </p>
-      {state === 'HELD' && due ? <p className="notice warn">{words.heldUntil(due)}</p> : null}
+      {state === 'HELD' && detail ? <Held detail={detail} /> : null}
       {error && state !== 'RUNNING' && state !== 'WAITING' && state !== 'SUCCEEDED' ? (
         <Failure error={error}>{state !== 'HELD' && due ? <p>{words.triedAgainAt(due)}</p> : null}</Failure>
       ) : null}
@@ -143,24 +148,46 @@ function Standing({ detail, progress }: { detail: TenantDetail | null; progress:
   );
 }
 
+/** A removal that waits: for its time, or for a person, where there were too many at once. */
+function Held({ detail }: { detail: TenantDetail }) {
+  const words = useWords(panelWords);
+  const language = useLanguage();
+  if (detail.due_for === 'confirmation') {
+    return (
+      <div className="notice warn">
+        <p>{words.heldForConfirmation}</p>
+        <p>
+          {words.confirmRemoval} <code>fluxion tenants remove --held {detail.tenant_id}</code>
+        </p>
+        <p>{words.cancelRemoval}</p>
+      </div>
+    );
+  }
+  return detail.due_at ? <p className="notice warn">{words.heldUntil(moment(detail.due_at, language))}</p> : null;
+}
+
+/** In Spanish what the code means; the message, which names the very thing, is in English only. */
 function Failure({ error, children }: { error: LastError; children: ReactNode }) {
   const words = useWords(panelWords);
+  const spanish = useLanguage() === 'es';
   return (
     <section className="failure" aria-labelledby="failure">
       <h2 id="failure">{words.failureTitle(words.stages[error.stage] ?? error.stage)}</h2>
       <dl>
         <div>
           <dt>{words.cause}</dt>
-          <dd>
-            <code>{error.code}</code> <span lang="en">{error.message}</span>
+          <dd>{spanish ? error.es.cause : error.message}</dd>
+        </div>
+        <div>
+          <dt>{words.toDo}</dt>
+          <dd>{spanish ? error.es.remedy : error.remedy}</dd>
+        </div>
+        <div className="detail">
+          <dt>{words.detail}</dt>
+          <dd lang="en">
+            <code>{error.code}</code> {spanish ? error.message : null}
           </dd>
         </div>
-        {error.remedy ? (
-          <div>
-            <dt>{words.toDo}</dt>
-            <dd lang="en">{error.remedy}</dd>
-          </div>
-        ) : null}
       </dl>
       {children}
     </section>

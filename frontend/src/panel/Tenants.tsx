@@ -15,6 +15,7 @@ const ROWS = 50;
 const STATUSES = ['ACTIVE', 'PENDING', 'SUSPENDED', 'FAILED', 'ROLLBACK_INCOMPLETE', 'NOT_SEEN'];
 const STATES = ['RUNNING', 'ROLLING_BACK', 'STALLED', 'HELD'];
 const REMOVED = 'removed';
+const OF_REMOVED = [REMOVED, 'HELD']; // such tenants have no item any more
 
 /** A value that has stood still for a moment: not every letter is a request. */
 function useSettled(value: string, milliseconds: number): string {
@@ -39,7 +40,7 @@ export function Tenants() {
   const path = withQuery('/api/tenants', {
     q: search,
     status: filter === REMOVED ? null : filter,
-    removed: filter === REMOVED ? 'true' : null,
+    removed: OF_REMOVED.includes(filter) ? 'true' : null,
     limit: ROWS,
     cursor: cursors.at(-1),
   });
@@ -191,7 +192,7 @@ function Table({ rows }: { rows: TenantRow[] }) {
             </th>
             <td>
               <StatusMark status={row.status} />
-              <OperationWords operation={row.operation} />
+              <OperationWords row={row} />
             </td>
             <td className="wide">{row.tier ? (words.tiers[row.tier] ?? row.tier) : ''}</td>
             <td className="wide moment">{row.updated_at ? moment(row.updated_at, language) : ''}</td>

@@ -47,16 +47,22 @@ export function usePolled<T>(path: string, seconds: number) {
   useEffect(() => {
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout>;
+    let turn = 0; // an answer that a later look has overtaken is dropped
     const look = async () => {
       clearTimeout(timer);
+      turn += 1;
+      const mine = turn;
+      const keep = (next: (before: Polled<T>) => Polled<T>) => {
+        if (stop.signal.aborted || mine !== turn) return;
+        setState(next);
+        timer = setTimeout(lookIfSeen, seconds * 1000);
+      };
       try {
         const value = await askApi<T>(path, { signal: stop.signal });
-        setState((before) => answered(before, path, value));
+        keep((before) => answered(before, path, value));
       } catch (error) {
-        if (stop.signal.aborted) return;
-        setState((before) => failed(before, path, error));
+        keep((before) => failed(before, path, error));
       }
-      if (!stop.signal.aborted) timer = setTimeout(lookIfSeen, seconds * 1000);
     };
     const lookIfSeen = () => {
       if (document.visibilityState === 'visible') void look();

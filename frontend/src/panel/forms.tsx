@@ -54,15 +54,17 @@ function NameVerdict({ found }: { found: Check }) {
   const { check } = found;
   if (check.ok) return <span className="ok">✓ {words.nameFree(check.host)}</span>;
   const translated = check.code ? words.rules[check.code] : undefined;
+  if (!translated) {
+    return (
+      <b className="broken" lang="en">
+        {check.tenant_id} {check.rule}
+      </b>
+    );
+  }
+  const like = check.like && check.like !== check.tenant_id ? check.like : null;
   return (
     <span className="broken">
-      {translated ? <b>{translated}</b> : null}
-      {check.rule ? (
-        <span lang="en">
-          {check.tenant_id} {check.rule}
-        </span>
-      ) : null}
-      {check.like && !check.rule?.includes(check.like) ? <span> {words.like(check.like)}</span> : null}
+      <b>{translated}</b> {like ? words.like(like) : null}
     </span>
   );
 }
@@ -214,7 +216,7 @@ function TenantForm({
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const form = useRef<HTMLFormElement>(null);
-  const errors = fieldErrors(problem);
+  const errors = fieldErrors(problem, words.wrong);
   const field = (name: keyof Values, error = errors[name]) => ({
     name,
     value: values[name],
@@ -307,8 +309,8 @@ function ColourSample({ colour }: { colour: string }) {
 export function problemWords(problem: Problem, words: PanelWords): string {
   if (problem.status === 0) return words.offline;
   if (problem.status === 422) return words.formRefused;
-  if (problem.code === 'exists') return words.exists;
-  return words.failed(problem.detail ?? problem.message);
+  const known = problem.code ? words.problems[problem.code] : undefined;
+  return known ?? words.failed(problem.detail ?? problem.message);
 }
 
 function Back({ to, children }: { to: string; children: ReactNode }) {

@@ -26,18 +26,19 @@ export function StatusMark({ status }: { status: string }) {
 }
 
 /** What the control plane is doing; nothing when it has done what was asked. */
-export function OperationWords({ operation }: { operation: TenantRow['operation'] }) {
+export function OperationWords({ row: { operation, due_for } }: { row: Pick<TenantRow, 'operation' | 'due_for'> }) {
   const words = useWords(panelWords);
   if (!operation || operation.state === 'SUCCEEDED') return null;
   const kind = words.kinds[operation.kind] ?? operation.kind;
-  const state = words.states[operation.state] ?? operation.state;
-  const bad = operation.state === 'FAILED' || operation.state === 'STALLED';
+  const waitsForPerson = operation.state === 'HELD' && due_for === 'confirmation';
+  const state = words.states[waitsForPerson ? 'CONFIRMATION' : operation.state] ?? operation.state;
+  const bad = operation.state === 'FAILED' || operation.state === 'STALLED' || waitsForPerson;
   return (
     <span className={bad ? 'doing bad' : 'doing'}>
       {kind}: {state.toLowerCase()}
       {operation.state === 'RUNNING' && operation.stage ? (
         <>
-          , <span className="stage-name">{operation.stage}</span>
+          , <span title={operation.stage}>{(words.stages[operation.stage] ?? operation.stage).toLowerCase()}</span>
         </>
       ) : null}
     </span>

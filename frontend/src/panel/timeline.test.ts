@@ -92,26 +92,18 @@ test('a removal has stages of its own', () => {
   ]);
 });
 
-test('a removal is told in the order of its states, each of them once', () => {
-  const stages = [
-    done('InvalidateCache', 1.7),
-    done('DeleteDnsRecords', 0.5),
-    done('DetachCname', 0.5),
-    done('ReleaseHostname', 0.4),
-    { ...done('ReleaseHostname', 0.1), event: 'TenantOffboarded' },
-  ];
-  const ended = timeline(progress({ kind: 'offboard', state: 'SUCCEEDED', stages }));
-  expect(ended.map((stage) => stage.name)).toEqual([
-    'DeleteDnsRecords',
-    'DetachCname',
-    'InvalidateCache',
-    'ReleaseHostname',
+test('what failed comes before what was then undone, and its duration is not known', () => {
+  const failed: Stage = { ...done('CreateDnsRecords', 0.1), state: 'failed' };
+  const stages = [done('ClaimTenant'), done('AttachCname'), done('DetachCname'), failed];
+  expect(shown({ state: 'FAILED', stages })).toEqual([
+    'ClaimTenant done',
+    'AttachCname done',
+    'CreateDnsRecords failed',
+    'DetachCname done',
   ]);
-  expect(ended[3]).toMatchObject({ event: 'TenantOffboarded', seconds: 0.5 });
-});
-
-test('a removal that is held has no stages: those that are told are of the run before', () => {
-  expect(shown({ kind: 'offboard', state: 'HELD', stages: [done('ClaimTenant')] })).toEqual([]);
+  const [, , third] = timeline(progress({ state: 'FAILED', stages }));
+  expect(third?.seconds).toBeNull();
+  expect(timeline(progress({ state: 'FAILED', stages: [done('ClaimTenant'), failed] })).at(-1)?.seconds).toBe(0.1);
 });
 
 test.each(['FAILED', 'STALLED', 'ROLLING_BACK', 'SUCCEEDED'] as const)('nothing is to come when it is %s', (state) => {

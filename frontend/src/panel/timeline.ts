@@ -13,30 +13,30 @@ const BRINGING_UP = [
   'VerifyTenant',
   'ActivateTenant',
 ];
+const UNDOING = ['RollBack', 'DiscardDatabase', 'DeleteDnsRecords', 'DetachCname'];
 const TAKING_DOWN = ['DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
 
 /**
  * The stages of a run in their order. What is to come is only shown while the run goes its ordinary way: after a
- * failure, or while it is being undone, nobody waits for the rest. A removal that is held has no stages: what the API
- * then tells are those of the run before.
+ * failure, or while it is being undone, nobody waits for the rest.
  */
 export function timeline(progress: Progress): TimelineStage[] {
-  if (progress.state === 'HELD') return [];
   const takesDown = progress.kind === 'offboard';
-  const told = takesDown ? inOrder(progress.stages, TAKING_DOWN) : progress.stages;
+  const told = takesDown ? progress.stages : failedFirst(progress.stages);
   if (progress.state !== 'RUNNING' && progress.state !== 'WAITING') return told;
   return [...told, ...begun(progress, coming(told, takesDown ? TAKING_DOWN : BRINGING_UP))];
 }
 
-/** Each stage once, as they follow each other: they are told in the order of their events' types. */
-function inOrder(stages: readonly Stage[], plan: readonly string[]): Stage[] {
-  const byName = new Map<string, Stage>();
-  for (const stage of stages) {
-    const before = byName.get(stage.name);
-    const seconds = stage.seconds === null ? null : stage.seconds + (before?.seconds ?? 0);
-    byName.set(stage.name, { ...stage, seconds });
-  }
-  return [...byName.values()].sort((one, other) => plan.indexOf(one.name) - plan.indexOf(other.name));
+/**
+ * What was undone comes after what failed. The API tells of a failure last, when all is undone, and when it was is not
+ * on record: so it has no duration there.
+ */
+function failedFirst(stages: readonly Stage[]): Stage[] {
+  const undone = stages.filter(({ name }) => UNDOING.includes(name));
+  if (undone.length === 0) return [...stages];
+  const failed = stages.filter(({ state, name }) => state === 'failed' && !UNDOING.includes(name));
+  const before = stages.filter((stage) => !undone.includes(stage) && !failed.includes(stage));
+  return [...before, ...failed.map((stage) => ({ ...stage, seconds: null })), ...undone];
 }
 
 /** What is to come after the furthest stage that was told: one that had nothing to do is not told of at all. */

@@ -20,7 +20,14 @@ export type Me = {
   base_domain: string;
 };
 
-export type LastError = { code: string; message: string; stage: string; remedy: string };
+/** es: what the code means, and what to do, in Spanish; the message is in English only. */
+export type LastError = {
+  code: string;
+  message: string;
+  stage: string;
+  remedy: string;
+  es: { cause: string; remedy: string };
+};
 
 export type TenantRow = {
   tenant_id: string;
@@ -85,6 +92,10 @@ export type HistoryEntry = {
   changed: Record<string, { before: unknown; after: unknown }>;
   code: string | null;
   message: string | null;
+  /** Of a failure. */
+  es: LastError['es'] | null;
+  /** Of drift: what is, or was, not as it is on record. */
+  found: { kind: string; where: string; what: string; repair: string }[];
 };
 
 export type Effect = {
@@ -99,7 +110,12 @@ export type Effect = {
 export type TenantDetail = TenantRow & {
   item: Item | null;
   etag: string | null;
-  record: Record<string, string | number | null> | null;
+  record: {
+    generation?: number;
+    attempt?: number;
+    schema_version?: number | null;
+    database_path?: string | null;
+  } | null;
   effects: Effect[];
   events: HistoryEntry[];
   progress: Progress;

@@ -92,7 +92,7 @@ function OrderForm({
   // One key for one order, however often it is sent: the API then takes it once. Another order gets another key.
   const sent = useRef({ body: '', key: '' });
 
-  const errors = { ...fieldErrors(problem), ...missing };
+  const errors = { ...fieldErrors(problem, words.wrong), ...missing };
   const sum = money(total(items), items[0]?.product.currency ?? 'COP', language);
 
   async function place(event: FormEvent) {

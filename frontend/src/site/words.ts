@@ -42,6 +42,13 @@ const es = {
   offline: 'No hubo respuesta. Su pedido sigue aquí; al intentar de nuevo no se envía dos veces.',
   unavailable: 'La tienda no pudo recibir el pedido en este momento. Inténtelo de nuevo; no se envía dos veces.',
   refused: 'Hay datos por corregir.',
+  wrong: {
+    'customer.name': 'Escriba un nombre de hasta 120 letras.',
+    'customer.email': 'Escriba un correo electrónico válido.',
+    'customer.phone': 'Escriba un teléfono válido.',
+    'customer.address': 'Escriba una dirección más corta.',
+    note: 'Escriba una nota más corta.',
+  } as Record<string, string>,
   badLine: 'La tienda no acepta este producto o esta cantidad.',
   failed: 'La tienda no aceptó el pedido.',
   placedTitle: 'Pedido recibido',
@@ -93,6 +100,7 @@ const en: typeof es = {
   offline: 'No answer came. Your order is still here; trying again does not send it twice.',
   unavailable: 'The shop could not take the order just now. Try again; it is not sent twice.',
   refused: 'Some details need correcting.',
+  wrong: {}, // the API says it
   badLine: 'The shop does not accept this product or this quantity.',
   failed: 'The shop did not accept the order.',
   placedTitle: 'Order received',

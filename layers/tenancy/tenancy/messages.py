@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
+from tenancy import spanish
 from tenancy.errors import leaves
 
 # SNS: the subject must be ASCII, begin with a letter, digit or punctuation, and be shorter than 100 characters.
@@ -22,36 +23,6 @@ FEW = 10
 LONGEST_DIGEST = 100_000
 LONGEST_MESSAGE_IN_DIGEST = 200
 LONGEST_ID_IN_DIGEST = 100
-
-REMEDY_ES = {
-    "InvalidTenantItem": "Corrija el elemento en la tabla tenants; una vez corregido, inicia otra ejecución por sí "
-    "solo.",
-    "NameClaimedByOther": "Elija otro tenant_id, o dé de baja al inquilino que tiene el nombre.",
-    "RecordBelongsToOthers": "Borre o renombre el registro en la zona, y después ejecute de nuevo.",
-    "AliasBelongsToOthers": "Quite el alias de la distribución que lo tiene, y después ejecute de nuevo.",
-    "AliasQuotaExceeded": "Aumente la cuota de nombres alternativos por distribución en Service Quotas y el parámetro "
-    "AliasQuota del stack, y después ejecute de nuevo.",
-    "ZoneQuotaExceeded": "Aumente la cuota de registros por zona en Service Quotas y el parámetro ZoneRecordQuota del "
-    "stack, y después ejecute de nuevo.",
-    "CertificateDoesNotCover": "Compruebe que el certificado de la distribución cubre *.<dominio base>, y después "
-    "ejecute de nuevo.",
-    "ZoneRefusedRecord": "Lea el mensaje de Route 53; revise la zona y su cuota, y después ejecute de nuevo.",
-    "AccessDenied": "Dé al rol de la función el permiso que nombra el mensaje, y después ejecute de nuevo.",
-    "RequestRefused": "Lea el mensaje del servicio; compruebe que los recursos del stack existen, y después ejecute de "
-    "nuevo.",
-    "DatabaseBelongsToOthers": "Saque de la carpeta del inquilino la base de datos que nombra el mensaje, y después "
-    "ejecute de nuevo.",
-    "SchemaMigrationFailed": "Corrija las filas del inquilino que rechaza el paso que nombra el mensaje, o publique un "
-    "paso corregido, y después ejecute `fluxion fleet migrate --tenant` con el id del inquilino.",
-    "ArchiveMissing": "Indique con `fluxion tenants restore` un respaldo que exista; --cancel retira la petición.",
-    "ArchiveDamaged": "Busque una versión anterior del archivo en el bucket de respaldos, o indique otro con `fluxion "
-    "tenants restore`; --cancel retira la petición.",
-    "AdoptionProofDiffers": "Retire el elemento, compruebe que nadie escribe ya en la base compartida, y planifique de "
-    "nuevo con `fluxion tenants adopt`.",
-    "SharedDatabaseUnfit": "Adapte al esquema la tabla que nombra el mensaje, y planifique de nuevo la adopción.",
-    "StaleWriteAheadLog": "Saque de la carpeta del inquilino el archivo .wal que nombra el mensaje, y después ejecute "
-    "de nuevo.",
-}
 
 
 @dataclass(frozen=True)
@@ -129,9 +100,7 @@ SPANISH = Language(
     another_status="El estado del inquilino es {status}.",
     remaining="Queda por deshacer: {systems}. Se vuelve a intentar por sí solo.",
     kept="Lo que ya estaba preparado se conserva, y la próxima ejecución continúa desde ahí. Se inicia por sí sola.",
-    remedy=lambda code, _: REMEDY_ES.get(
-        code, "Los reintentos se agotaron. Siga la guía, mire la ejecución en la consola y ejecute de nuevo."
-    ),
+    remedy=lambda code, _: spanish.remedy(code),
     to_do="Qué hacer",
     command={
         "retry": "Para ejecutarlo de nuevo después:",

@@ -314,14 +314,63 @@ def test_one_tenant_is_shown_with_all_that_both_tables_say(panel):
     assert shown["record"]["generation"] == 1
     assert shown["effects"] == [{"system": "cdn_aliases", **effect}]
     assert [event["event"] for event in shown["events"]] == ["TenantOnboardingFailed", "TenantClaimed"]
+    assert shown["events"][0]["es"] == shown["last_error"]["es"]
     assert shown["events"][1]["changed"] == {"tier": {"before": None, "after": "basic"}}
     assert shown["last_error"]["remedy"].startswith("Delete or rename the record")
+    assert shown["last_error"]["es"]["cause"].startswith("La zona ya tiene")
+    assert shown["last_error"]["es"]["remedy"].startswith("Borre o renombre el registro")
     progress = shown["progress"]
     assert (progress["state"], progress["ended"], progress["run"]) == ("FAILED", True, "1.1")
     assert [(stage["name"], stage["state"], stage["seconds"]) for stage in progress["stages"]] == [
         ("ClaimTenant", "done", 1.5), ("CreateDnsRecords", "failed", 2.5),
     ]  # fmt: skip
     assert panel.ask("/tenants/nadie").status_code == 404
+
+
+def test_every_error_is_told_in_both_languages(panel):
+    from tenancy import errors
+
+    panel.put(GRANJA)
+    codes = set(errors.leaves()) - set(errors.leaves(errors.SupersededError))
+    for code in sorted({*codes, "States.Timeout"}):
+        panel.record(status="FAILED", state="FAILED", last_error={"code": code, "message": "m", "stage": "ClaimTenant"})
+        (shown,) = panel.ask("/tenants?q=granja").json()["items"]
+        error = shown["last_error"]
+        assert error["remedy"] == errors.remedy_for(code)
+        assert error["es"]["cause"].endswith(".")
+        assert error["es"]["remedy"].endswith(".")
+        assert error["es"]["remedy"] != error["remedy"]
+
+
+def test_a_removal_is_told_in_the_order_in_which_it_went(panel):
+    panel.record(status="OFFBOARDED", kind="offboard", state="SUCCEEDED", stage="ReleaseHostname")
+    panel.event("CacheInvalidated", order=50, stage="InvalidateCache", at=4)
+    panel.event("DnsRecordsDeleted", order=81, stage="DeleteDnsRecords", at=1)
+    panel.event("CnameDetached", order=82, stage="DetachCname", at=2)
+    panel.event("DatabaseArchived", order=83, stage="ArchiveDatabase", at=3)
+    panel.event("HostnameReleased", order=85, stage="ReleaseHostname", at=5)
+    panel.event("TenantOffboarded", order=86, stage="ReleaseHostname", at=5)
+    shown = panel.ask("/tenants/granja").json()
+    went = ["DeleteDnsRecords", "DetachCname", "ArchiveDatabase", "InvalidateCache", "ReleaseHostname"]
+    assert [stage["name"] for stage in shown["progress"]["stages"]] == went
+    told = [entry["stage"] for entry in panel.ask("/tenants/granja/history").json()["items"]]
+    assert told == [entry["stage"] for entry in shown["events"]] == ["ReleaseHostname", *went[::-1]]
+
+
+def test_a_removal_that_is_held_shows_no_stages_of_the_run_before(panel):
+    panel.record(kind="offboard", state="HELD", stage="HoldTenant")
+    panel.event("TenantActivated", order=70, stage="ActivateTenant", at=4)
+    progress = panel.ask("/tenants/granja").json()["progress"]
+    assert (progress["state"], progress["ended"], progress["stages"]) == ("HELD", True, [])
+
+
+def test_drift_is_told_with_what_was_found_and_is_no_stage(panel):
+    panel.record()
+    found = {"kind": "RECORD_MISSING", "where": "dns_records", "what": "granja A", "repair": "workflow"}
+    panel.event("DriftDetected", order=97, stage="Reconcile", at=9, findings=[found | {"since": "now"}])
+    shown = panel.ask("/tenants/granja").json()
+    assert [stage["name"] for stage in shown["progress"]["stages"]] == []
+    assert shown["events"][0]["found"] == [found]
 
 
 def test_history_is_newest_first_in_pages(panel):
@@ -496,11 +545,11 @@ def test_a_stream_gives_signs_of_life_and_ends_with_its_token(live, monkeypatch)
     monkeypatch.setattr(admin_events, "stream", noted)
     panel.put(GRANJA)
     panel.record(status="PENDING", state="RUNNING", stage="ClaimTenant")
-    good_for_a_moment = panel.token("viewer", exp=int(time.time()) + 1)
+    good_for_a_moment = panel.token("viewer", exp=int(time.time()) + 2)  # whole seconds
     response = panel.site.ask("/api/tenants/granja/events", ADMIN, token=good_for_a_moment)
     assert response.text.count(": beat") > 1
     assert [kind for kind, *_ in events_of(response)] == ["progress"]
-    assert rhythms[0].longest <= 1
+    assert rhythms[0].longest <= 2
 
 
 def test_a_stream_survives_tables_that_do_not_answer_for_a_moment(live):

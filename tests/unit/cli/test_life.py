@@ -192,3 +192,15 @@ def test_a_history_says_who_asked_and_what_changed(deployed: Deployed, fluxion: 
     assert "AccessDenied: not authorized" in shown
     assert "ana" in shown
     assert fluxion("tenants", "history", "nobody").exit_code == 1
+
+
+def test_a_history_tells_a_removal_in_the_order_in_which_it_went(deployed: Deployed, fluxion: Fluxion) -> None:
+    deployed.event("granja", 50, "CacheInvalidated", "InvalidateCache", "2026-11-24T08:00:03.000Z")
+    deployed.event("granja", 81, "DnsRecordsDeleted", "DeleteDnsRecords", "2026-11-24T08:00:01.000Z")
+    deployed.event("granja", 83, "DatabaseArchived", "ArchiveDatabase", "2026-11-24T08:00:02.000Z")
+
+    told = [each["event"] for each in fluxion.json("tenants", "history", "granja")]
+
+    assert told == ["DnsRecordsDeleted", "DatabaseArchived", "CacheInvalidated"]
+    (newest,) = fluxion.json("tenants", "history", "granja", "--limit", "1")
+    assert newest["event"] == "CacheInvalidated"

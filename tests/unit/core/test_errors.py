@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tenancy import errors, messages
+from tenancy import errors, spanish
 
 ROOT = Path(__file__).resolve().parents[3]
 MACHINES = sorted((ROOT / "statemachine").glob("*.asl.json"))
@@ -128,8 +128,11 @@ def test_every_error_tells_a_person_what_to_do() -> None:
         assert leaf.remedy != errors.TenancyError.remedy, name
 
 
-def test_every_permanent_error_tells_it_in_spanish_too() -> None:
-    assert set(messages.REMEDY_ES) == set(errors.leaves(errors.PermanentError))
+def test_every_error_that_is_recorded_tells_it_in_spanish_too() -> None:
+    recorded = set(errors.leaves()) - set(errors.leaves(errors.SupersededError))
+
+    assert set(spanish.CAUSE) == set(spanish.REMEDY) == recorded
+    assert spanish.cause("States.Timeout").startswith("Una etapa no terminó a tiempo")
 
 
 def test_names_that_are_not_ours_are_worth_another_try() -> None:

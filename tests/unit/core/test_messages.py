@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy import errors, messages
+from tenancy import errors, messages, spanish
 from tenancy.messages import Links, Mail, Report
 
 DETAIL: dict[str, Any] = {
@@ -68,7 +68,7 @@ def test_the_body_says_it_in_spanish_too() -> None:
     body = mail().body
 
     assert "El alta de La Granja Mercado (granja) ha fallado en el estado CreateDnsRecords." in body
-    assert messages.REMEDY_ES["RecordBelongsToOthers"] in body
+    assert spanish.REMEDY["RecordBelongsToOthers"] in body
 
 
 def test_a_failed_change_of_a_live_tenant_says_that_the_site_is_as_before() -> None:
@@ -155,12 +155,12 @@ def test_a_digest_says_of_each_cause_how_many_where_and_what_to_do() -> None:
     assert digest.subject == (
         "[fluxion] 82 failures: 40 InvalidTenantItem, 30 ServiceThrottled, 12 RecordBelongsToOthers"
     )
-    english, spanish, listed = re.split("— (?:Español|Tenants / Inquilinos) —", digest.body)
+    english, in_spanish, listed = re.split("— (?:Español|Tenants / Inquilinos) —", digest.body)
     assert "ServiceThrottled: 30 in the state AttachCname\nVisitors (30): The site is live" in english
-    assert "ServiceThrottled: 30 en el estado AttachCname\nVisitantes (30): El sitio sigue en línea" in spanish
+    assert "ServiceThrottled: 30 en el estado AttachCname\nVisitantes (30): El sitio sigue en línea" in in_spanish
     assert "Delete or rename the record." in english
-    assert messages.REMEDY_ES["RecordBelongsToOthers"] in spanish
-    for text in (english, spanish):
+    assert spanish.REMEDY["RecordBelongsToOthers"] in in_spanish
+    for text in (english, in_spanish):
         assert "fluxion tenants retry --cause RecordBelongsToOthers" in text
         assert "fluxion tenants list --cause InvalidTenantItem" in text
         assert "retry --cause InvalidTenantItem" not in text

@@ -4,7 +4,7 @@ import { moment } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
 import { useAsk } from './asking.ts';
 import type { HistoryEntry, Page } from './types.ts';
-import { panelWords } from './words.ts';
+import { type PanelWords, panelWords } from './words.ts';
 
 const idOf = (entry: HistoryEntry) => entry.event_id ?? `${entry.run} ${entry.event} ${entry.at}`;
 
@@ -61,9 +61,11 @@ export function History({ tenantId, newest }: { tenantId: string; newest: Histor
   );
 }
 
-function text(value: unknown, none: string): string {
-  if (value === null || value === undefined || value === '') return none;
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+function text(field: string, value: unknown, words: PanelWords): string {
+  if (value === null || value === undefined || value === '') return words.none;
+  if (typeof value === 'object') return JSON.stringify(value);
+  const names = { tier: words.tiers, desired_state: words.desired }[field];
+  return names?.[String(value)] ?? String(value);
 }
 
 function Entry({ entry }: { entry: HistoryEntry }) {
@@ -85,11 +87,11 @@ function Entry({ entry }: { entry: HistoryEntry }) {
         <ul>
           {changes.map(([field, { before, after }]) => (
             <li key={field}>
-              <code>{field}</code>{' '}
+              {words.fields[field] ?? <code>{field}</code>}:{' '}
               <span>
                 <span className="hidden">{words.from} </span>
-                {text(before, words.none)} → <span className="hidden">{words.to} </span>
-                {text(after, words.none)}
+                {text(field, before, words)} → <span className="hidden">{words.to} </span>
+                {text(field, after, words)}
               </span>
             </li>
           ))}

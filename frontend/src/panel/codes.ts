@@ -131,6 +131,8 @@ const es = {
     tenant_record: 'Registro del inquilino',
   } as Names,
   effectStates: { STARTED: 'empezado', DONE: 'hecho' } as Names,
+  fields: { name: 'Nombre', tier: 'Plan', desired_state: 'Estado pedido' } as Names,
+  desired: { active: 'en línea', suspended: 'en pausa' } as Names,
   rules: {
     plain_form: 'Escríbalo en minúsculas y sin signos especiales; nunca se convierte.',
     length: 'Debe tener de 3 a 32 caracteres.',
@@ -271,6 +273,8 @@ const en: typeof es = {
     tenant_record: 'Tenant record',
   },
   effectStates: { STARTED: 'started', DONE: 'done' },
+  fields: { name: 'Name', tier: 'Tier', desired_state: 'Wanted state' },
+  desired: { active: 'online', suspended: 'paused' },
   // The API itself says in English which rule a name breaks.
   rules: {},
 };

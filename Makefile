@@ -22,10 +22,11 @@ down: ## stop what `make up` started
 	$(setup) project
 	@.venv/bin/fluxion down
 
-test: ## all tests (ARGS="-k name" for some)
+# Two at once: those that need a stack mostly wait for it, and leave room for those that reckon.
+test: ## all tests (ARGS="-k name" for some, ARGS=-n0 one after the other)
 	$(setup) project emulator sam
 	@sh scripts/chromium >/dev/null
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: ## format, lint, types, imports, template and policy gates (ARGS="lint types" for some)
 	$(setup) project sam gates

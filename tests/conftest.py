@@ -4,7 +4,22 @@
 state machines and templates on it.
 """
 
+from pathlib import Path
+
 import pytest
+
+TESTS = Path(__file__).parent
+_SHARE_A_STACK = ("conformance", "local", "pages", "workflow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests share what takes long to start, so that several processes do not each start it.
+
+    A stack is shared by a whole folder; elsewhere at most a file shares something.
+    """
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        item.add_marker(pytest.mark.xdist_group(folder if folder in _SHARE_A_STACK else str(item.path)))
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,8 @@ def root(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "template.yaml").write_text("Resources: {}")
     (tmp_path / "functions/a/app.py").write_text("one")
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/frontend").write_text("mkdir -p frontend/dist && echo page > frontend/dist/index.html")
     return tmp_path
 
 

@@ -300,7 +300,7 @@ class EmbeddedAws:
 
     def mail(self, tenant_id: str, number: int = 1) -> str:
         """The tenant's n-th e-mail, once it is there."""
-        return eventually(lambda: self.mails(tenant_id)[number - 1 :], f"mail {number} about {tenant_id}", 30)[0]
+        return eventually(lambda: self.mails(tenant_id)[number - 1 :], f"mail {number} about {tenant_id}", 60)[0]
 
     @contextmanager
     def bus(self, prefix: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:

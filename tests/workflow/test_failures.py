@@ -12,7 +12,7 @@ from .embedded import CONTENDED, EmbeddedAws, eventually
 pytestmark = pytest.mark.embedded_aws
 
 BAD_ITEMS: list[tuple[dict[str, Any], list[str]]] = [
-    ({"tenant_id": "www"}, ["tenant_id 'www'", "reserved"]),
+    ({"tenant_id": "mail"}, ["tenant_id 'mail'", "reserved"]),
     ({"tenant_id": "origin"}, ["tenant_id 'origin'", "reserved"]),
     ({"tenant_id": "xn--granja-9za"}, ["tenant_id 'xn--granja-9za'", "third and fourth place"]),
     ({"tenant_id": "ab"}, ["tenant_id 'ab'", "3 to 32 characters, and has 2"]),

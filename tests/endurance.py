@@ -2,7 +2,7 @@
 
 In ``make test`` each takes a few seconds. As long as the promise says, with what was counted:
 
-    FLUXION_ENDURANCE_SECONDS=60 make test ARGS="-k 'endures' --log-cli-level=INFO --log-disable=httpx"
+    FLUXION_ENDURANCE_SECONDS=60 make test ARGS="-n0 -k 'endure or made_up' --log-cli-level=INFO --log-disable=httpx"
 """
 
 import logging

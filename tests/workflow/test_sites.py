@@ -1,5 +1,8 @@
-"""What visitors get through the edge while things happen behind it: an outage of AWS, another tenant's change."""
+"""What visitors get through the deployed edge: nothing of another tenant; and all that is theirs while things happen
+behind it: an outage of AWS, another tenant's change.
+"""
 
+import ssl
 import threading
 import time
 from collections import Counter
@@ -16,6 +19,7 @@ from local.faults import Faults
 from local.oidc.names import PREFIX
 from tenancy.database import TenantDatabases
 from tests import endurance
+from tests.unit.backend import matrix
 
 from .embedded import EmbeddedAws, eventually
 
@@ -202,3 +206,32 @@ def test_a_changed_name_is_seen_in_five_seconds_and_the_neighbour_stays_in_the_c
     endurance.tell("a changed name", seconds=round(took, 2), hits_of_the_neighbour=sum(map(len, ages.values())))
     assert trail.count("CreateInvalidation") == 1
     assert all(found == sorted(found) for found in ages.values()), "they are the same answers, and grow older"
+
+
+def test_the_deployed_edge_shows_nobody_what_is_the_others_or_was_kept_for_the_other(embedded_aws: EmbeddedAws) -> None:
+    """With the template's own behaviours and policies. Filled in both orders: tests/local/test_edge_backend.py."""
+    names = ("isla-uno", "isla-dos")
+    for name in names:
+        embedded_aws.onboard(name)
+    edge = httpx.URL(embedded_aws.environment["FLUXION_EDGE_URL"])
+    tls = ssl.create_default_context(cafile=embedded_aws.environment["FLUXION_CA"])
+    with httpx.Client(base_url=edge, verify=tls) as viewer:
+
+        def ask(
+            path: str, host: str, method: str = "GET", json: Any = None, token: str | None = None
+        ) -> httpx.Response:
+            headers = {"Host": host} | ({"Authorization": f"Bearer {token}"} if token else {})
+            return viewer.request(method, path, json=json, headers=headers)
+
+        one, two = (
+            matrix.settled(ask, name, f"Mercado {name}", embedded_aws.host(name), token_of(embedded_aws, name))
+            for name in names
+        )
+        for own, other in ((one, two), (two, one)):
+            matrix.own_is_shown(viewer, own, other)
+        for own, other in ((one, two), (two, one)):
+            matrix.foreign_is_not_shown((edge.host, edge.port or 443), own, other, tls)
+            kept = matrix.own_is_shown(viewer, own, other)
+            for route in matrix.READS:
+                hits = kept[route, HIT]
+                assert hits > 5 if route in matrix.PUBLIC else hits == 0, (route, hits)

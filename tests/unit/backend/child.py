@@ -8,6 +8,7 @@ it was told.
 import asyncio
 import json
 import os
+import random
 import sys
 import threading
 from pathlib import Path
@@ -63,9 +64,9 @@ async def place(client, tenant_id, key):
 
 
 async def visit(client, say, name, worker, tenants, over):
-    count = 0
+    count, chance = 0, random.Random(f"{name}-{worker}")  # noqa: S311 - whom to visit
     while not over.is_set():
-        tenant_id = tenants[(worker + count) % len(tenants)]
+        tenant_id = chance.choice(tenants)
         host = {"Host": f"{tenant_id}.{BASE}"}
         if count % 3 == 0:
             key = f"{name}-{worker}-{count:08d}-{tenant_id}"

@@ -3,10 +3,15 @@ to the application itself, one to a server's socket, and one to the edge in fron
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from typing import Any
 
+import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
@@ -162,3 +167,50 @@ def foreign(route: Route, own: Tenant, other: Tenant) -> Iterator[tuple[str, Req
         ("without a host", (), ""),
     ):
         yield what, asked(route, other.ids, *hosts, token=own.token, prefix=prefix), REFUSED
+
+
+# --- over a socket ----------------------------------------------------------------------------------------------------
+
+
+def answer_of(address: tuple[str, int], request: Request, tls: ssl.SSLContext | None = None) -> tuple[int, str]:
+    """(status, head and body) of the answer to a request, sent as bytes on a connection of its own: no client library
+    sends two hosts, or a whole URI.
+    """
+    with (
+        socket.create_connection(address, 10) as plain,
+        tls.wrap_socket(plain, server_hostname=address[0]) if tls else plain as connection,
+    ):
+        connection.sendall(request.on_the_wire())
+        answer = HTTPResponse(connection, method=request.method)
+        answer.begin()
+        body = answer.read().decode()
+    return answer.status, f"{answer.headers}\n{body}"
+
+
+def own_is_shown(
+    client: httpx.Client, of: Tenant, other: Tenant, routes: Iterable[Route] = READS
+) -> Counter[tuple[Route, str | None]]:
+    """Its own data answers, and nothing of the other one. Returns how often each route was a hit or a miss."""
+    kept = Counter[tuple[Route, str | None]]()
+    for route in routes:
+        for request in own(route, of, other):
+            fields = [("Host", request.hosts[0]), *request.headers]
+            fields += [("Authorization", f"Bearer {request.token}")] if request.token else []
+            answer = client.request(request.method, request.target, headers=fields, json=request.json)
+            text = f"{answer.headers}\n{answer.text}"
+            assert answer.status_code == (201 if route[0] == "POST" else 200), (request, answer.text)
+            assert not other.is_in(text), request
+            assert of.is_in(text) or route not in READS, request
+            kept[route, answer.headers.get("x-cache")] += 1
+    return kept
+
+
+def foreign_is_not_shown(
+    address: tuple[str, int], of: Tenant, other: Tenant, tls: ssl.SSLContext | None = None
+) -> None:
+    """Nothing of the other one comes, however it is asked for."""
+    for route in ROUTES:
+        for what, request, statuses in foreign(route, of, other):
+            status, text = answer_of(address, request, tls)
+            assert status in statuses, (what, request, text)
+            assert not other.is_in(text), (what, request)

@@ -79,7 +79,7 @@ def test_two_processes_endure_and_one_that_is_killed_costs_its_own_open_requests
     try:
         await_writes(journals["first"], children["first"])
         await_writes(journals["second"], children["second"])
-        time.sleep(SECONDS / 2)
+        time.sleep(SECONDS)
         await_order(journals["first"], children["first"])
         children["first"].send_signal(signal.SIGKILL)
         assert children["first"].wait(10) == -signal.SIGKILL

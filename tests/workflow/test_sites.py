@@ -28,11 +28,11 @@ pytestmark = pytest.mark.embedded_aws
 DOWN_SECONDS = 6  # in the short form: tests/endurance.py
 HIT, MISS = "Hit from cloudfront", "Miss from cloudfront"
 OUTAGES: tuple[dict[str, Any], ...] = (
-    {"timeout": "before"},
-    {"error": {"code": "ServiceUnavailable", "status": 503}},
     {"latency_seconds": 5},  # longer than the backend's patience
+    {"error": {"code": "ServiceUnavailable", "status": 503}},
+    {"timeout": "before"},
 )
-"""How AWS can be gone: it cuts connections, it answers with errors, it does not answer."""
+"""How AWS can be gone: it does not answer, it answers with errors, it cuts connections."""
 VISITORS = 2
 
 

@@ -1,14 +1,16 @@
-"""One backend process under load, as a program: ``child.py <directory> <journal> <seconds> <name> <tenant>…``.
+"""One backend process under load, as a program: ``child.py <directory> <journal> <name> <tenant>…``.
 
-Asks the whole application, without a network: mixed reads and writes of all tenants. Writes a line into the journal
-before it places an order and when that was answered, so that whoever kills it knows what it was told.
+Asks the whole application, without a network: mixed reads and writes of all tenants, until its standard input ends.
+Writes a line into the journal before it places an order and when that was answered, so that whoever kills it knows what
+it was told.
 """
 
 import asyncio
 import json
 import os
+import random
 import sys
-import time
+import threading
 from pathlib import Path
 
 import httpx
@@ -61,10 +63,10 @@ async def place(client, tenant_id, key):
     return await client.post("/api/orders", json=order(key), headers=headers)
 
 
-async def visit(client, say, name, worker, tenants, until):
-    count = 0
-    while time.monotonic() < until:
-        tenant_id = tenants[(worker + count) % len(tenants)]
+async def visit(client, say, name, worker, tenants, over):
+    count, chance = 0, random.Random(f"{name}-{worker}")  # noqa: S311 - whom to visit
+    while not over.is_set():
+        tenant_id = chance.choice(tenants)
         host = {"Host": f"{tenant_id}.{BASE}"}
         if count % 3 == 0:
             key = f"{name}-{worker}-{count:08d}-{tenant_id}"
@@ -80,7 +82,9 @@ async def visit(client, say, name, worker, tenants, until):
         count += 1
 
 
-async def main(directory, journal, seconds, name, *tenants):
+async def main(directory, journal, name, *tenants):
+    over = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
     descriptor = os.open(journal, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
     def say(line):
@@ -88,8 +92,7 @@ async def main(directory, journal, seconds, name, *tenants):
 
     transport = httpx.ASGITransport(app=application(Path(directory)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://backend", timeout=60) as client:
-        until = time.monotonic() + float(seconds)
-        await asyncio.gather(*(visit(client, say, name, worker, tenants, until) for worker in range(AT_ONCE)))
+        await asyncio.gather(*(visit(client, say, name, worker, tenants, over) for worker in range(AT_ONCE)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests import endurance
+
 BASE = "fluxionia.example"
 TENANT, ADMIN = f"granja.{BASE}", f"admin.{BASE}"
 CHECKS = [
@@ -23,7 +25,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-MADE_UP = 20  # requests a route; each is some milliseconds
+MADE_UP = 100 if endurance.is_long() else 12  # requests a route; each is some milliseconds
 
 
 def operations(document):

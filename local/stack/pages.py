@@ -36,9 +36,7 @@ def built(
     Two stacks that start at once build it one after the other, and take its files before the next build replaces them.
     Raises StackFailed when there is none.
     """
-    lock = root / ".local" / "frontend.lock"
-    lock.parent.mkdir(exist_ok=True)
-    with FileLock(lock):
+    with alone(root):
         code = children.run(_LOG, ["/bin/sh", str(root / "scripts" / "frontend")], environment, root)
         log = logs / f"{_LOG}.log"
         found = list(files(root / "frontend" / "dist"))
@@ -49,6 +47,13 @@ def built(
                 Step(f"the pages cannot be built anew, so those of an earlier build are served (why: {log})", 0)
             )
         return found
+
+
+def alone(root: Path) -> FileLock:
+    """To build in, one at a time."""
+    lock = root / ".local" / "frontend.lock"
+    lock.parent.mkdir(exist_ok=True)
+    return FileLock(lock)
 
 
 def files(dist: Path) -> Iterator[PageFile]:

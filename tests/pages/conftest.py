@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.stack import pages
 from tests.pages.browser import BASE, ROOT, Site, Window, launched, open_window
 
 __all__ = ["BASE", "ROOT", "Site", "Window", "open_window"]
@@ -46,7 +47,8 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    subprocess.run(["sh", str(ROOT / "scripts/frontend")], check=True)
+    with pages.alone(ROOT):
+        subprocess.run(["sh", str(ROOT / "scripts/frontend")], check=True)
     port = _free_port()
     log = (tmp_path_factory.mktemp("preview") / "log").open("wb")
     server = subprocess.Popen(

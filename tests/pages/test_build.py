@@ -36,6 +36,18 @@ def test_the_frontends_own_tests_pass(site: Site) -> None:
     assert int(passed[1]) >= 140
 
 
+def test_the_frontend_is_formatted_and_linted(site: Site) -> None:
+    done = subprocess.run(
+        [node(), "node_modules/@biomejs/biome/bin/biome", "ci", "--colors=off", "."],
+        cwd=FRONTEND,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def _gzipped(path: Path) -> int:
     return len(gzip.compress(path.read_bytes(), 9))
 

@@ -22,7 +22,7 @@ down: ## stop what `make up` started
 	$(setup) project
 	@.venv/bin/fluxion down
 
-# Two at once: those that need a stack mostly wait for it, and leave room for those that reckon.
+# In two processes: the tests with an embedded AWS mostly wait, and leave room for the others (tests/conftest.py).
 test: ## all tests (ARGS="-k name" for some, ARGS=-n0 one after the other)
 	$(setup) project emulator sam
 	@sh scripts/chromium >/dev/null

@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-_SHARE_A_STACK = ("conformance", "local", "pages", "workflow")
+_WITH_AN_EMBEDDED_AWS = ("conformance", "local", "workflow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests share what takes long to start, so that several processes do not each start it.
+    """Says which tests run in one process where there are several (`make test` has two).
 
-    A stack is shared by a whole folder; elsewhere at most a file shares something.
+    Those with an embedded AWS mostly wait, some of them for a certain time: one after the other, and beside them tests
+    that reckon. A browser is started for a folder, everything else at most for a file.
     """
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder in _SHARE_A_STACK else str(item.path)))
+        together = "aws" if folder in _WITH_AN_EMBEDDED_AWS else folder if folder == "pages" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(together))
 
 
 @pytest.fixture(autouse=True)

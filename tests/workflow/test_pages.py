@@ -97,7 +97,7 @@ def test_every_host_shows_its_face(embedded_aws: EmbeddedAws, open_window: OpenW
 def test_a_tenant_goes_live_takes_an_order_and_is_suspended(
     embedded_aws: EmbeddedAws, open_window: OpenWindow, live: Site
 ) -> None:
-    page = open_window(ignore_https_errors=True, expected={503}).page
+    page = open_window(ignore_https_errors=True).page
     _sign_in(page, live, "operator", "/new")
     page.get_by_label("Id del inquilino").press_sequentially("admin")
     expect(page.get_by_test_id("name-check")).to_contain_text("Está reservado para la plataforma.")
@@ -116,7 +116,7 @@ def test_a_tenant_goes_live_takes_an_order_and_is_suspended(
     assert embedded_aws.record("en-vivo")["status"] == "ACTIVE"
     _picture(page, "onboarded")
 
-    shop = page.context.new_page()
+    shop = open_window(ignore_https_errors=True, expected={503}).page
     _open(shop, live.url("en-vivo"), "Catálogo")
     shop.get_by_role("button", name="Agregar Lulo").click()
     shop.get_by_role("link", name="Hacer el pedido").click()

@@ -26,7 +26,7 @@ down: ## stop what `make up` started
 test: ## all tests (ARGS="-k name" for some, ARGS=-n0 one after the other)
 	$(setup) project emulator sam
 	@sh scripts/chromium >/dev/null
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@.venv/bin/python -m pytest -n 2 $(ARGS)
 
 check: ## format, lint, types, imports, template and policy gates (ARGS="lint types" for some)
 	$(setup) project sam gates

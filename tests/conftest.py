@@ -4,24 +4,29 @@
 state machines and templates on it.
 """
 
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-TESTS = Path(__file__).parent
 _WITH_AN_EMBEDDED_AWS = ("conformance", "local", "workflow")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests run in one process where there are several (`make test` has two).
+class SharedScheduling(LoadScopeScheduling):
+    """Which tests run in one process where there are several (`make test` has two).
 
     Those with an embedded AWS mostly wait, some of them for a certain time: one after the other, and beside them tests
     that reckon. A browser is started for a folder, everything else at most for a file.
     """
-    for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        together = "aws" if folder in _WITH_AN_EMBEDDED_AWS else folder if folder == "pages" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(together))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.split("/")[1]
+        return "aws" if folder in _WITH_AN_EMBEDDED_AWS else folder if folder == "pages" else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedScheduling:
+    return SharedScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)

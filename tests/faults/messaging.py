@@ -164,7 +164,7 @@ class Buses:
 
 @dataclass
 class Secrets:
-    """One secret."""
+    """The probe's secret, which alone a function reads."""
 
     arn: str
     text: str = "not-a-secret"

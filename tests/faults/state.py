@@ -39,7 +39,6 @@ class State:
         """What stands right after the deployment."""
         base = template.BASE
         (topic,) = (template._arn(name) for name, _ in template.of_type("AWS::SNS::Topic"))
-        (secret,) = (template._arn(name) for name, _ in template.of_type("AWS::SecretsManager::Secret"))
         buses = tuple(bus["Name"] for _, bus in template.of_type("AWS::Events::EventBus"))
         cloudfront = CloudFront(template.DISTRIBUTION, covered=(base, f"*.{base}"))
         cloudfront.aliases[template.DISTRIBUTION] = [base, f"*.{base}"]
@@ -54,7 +53,7 @@ class State:
             topics=Topics(topic),
             queues=Queues(queues),
             buses=Buses(("default", *buses)),
-            secrets=Secrets(secret),
+            secrets=Secrets(template._arn("ProbeSecret")),
             buckets=Buckets({template._ref(name): {} for name, _ in template.of_type("AWS::S3::Bucket")}),
         )
 

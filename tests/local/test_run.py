@@ -12,7 +12,7 @@ STARTED = "2026-11-24T04:00:00.000Z"
 
 
 def record(status, state, stage, **more):
-    operation = {"state": state, "stage": stage, "started_at": STARTED, "execution_arn": "arn"}
+    operation = {"kind": "onboard", "state": state, "stage": stage, "started_at": STARTED, "execution_arn": "arn"}
     return {"status": status, "operation": operation, "attempt": 1, "generation": 1, **more}
 
 

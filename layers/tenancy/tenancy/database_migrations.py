@@ -9,14 +9,15 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tenancy import clock
-from tenancy.database import Migrated, NotRecorded, TenantMigrator, migrations
-from tenancy.errors import RequestRefused, SchemaMigrationFailed
-from tenancy.events import DatabaseMigrated, DatabaseMigrationFailed, Event, Fact
-from tenancy.leasing import as_read
-from tenancy.model import MigrationRequest, TenantRecord, shown
-from tenancy.provisioning import ConditionFailed, Provisioning
-from tenancy.settings import DatabaseSettings
+from tenancy.database import Migrated, NotRecorded, TenantMigrator, schema_versions
+from tenancy.domain.calls import MigrationRequest
+from tenancy.domain.errors import RequestRefused, SchemaMigrationFailed
+from tenancy.domain.events import DatabaseMigrated, DatabaseMigrationFailed, Event, Fact
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform import clock
+from tenancy.platform.settings import DatabaseSettings
+from tenancy.tables.provisioning import ConditionFailed, Provisioning, as_read
 
 STAGE = "MigrateDatabase"
 
@@ -43,8 +44,9 @@ class FleetMigrations:
             request = MigrationRequest.model_validate_json(message)
         except ValueError as error:
             raise RequestRefused(f"the message is no request of a migration: {error}") from error
-        if request.version > migrations.latest_version():
-            raise RequestRefused(f"this release has the schema up to {migrations.latest_version()}: {request.version}")
+        latest = schema_versions.latest_version()
+        if request.version > latest:
+            raise RequestRefused(f"this release has the schema up to {latest}: {request.version}")
         record = self._provisioning.record(request.tenant_id)
         if record is None or not record.has_database_in_service or _is_answered(record, request):
             logger.info("nothing to do", extra={"tenant_id": request.tenant_id})

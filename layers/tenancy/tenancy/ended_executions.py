@@ -7,12 +7,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tenancy import workflow
-from tenancy.errors import LeaseHeldByOther
-from tenancy.failing import TenantFailures
-from tenancy.model import StageCall
-from tenancy.provisioning import Provisioning
-from tenancy.settings import RecordSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import LeaseHeldByOther
+from tenancy.platform import step_functions
+from tenancy.platform.settings import RecordSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tenant_record.record_failure import TenantFailures
 
 _CODES = {"ABORTED": "ExecutionAborted", "TIMED_OUT": "ExecutionTimedOut", "FAILED": "ExecutionFailed"}
 _MESSAGES = {
@@ -50,7 +50,7 @@ class EndedExecutions:
             entered_at=str(detail["stopDate"]),
             error=detail.get("error") or _CODES[detail["status"]],
             cause=detail.get("cause") or _MESSAGES[detail["status"]],
-            failed_stage=workflow.last_state(execution),
+            failed_stage=step_functions.last_state(execution),
         )
         try:
             self._failures.record_failure(call, has_ended=True)

@@ -7,10 +7,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tenancy import aws, messages
-from tenancy.errors import TenancyError, TransientError
-from tenancy.messages import Links, Mail, Report
-from tenancy.settings import NotifierSettings
+from tenancy.domain import failure_mail
+from tenancy.domain.errors import TenancyError, TransientError
+from tenancy.domain.failure_mail import Links, Mail, Report
+from tenancy.platform import aws
+from tenancy.platform.settings import NotifierSettings
 
 # SNS suspends a subscription that gets more than ten e-mails a second (SNS Developer Guide, Email notifications). Two
 # invocations run at once (MaximumConcurrency), and each waits so long after every mail: 2 / 0.25 s = 8 a second.
@@ -52,7 +53,7 @@ class FailureNotifier:
             else:
                 reports[report.id] = report
                 telling.setdefault(report.id, []).append(message)
-        for mail, why in self._send(messages.mails(reports.values(), self._links), until):
+        for mail, why in self._send(failure_mail.mails(reports.values(), self._links), until):
             again |= {message["messageId"]: why for id_ in mail.of for message in telling[id_]}
         self._postpone([message for message in batch if message["messageId"] in again])
         return again

@@ -12,10 +12,10 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tenancy.errors import SupersededError, TenancyError
-from tenancy.group_commit import GroupCommit, Left, Request, Writer
-from tenancy.model import StageCall
-from tenancy.provisioning import Provisioning
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import SupersededError, TenancyError
+from tenancy.group_commit.protocol import GroupCommit, Left, Request, Writer
+from tenancy.tables.provisioning import Provisioning
 
 type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenancy import aws, batching
-from tenancy.errors import ServiceUnavailable
-from tenancy.events import SOURCE
-from tenancy.settings import OutboxSettings
+from tenancy.domain import batching
+from tenancy.domain.errors import ServiceUnavailable
+from tenancy.domain.events import SOURCE
+from tenancy.platform import aws
+from tenancy.platform.settings import OutboxSettings
 
 _A_CALL = {"entries": 10, "bytes": 256 * 1024}  # PutEvents, API reference; a smaller limit than today's 1 MB is safe
 

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from tenancy import aws, workflow
-from tenancy.errors import TransientError
-from tenancy.settings import MachineSettings, WorkflowSettings
+from tenancy.domain.errors import TransientError
+from tenancy.platform import aws, step_functions
+from tenancy.platform.settings import MachineSettings, WorkflowSettings
 
 
 class Machines:
@@ -14,7 +14,7 @@ class Machines:
     def __init__(self, settings: MachineSettings) -> None:
         self._settings = settings
         self._dynamodb = aws.client("dynamodb")
-        workflow.prepare()
+        step_functions.prepare()
 
     def start(self, tenant_id: str, event_id: str) -> bool:
         """Start the machine that fits the tenant's item as it is now. False if this event has started one before."""
@@ -22,7 +22,7 @@ class Machines:
         machine = (
             settings.onboard_state_machine_arn if self._is_wanted(tenant_id) else settings.offboard_state_machine_arn
         )
-        return workflow.start(machine, workflow.execution_name(tenant_id, event_id), tenant_id)
+        return step_functions.start(machine, step_functions.execution_name(tenant_id, event_id), tenant_id)
 
     def _is_wanted(self, tenant_id: str) -> bool:
         with aws.calls("DynamoDB"):

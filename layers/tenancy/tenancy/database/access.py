@@ -13,10 +13,10 @@ from typing import Literal
 
 import duckdb
 
-from tenancy.database import gates
+from tenancy.database import handles
 from tenancy.database.failures import named_failures, of_engine
 from tenancy.database.paths import TenantFolder, sync_directory
-from tenancy.errors import StorageUnavailable
+from tenancy.domain.errors import StorageUnavailable
 
 Mode = Literal["read", "write"]
 
@@ -81,15 +81,15 @@ class TenantDatabases:
 
     def close(self) -> None:
         """Closes the handles below this directory that nobody uses, and the others as soon as they are left."""
-        for gate in gates.below(self.directory):
+        for gate in handles.below(self.directory):
             gate.let_go()
 
     def _folder(self, tenant_id: str) -> TenantFolder:
         return TenantFolder.of(self.directory, tenant_id)
 
     @contextmanager
-    def _entered(self, folder: TenantFolder, purpose: gates.Purpose) -> Iterator[gates.Gate]:
-        gate = gates.of(folder)
+    def _entered(self, folder: TenantFolder, purpose: handles.Purpose) -> Iterator[handles.Gate]:
+        gate = handles.of(folder)
         try:
             with named_failures(f"open the database of '{folder.tenant_id}'"):
                 gate.enter(purpose, time.monotonic() + self._busy_after, self._idle_after)
@@ -98,7 +98,7 @@ class TenantDatabases:
             finally:
                 gate.leave()
         finally:
-            gates.leave_alone(gate)
+            handles.leave_alone(gate)
 
     def _make(self, folder: TenantFolder) -> None:
         with named_failures(f"make the folder of '{folder.tenant_id}'"):

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from tenancy.database.paths import TenantFolder
-from tenancy.errors import TenantDatabaseBusy, TenantDatabaseMissing
+from tenancy.domain.errors import TenantDatabaseBusy, TenantDatabaseMissing
 
 # Asked again and again instead of waited for: a blocked flock cannot time out, and the NFS client itself asks the
 # server again at growing intervals of up to 30 s.

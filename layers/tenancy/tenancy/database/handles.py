@@ -13,9 +13,9 @@ import duckdb
 
 from tenancy.database import engine
 from tenancy.database.failures import is_lock_conflict
-from tenancy.database.locks import FileLock
+from tenancy.database.file_lock import FileLock
 from tenancy.database.paths import TenantFolder
-from tenancy.errors import TenantDatabaseBusy, TenantDatabaseMissing
+from tenancy.domain.errors import TenantDatabaseBusy, TenantDatabaseMissing
 
 logger = logging.getLogger(__name__)
 

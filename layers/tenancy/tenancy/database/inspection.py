@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
-from tenancy.errors import InvalidTenantItem
+from tenancy.domain.errors import InvalidTenantItem
 
 
 def folders(directory: Path) -> dict[str, dict[str, object]]:

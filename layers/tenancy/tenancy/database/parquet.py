@@ -10,7 +10,7 @@ from typing import Annotated
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field
 
-from tenancy.database import engine, migrations
+from tenancy.database import engine, schema_versions
 from tenancy.database.failures import named_failures
 from tenancy.database.publish import workshop
 
@@ -88,7 +88,7 @@ def exported(database: Path, tenant_id: str, scratch: Path, exported_at: str) ->
                 "SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL"
             ).fetchall()
             tables = {name: _table(connection, name, directory / file_of(name)) for (name,) in names}
-            version = migrations.version_of(connection, tenant_id)
+            version = schema_versions.version_of(connection, tenant_id)
         finally:
             connection.close()
         manifest = Manifest(

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tenancy.errors import ConcurrentUpdate, PermanentError, ServiceThrottled, TenancyError, ZoneBusy
+from tenancy.domain.errors import ConcurrentUpdate, PermanentError, ServiceThrottled, TenancyError, ZoneBusy
 
 type Measures = Mapping[str, float]
 """Amounts by what is counted: ``{"records": 2, "characters": 96}``."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tenancy import hostnames
-from tenancy.model import OperationState, Status, TenantRecord
-from tenancy.plan import RecordSet, alias_records
+from tenancy.domain import hostnames
+from tenancy.domain.plan import RecordSet, alias_records
+from tenancy.domain.record import OperationState, Status, TenantRecord
 
 _WAITS = (OperationState.FAILED, OperationState.STALLED)
 

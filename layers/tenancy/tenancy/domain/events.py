@@ -1,6 +1,6 @@
 """The facts that EventBridge is told, one class each; the schemas in ``events/schemas/`` are generated from them.
 
-``python -m tenancy.events DIRECTORY`` writes one JSON Schema per event type.
+``python -m tenancy.domain.events DIRECTORY`` writes one JSON Schema per event type.
 
 An event's id is derived from what it says, so that every repetition of a stage produces the same event, and a
 subscriber that keeps ids sees each fact once.

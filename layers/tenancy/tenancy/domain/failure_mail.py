@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
-from tenancy import spanish
-from tenancy.errors import leaves
+from tenancy.domain import spanish
+from tenancy.domain.errors import leaves
 
 # SNS: the subject must be ASCII, begin with a letter, digit or punctuation, and be shorter than 100 characters.
 LONGEST_SUBJECT = 99

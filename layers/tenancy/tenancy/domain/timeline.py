@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tenancy.model import OperationKind, OperationState
+from tenancy.domain.record import OperationKind, OperationState
 
 # The states that do something, as they follow each other; tests hold them to statemachine/*.asl.json.
 BRINGING_UP = (

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from tenancy import aws, quota
-from tenancy.batching import Pace, Rate, Rules
-from tenancy.errors import (
+from tenancy.domain.batching import Pace, Rate, Rules
+from tenancy.domain.errors import (
     AliasBelongsToOthers,
     AliasQuotaExceeded,
     CertificateDoesNotCover,
@@ -12,11 +11,12 @@ from tenancy.errors import (
     PermanentError,
     RequestRefused,
 )
-from tenancy.events import CnameAttached, CnameDetached
-from tenancy.group_commit import Result, Start, Work
-from tenancy.model import TenantRecord
-from tenancy.plan import AliasPlan, plan_aliases
-from tenancy.settings import AliasSettings
+from tenancy.domain.events import CnameAttached, CnameDetached
+from tenancy.domain.plan import AliasPlan, plan_aliases
+from tenancy.domain.record import TenantRecord
+from tenancy.group_commit.protocol import Result, Start, Work
+from tenancy.platform import aws, quota
+from tenancy.platform.settings import AliasSettings
 
 WHO = "CloudFront"
 

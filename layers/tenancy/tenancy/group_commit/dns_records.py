@@ -6,14 +6,14 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tenancy import aws, quota
-from tenancy.batching import Measures, Pace, Rate, Rules
-from tenancy.errors import RecordBelongsToOthers, TenancyError, ZoneBusy, ZoneQuotaExceeded, ZoneRefusedRecord
-from tenancy.events import DnsRecordsCreated, DnsRecordsDeleted
-from tenancy.group_commit import Result, Start, Work
-from tenancy.model import TenantRecord
-from tenancy.plan import Record, RecordSet, alias_records, beyond_quota, plan_zone
-from tenancy.settings import DnsSettings
+from tenancy.domain.batching import Measures, Pace, Rate, Rules
+from tenancy.domain.errors import RecordBelongsToOthers, TenancyError, ZoneBusy, ZoneQuotaExceeded, ZoneRefusedRecord
+from tenancy.domain.events import DnsRecordsCreated, DnsRecordsDeleted
+from tenancy.domain.plan import Record, RecordSet, alias_records, beyond_quota, plan_zone
+from tenancy.domain.record import TenantRecord
+from tenancy.group_commit.protocol import Result, Start, Work
+from tenancy.platform import aws, quota
+from tenancy.platform.settings import DnsSettings
 
 WHO = "Route 53"
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from tenancy import aws
-from tenancy.batching import Pace, Rate, Rules
-from tenancy.errors import ServiceThrottled
-from tenancy.events import CacheInvalidated
-from tenancy.group_commit import Result, Start, Work
-from tenancy.model import TenantRecord, digest_of
-from tenancy.settings import CacheSettings
+from tenancy.domain.batching import Pace, Rate, Rules
+from tenancy.domain.errors import ServiceThrottled
+from tenancy.domain.events import CacheInvalidated
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import digest_of
+from tenancy.group_commit.protocol import Result, Start, Work
+from tenancy.platform import aws
+from tenancy.platform.settings import CacheSettings
 
 WHO = "CloudFront"
 

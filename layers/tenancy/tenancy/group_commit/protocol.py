@@ -13,12 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tenancy import batching, clock, workflow
-from tenancy.batching import Pace, Rules, Steps
-from tenancy.errors import ConcurrentUpdate, GenerationSuperseded, PermanentError, TenancyError
-from tenancy.events import Event, Fact
-from tenancy.model import TenantRecord, shown
-from tenancy.provisioning import ADOPTED, ConditionFailed, Effect, EffectState, Provisioning
+from tenancy.domain import batching
+from tenancy.domain.batching import Pace, Rules, Steps
+from tenancy.domain.errors import ConcurrentUpdate, GenerationSuperseded, PermanentError, TenancyError
+from tenancy.domain.events import Event, Fact
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform import clock, step_functions
+from tenancy.tables.provisioning import ADOPTED, ConditionFailed, Effect, EffectState, Provisioning
 
 _THREADS = 16
 _JOINS = 5  # times another writer may be faster
@@ -139,7 +141,7 @@ class GroupCommit:
         self._writer = writer
         self._provisioning = provisioning
         self._invocation = ""
-        workflow.prepare()
+        step_functions.prepare()
 
     def run(self, requests: Sequence[Request], until: float) -> dict[Request, Exception | None]:
         """Do what is to be done for these requests, and answer each as soon as it is known.
@@ -314,7 +316,7 @@ def _answer_all(requests: Sequence[Request], outcome: Outcome) -> dict[Request, 
 
 def _answer(request: Request, outcome: Outcome) -> Exception | None:
     try:
-        workflow.answer(request.token, outcome)
+        step_functions.answer(request.token, outcome)
     except TenancyError as error:
         return error
     return None

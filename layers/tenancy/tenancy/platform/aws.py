@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
-from tenancy.errors import AccessDenied, RequestRefused, ServiceThrottled, ServiceUnavailable, TenancyError
+from tenancy.domain.errors import AccessDenied, RequestRefused, ServiceThrottled, ServiceUnavailable, TenancyError
 
 # Retrying has one layer: for reads and for the control plane's own tables it is botocore, quickly; for the contended
 # systems (Route 53, CloudFront) it is ``batching`` while they are busy, and the state's Retry for everything else,

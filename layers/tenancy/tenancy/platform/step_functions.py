@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tenancy import aws
-from tenancy.errors import TenancyError
+from tenancy.domain.errors import TenancyError
+from tenancy.platform import aws
 
 WHO = "Step Functions"
 LONGEST_ID_IN_NAME = 40

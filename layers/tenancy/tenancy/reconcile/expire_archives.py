@@ -5,10 +5,10 @@
 
 from aws_lambda_powertools import Logger
 
-from tenancy import aws, clock
-from tenancy.events import ArchiveExpired, Event
-from tenancy.provisioning import ConditionFailed, KeptArchive, Provisioning
-from tenancy.settings import ReconcileSettings
+from tenancy.domain.events import ArchiveExpired, Event
+from tenancy.platform import aws, clock
+from tenancy.platform.settings import ReconcileSettings
+from tenancy.tables.provisioning import ConditionFailed, KeptArchive, Provisioning
 
 WHO = "S3"
 MANIFEST = "manifest.json"

@@ -4,15 +4,17 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tenancy import aws, workflow
-from tenancy.desired import DesiredState
-from tenancy.dns import record_of
-from tenancy.drift import Claim, Folder, Item, Observed
-from tenancy.errors import InvalidTenantItem, ServiceUnavailable
-from tenancy.model import Status, TenantItem, TenantRecord, digest_of
-from tenancy.plan import Record, RecordSet
-from tenancy.provisioning import Provisioning
-from tenancy.settings import ReconcileSettings
+from tenancy.domain.drift import Claim, Folder, Item, Observed
+from tenancy.domain.errors import InvalidTenantItem, ServiceUnavailable
+from tenancy.domain.item import TenantItem
+from tenancy.domain.plan import Record, RecordSet
+from tenancy.domain.record import Status, TenantRecord
+from tenancy.domain.values import digest_of
+from tenancy.group_commit.dns_records import record_of
+from tenancy.platform import aws, step_functions
+from tenancy.platform.settings import ReconcileSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.tenants import DesiredState
 
 
 class Inventory:
@@ -75,7 +77,9 @@ class Inventory:
         }
 
     def _running(self) -> set[str]:
-        return workflow.running([self._settings.onboard_state_machine_arn, self._settings.offboard_state_machine_arn])
+        return step_functions.running(
+            [self._settings.onboard_state_machine_arn, self._settings.offboard_state_machine_arn]
+        )
 
     def _served(self, hosts: list[str]) -> list[str]:
         return self._ask(self._settings.tenant_probe_function, "VisitSuspended", hosts=hosts)["served"] if hosts else []

@@ -11,15 +11,16 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from tenancy import aws, clock, drift, events
-from tenancy.drift import Finding, Kind, Observed
-from tenancy.events import Event, Found
-from tenancy.failing import RETRY
-from tenancy.inventory import Inventory
-from tenancy.model import OperationState, Status
-from tenancy.provisioning import ConditionFailed, EffectState, Known, Provisioning
-from tenancy.settings import ReconcileSettings
-from tenancy.starting import Machines
+from tenancy.domain import drift, events
+from tenancy.domain.drift import Finding, Kind, Observed
+from tenancy.domain.events import Event, Found
+from tenancy.domain.record import OperationState, Status
+from tenancy.platform import aws, clock
+from tenancy.platform.settings import ReconcileSettings
+from tenancy.reconcile.inventory import Inventory
+from tenancy.start_workflow import Machines
+from tenancy.tables.provisioning import ConditionFailed, EffectState, Known, Provisioning
+from tenancy.tenant_record.record_failure import RETRY
 
 _STAGE = "Reconcile"
 _TOLD_AT_ONCE = 40  # findings of one tenant in one event: an event may have 256 KB

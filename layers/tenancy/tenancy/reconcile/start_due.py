@@ -5,13 +5,13 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from tenancy import clock
-from tenancy.expiring import ExpiringArchives
-from tenancy.failing import CONFIRMATION, RETRY
-from tenancy.offboarding import OFFBOARD
-from tenancy.provisioning import ConditionFailed, Provisioning
-from tenancy.settings import ReconcileSettings
-from tenancy.starting import Machines
+from tenancy.platform import clock
+from tenancy.platform.settings import ReconcileSettings
+from tenancy.reconcile.expire_archives import ExpiringArchives
+from tenancy.start_workflow import Machines
+from tenancy.tables.provisioning import ConditionFailed, Provisioning
+from tenancy.tenant_record.hold_tenant import OFFBOARD
+from tenancy.tenant_record.record_failure import CONFIRMATION, RETRY
 
 _LOOK_AHEAD_SECONDS = 3600
 

@@ -24,14 +24,14 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
-from tenancy import aws, clock
-from tenancy.drift import Finding, Kind
-from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
-from tenancy.events import KEPT_DAYS, TYPES, Ending, Event, TenantPurged, mark_of
-from tenancy.items import plain as _plain
-from tenancy.items import typed as _item
-from tenancy.model import Status, TenantRecord
-from tenancy.origins import RECORD_TYPES
+from tenancy.domain.drift import Finding, Kind
+from tenancy.domain.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
+from tenancy.domain.events import KEPT_DAYS, TYPES, Ending, Event, TenantPurged, mark_of
+from tenancy.domain.provenance import RECORD_TYPES
+from tenancy.domain.record import Status, TenantRecord
+from tenancy.platform import aws, clock
+from tenancy.platform.dynamodb_values import plain as _plain
+from tenancy.platform.dynamodb_values import typed as _item
 
 WHO = "DynamoDB"
 EXPIRY = "expiry"
@@ -592,6 +592,17 @@ class Provisioning:
 
 class NameTaken(Exception):
     """Another tenant holds the skeleton."""
+
+
+def as_read(record: TenantRecord | None) -> dict[str, Any]:
+    """``condition`` and ``values`` of a write that decides by what was read: nobody else may have decided meanwhile."""
+    if record is None:
+        return {"condition": "attribute_not_exists(pk)", "values": {}}
+    values = {":generation": record.generation, ":attempt": record.attempt, ":requested": record.requested}
+    condition = "generation = :generation AND attempt = :attempt AND requested = :requested AND "
+    if record.lease is None:
+        return {"condition": condition + "attribute_not_exists(lease)", "values": values}
+    return {"condition": condition + "lease.holder = :holder", "values": {**values, ":holder": record.lease.holder}}
 
 
 def _epoch(moment: str) -> int:

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tenancy import clock
-from tenancy.errors import GenerationSuperseded
-from tenancy.events import Event, Fact
-from tenancy.model import StageCall, TenantRecord, shown
-from tenancy.provisioning import ConditionFailed, Effect, KeptArchive, Provisioning
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import GenerationSuperseded
+from tenancy.domain.events import Event, Fact
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform import clock
+from tenancy.tables.provisioning import ConditionFailed, Effect, KeptArchive, Provisioning
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from tenancy import aws
+from tenancy.platform import aws
 
 _deserialise = TypeDeserializer().deserialize
 

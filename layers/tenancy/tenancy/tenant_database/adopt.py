@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tenancy.database import TenantDatabases, migrations, publish, shared
+from tenancy.database import TenantDatabases, publish, schema_versions, shared
 from tenancy.database.failures import named_failures
 from tenancy.database.loading import Loading, Promised, Unfit
 from tenancy.database.paths import TenantFolder, never_used_name
 from tenancy.database.seed import Seeding
-from tenancy.errors import AdoptionProofDiffers
-from tenancy.model import StageCall, TenantRecord, shown
-from tenancy.restoring import is_current
-from tenancy.run import Run
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import AdoptionProofDiffers
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import shown
+from tenancy.tables.run import Run
+from tenancy.tenant_database.restore import is_current
 
 
 def proof_of(record: TenantRecord) -> dict[str, Any] | None:
@@ -61,7 +63,7 @@ class Adopting:
             with publish.workshop(self._scratch) as space:
                 found = shared.taken(self._databases.directory, proof["database"], tenant_id, space)
                 _require_equal(found, proof)
-                loading = Loading(rows, migrations.latest_version(), found, is_whole=False)
+                loading = Loading(rows, schema_versions.latest_version(), found, is_whole=False)
                 try:
                     with publish.built(self._scratch, loading.fill, reading=space) as database:
                         self._publish(run, proof, database)

@@ -4,17 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tenancy.archive_store import ArchiveStore
 from tenancy.database import TenantDatabases, publish
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
-from tenancy.errors import GenerationSuperseded, TenantDatabaseMissing
-from tenancy.events import DatabaseArchived
-from tenancy.model import StageCall, TenantRecord, shown
-from tenancy.provisioning import EffectState, Provisioning
-from tenancy.run import Run
-from tenancy.seeding import ABOUT_THE_DATABASE, SYSTEM
-from tenancy.settings import ArchiveSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import GenerationSuperseded, TenantDatabaseMissing
+from tenancy.domain.events import DatabaseArchived
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import EffectState, Provisioning
+from tenancy.tables.run import Run
+from tenancy.tenant_database.archive_bucket import ArchiveStore
+from tenancy.tenant_database.seed import ABOUT_THE_DATABASE, SYSTEM
 
 
 class Archiving:

@@ -14,10 +14,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tenancy import aws, clock
-from tenancy.database import archive
-from tenancy.database.archive import MANIFEST, Archive, Manifest
-from tenancy.errors import ArchiveDamaged, ArchiveMissing, RequestRefused, TenancyError
+from tenancy.database import parquet
+from tenancy.database.parquet import MANIFEST, Archive, Manifest
+from tenancy.domain.errors import ArchiveDamaged, ArchiveMissing, RequestRefused, TenancyError
+from tenancy.platform import aws, clock
 
 WHO = "S3"
 EXPORTS = "exports"
@@ -96,7 +96,7 @@ class ArchiveStore:
 
         suffix: for the folder's name, which is else that of the database.
         """
-        with archive.exported(database, tenant_id, scratch, clock.now()) as made:
+        with parquet.exported(database, tenant_id, scratch, clock.now()) as made:
             manifest = made.manifest
             return {
                 "database": manifest.database,
@@ -123,7 +123,7 @@ class ArchiveStore:
         if manifest.tenant_id != tenant_id:
             raise ArchiveDamaged(f"{folder} holds the rows of another tenant, {ascii(manifest.tenant_id)[:80]}")
         for name, table in manifest.tables.items():
-            file = archive.file_of(name)
+            file = parquet.file_of(name)
             if self._fetch(f"{folder}/{file}", directory / file, ArchiveDamaged) != table.file_sha256:
                 raise ArchiveDamaged(f"{folder}/{file} is not the file that was archived: its SHA-256 differs")
         return Archive(directory, manifest)

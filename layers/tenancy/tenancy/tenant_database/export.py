@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from tenancy import clock
-from tenancy.archive_store import ArchiveStore, export_folder_of
-from tenancy.database import TenantDatabases, archive
+from tenancy.database import TenantDatabases, parquet
 from tenancy.database.failures import named_failures
-from tenancy.errors import GenerationSuperseded, TenantDatabaseMissing
-from tenancy.events import DatabaseExported, Event
-from tenancy.model import StageCall, TenantRecord, shown
-from tenancy.provisioning import ConditionFailed, Provisioning
-from tenancy.settings import ArchiveSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import GenerationSuperseded, TenantDatabaseMissing
+from tenancy.domain.events import DatabaseExported, Event
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform import clock
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import ConditionFailed, Provisioning
+from tenancy.tenant_database.archive_bucket import ArchiveStore, export_folder_of
 
 KEPT_DAYS = 7
 """How long an export lies in the bucket (a lifecycle rule of the bucket)."""
@@ -41,7 +43,7 @@ class Exporting:
             database = folder.current()
             if record is None or database is None or record.database_path != folder.relative(database):
                 raise TenantDatabaseMissing(f"{shown(call.tenant_id)} has no database that is on record")
-            with archive.exported(database, call.tenant_id, self._scratch, clock.now()) as made:
+            with parquet.exported(database, call.tenant_id, self._scratch, clock.now()) as made:
                 manifest = made.manifest
                 fact = DatabaseExported(
                     stage=call.stage,

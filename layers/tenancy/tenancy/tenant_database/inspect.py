@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from tenancy.database import inspecting
-from tenancy.model import StageCall
-from tenancy.settings import DatabaseSettings
+from tenancy.database import inspection
+from tenancy.domain.calls import StageCall
+from tenancy.platform.settings import DatabaseSettings
 
 
 class Inspection:
@@ -16,4 +16,4 @@ class Inspection:
 
     def inspect(self, call: StageCall) -> dict[str, Any]:
         """Look through all of them. Returns ``{folders: {tenant: {current, files, logs}}}``."""
-        return {"folders": inspecting.folders(self._directory)}
+        return {"folders": inspection.folders(self._directory)}

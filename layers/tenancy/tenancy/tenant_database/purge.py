@@ -9,17 +9,19 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from tenancy import clock, hostnames
-from tenancy.archive_store import ArchiveStore
 from tenancy.database import TenantDatabases, erase
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
-from tenancy.errors import GenerationSuperseded, LeaseHeldByOther
-from tenancy.events import Event, TenantPurged
-from tenancy.leasing import as_read, operation
-from tenancy.model import OperationKind, OperationState, StageCall, Status, TenantRecord, shown
-from tenancy.provisioning import ERASED_AT_ONCE, ConditionFailed, Provisioning
-from tenancy.settings import ArchiveSettings
+from tenancy.domain import hostnames
+from tenancy.domain.calls import StageCall, operation
+from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther
+from tenancy.domain.events import Event, TenantPurged
+from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform import clock
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import ERASED_AT_ONCE, ConditionFailed, Provisioning, as_read
+from tenancy.tenant_database.archive_bucket import ArchiveStore
 
 _DAY_SECONDS = 86_400
 _COUNTS = ("archive_files", "archive_bytes", "manifests", "database_files", "events", "effects")

@@ -7,16 +7,16 @@ while nobody can write to it, and only then goes.
 from collections.abc import Mapping
 from pathlib import Path
 
-from tenancy.archive_store import ArchiveStore
 from tenancy.database import TenantDatabases, publish
-from tenancy.database.archive import Archive, file_of
 from tenancy.database.failures import named_failures
 from tenancy.database.loading import Loading, Promised, Unfit
+from tenancy.database.parquet import Archive, file_of
 from tenancy.database.paths import never_used_name
 from tenancy.database.seed import Seeding
-from tenancy.errors import ArchiveDamaged, TenantDatabaseMissing
-from tenancy.model import TenantRecord
-from tenancy.run import Run
+from tenancy.domain.errors import ArchiveDamaged, TenantDatabaseMissing
+from tenancy.domain.record import TenantRecord
+from tenancy.tables.run import Run
+from tenancy.tenant_database.archive_bucket import ArchiveStore
 
 
 def asked_of(record: TenantRecord) -> dict[str, str] | None:

@@ -4,16 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tenancy.adopting import Adopting, proof_of
-from tenancy.archive_store import ArchiveStore
-from tenancy.database import TenantDatabases, TenantSeeder, migrations
-from tenancy.errors import DatabaseBelongsToOthers, GenerationSuperseded, TenantDatabaseMissing
-from tenancy.events import DatabaseDiscarded, DatabaseSeeded
-from tenancy.model import StageCall, TenantRecord, digest_of, shown
-from tenancy.provisioning import Effect, EffectState, Provisioning
-from tenancy.restoring import Restoring, asked_of
-from tenancy.run import Run
-from tenancy.settings import ArchiveSettings
+from tenancy.database import TenantDatabases, TenantSeeder, schema_versions
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import DatabaseBelongsToOthers, GenerationSuperseded, TenantDatabaseMissing
+from tenancy.domain.events import DatabaseDiscarded, DatabaseSeeded
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import digest_of, shown
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import Effect, EffectState, Provisioning
+from tenancy.tables.run import Run
+from tenancy.tenant_database.adopt import Adopting, proof_of
+from tenancy.tenant_database.archive_bucket import ArchiveStore
+from tenancy.tenant_database.restore import Restoring, asked_of
 
 SYSTEM = "tenant_database"
 ABOUT_THE_DATABASE = (
@@ -47,7 +49,7 @@ class Seeding:
         run = Run.of(call, self._provisioning)
         record = run.record
         spec = {"tenant_id": record.tenant_id, **record.spec}
-        target = digest_of([spec, migrations.latest_version()])
+        target = digest_of([spec, schema_versions.latest_version()])
         effect = self._provisioning.effect(record.tenant_id, SYSTEM)
         if effect and effect.state == EffectState.DONE and effect.target == target:
             return {"changed": False}

@@ -16,9 +16,10 @@ import dns.rcode
 import dns.rdatatype
 import urllib3
 
-from tenancy import aws, probe_token
-from tenancy.errors import SiteNotReady
-from tenancy.settings import ProbeSettings
+from tenancy.domain import probe_token
+from tenancy.domain.errors import SiteNotReady
+from tenancy.platform import aws
+from tenancy.platform.settings import ProbeSettings
 
 _DNS_SECONDS = 3.0
 _HTTP_SECONDS = 10.0

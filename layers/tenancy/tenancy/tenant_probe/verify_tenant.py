@@ -3,14 +3,15 @@
 import time
 from typing import Any
 
-from tenancy import aws
-from tenancy.errors import SiteNotReady
-from tenancy.events import TenantVerified
-from tenancy.model import StageCall, TenantRecord
-from tenancy.probe import Answer, SiteProbe
-from tenancy.provisioning import Provisioning
-from tenancy.run import Run
-from tenancy.settings import ProbeSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import SiteNotReady
+from tenancy.domain.events import TenantVerified
+from tenancy.domain.record import TenantRecord
+from tenancy.platform import aws
+from tenancy.platform.settings import ProbeSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.run import Run
+from tenancy.tenant_probe.probe import Answer, SiteProbe
 
 _IN_A_ROW = 2
 _PAUSE_SECONDS = 0.1

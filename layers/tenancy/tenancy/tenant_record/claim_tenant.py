@@ -3,24 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tenancy import clock, events, hostnames
-from tenancy.desired import DesiredState
-from tenancy.errors import LeaseHeldByOther, NameClaimedByOther, PermanentError
-from tenancy.failing import TenantFailures, failure_of, is_rolling_back
-from tenancy.leasing import (
+from tenancy.domain import events, hostnames
+from tenancy.domain.calls import StageCall, operation
+from tenancy.domain.errors import LeaseHeldByOther, NameClaimedByOther, PermanentError
+from tenancy.domain.item import TenantItem
+from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.values import digest_of, shown
+from tenancy.platform import clock
+from tenancy.platform.settings import LifecycleSettings
+from tenancy.tables.provisioning import ADOPTED, Effect, EffectState, NameTaken, Provisioning, as_read
+from tenancy.tables.tenants import DesiredState
+from tenancy.tenant_record.hold_tenant import TenantOffboarding
+from tenancy.tenant_record.lease import (
     DUE,
-    as_read,
     event_of,
     first_fields,
-    operation,
     refuse_the_dead,
     require_lease,
     until_undisturbed,
 )
-from tenancy.model import OperationKind, OperationState, StageCall, Status, TenantItem, TenantRecord, digest_of, shown
-from tenancy.offboarding import TenantOffboarding
-from tenancy.provisioning import ADOPTED, Effect, EffectState, NameTaken, Provisioning
-from tenancy.settings import LifecycleSettings
+from tenancy.tenant_record.record_failure import TenantFailures, failure_of, is_rolling_back
 
 _TOLD = ("name", "tier", "desired_state")
 """Of a tenant's item, what an event may say the values of."""

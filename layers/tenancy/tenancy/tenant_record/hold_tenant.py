@@ -7,23 +7,24 @@ no execution that waits. An item that comes back ends the hold. After it, offboa
 from datetime import datetime
 from typing import Any
 
-from tenancy import clock, events
-from tenancy.desired import DesiredState
-from tenancy.errors import LeaseHeldByOther
-from tenancy.failing import CONFIRMATION, RETRY, TenantFailures
-from tenancy.leasing import (
+from tenancy.domain import events
+from tenancy.domain.calls import StageCall, operation
+from tenancy.domain.errors import LeaseHeldByOther
+from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform import clock
+from tenancy.platform.settings import LifecycleSettings
+from tenancy.tables.provisioning import Provisioning, as_read
+from tenancy.tables.tenants import DesiredState
+from tenancy.tenant_record.lease import (
     DUE,
-    as_read,
     event_of,
     is_mine,
-    operation,
     refuse_the_dead,
     require_lease,
     until_undisturbed,
 )
-from tenancy.model import OperationKind, OperationState, StageCall, Status, TenantRecord, shown
-from tenancy.provisioning import Provisioning
-from tenancy.settings import LifecycleSettings
+from tenancy.tenant_record.record_failure import CONFIRMATION, RETRY, TenantFailures
 
 OFFBOARD = "offboard"
 """What a held tenant is due for when its grace period is over."""

@@ -8,10 +8,13 @@ lost, and none is worked on twice at once.
 from collections.abc import Callable
 from typing import Any
 
-from tenancy import clock, events, workflow
-from tenancy.errors import ConcurrentUpdate, GenerationSuperseded, LeaseHeldByOther
-from tenancy.model import OperationKind, OperationState, StageCall, TenantRecord, shown
-from tenancy.provisioning import ConditionFailed, Provisioning
+from tenancy.domain import events
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import ConcurrentUpdate, GenerationSuperseded, LeaseHeldByOther
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform import clock, step_functions
+from tenancy.tables.provisioning import ConditionFailed, Provisioning
 
 CLAIMING = ("ClaimTenant", "HoldTenant")
 DUE = ("due_for", "due_at")
@@ -37,7 +40,7 @@ def require_lease(provisioning: Provisioning, record: TenantRecord | None, call:
     """
     if record is None or record.lease is None or record.lease.holder == call.execution_arn:
         return
-    if not workflow.is_running(record.lease.holder):
+    if not step_functions.is_running(record.lease.holder):
         return
     provisioning.update(
         call.tenant_id,
@@ -76,31 +79,8 @@ def refuse_the_dead(record: TenantRecord | None, call: StageCall) -> None:
         raise GenerationSuperseded(f"{call.execution_arn} is on record as ended")
 
 
-def as_read(record: TenantRecord | None) -> dict[str, Any]:
-    """``condition`` and ``values`` of a write that decides by what was read: nobody else may have decided meanwhile."""
-    if record is None:
-        return {"condition": "attribute_not_exists(pk)", "values": {}}
-    values = {":generation": record.generation, ":attempt": record.attempt, ":requested": record.requested}
-    condition = "generation = :generation AND attempt = :attempt AND requested = :requested AND "
-    if record.lease is None:
-        return {"condition": condition + "attribute_not_exists(lease)", "values": values}
-    return {"condition": condition + "lease.holder = :holder", "values": {**values, ":holder": record.lease.holder}}
-
-
 def first_fields(record: TenantRecord | None) -> dict[str, Any]:
     """What a record needs that is written for the first time."""
     if record:
         return {"generation": record.generation}
     return {"generation": 0, "requested": 0, "seen": 0, "created_at": clock.now()}
-
-
-def operation(
-    kind: OperationKind, state: OperationState, call: StageCall, started_at: str, *, stage: str | None = None
-) -> dict[str, str]:
-    return {
-        "kind": str(kind),
-        "state": str(state),
-        "stage": stage or call.stage,
-        "execution_arn": call.execution_arn,
-        "started_at": started_at,
-    }

@@ -8,24 +8,24 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenancy import clock, events
-from tenancy.errors import is_permanent, remedy_for
-from tenancy.leasing import (
+from tenancy.domain import events
+from tenancy.domain.calls import StageCall, operation
+from tenancy.domain.errors import is_permanent, remedy_for
+from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.platform import clock
+from tenancy.platform.settings import RecordSettings
+from tenancy.tables.provisioning import Provisioning, as_read
+from tenancy.tenant_record.lease import (
     CLAIMING,
     DUE,
-    as_read,
     event_of,
     first_fields,
     is_mine,
     is_over,
-    operation,
     refuse_the_dead,
     require_lease,
     until_undisturbed,
 )
-from tenancy.model import OperationKind, OperationState, StageCall, Status, TenantRecord
-from tenancy.provisioning import Provisioning
-from tenancy.settings import RecordSettings
 
 # What is left in a cache of a tenant that was never live is nothing: 404 is not cached.
 _NOTHING_TO_UNDO = ("edge_cache",)

@@ -13,8 +13,8 @@ from importlib.resources import files
 
 import duckdb
 
-from tenancy import hostnames
-from tenancy.errors import InvalidTenantItem
+from tenancy.domain import hostnames
+from tenancy.domain.errors import InvalidTenantItem
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql", re.ASCII)
 # What stands in the SQL files where the tenant's name belongs. As it stands it admits no tenant at all.

@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from backend import admin_api, answers, identity, tenant_api
-from backend.control_plane import ControlPlane
+from backend import admin, answers, identity, tenant
+from backend.admin import api as admin_api
 from backend.directory import TenantDirectory
 from backend.hosts import ADMIN, API
 from backend.origin_guard import OriginGuard, OriginSecrets

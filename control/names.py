@@ -5,23 +5,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from control.tables import ControlPlane
 from tenancy.domain import hostnames
 from tenancy.platform import clock
 
 Code = Literal[
     "plain_form", "length", "characters", "hyphens", "digits", "reserved", "looks_reserved", "taken", "looks_taken"
 ]
-
-# How the product's rules begin, in words, and the word that a page in another language goes by.
-_CODES: tuple[tuple[str, Code], ...] = (
-    ("must be given in its plain lower-case form", "plain_form"),
-    (f"must have {hostnames.SHORTEST} to {hostnames.LONGEST} characters", "length"),
-    ("must consist of", "characters"),
-    ("must not have hyphens in the third and fourth place", "hyphens"),
-    ("must not be all digits", "digits"),
-    ("is reserved", "reserved"),
-    ("looks like the reserved name", "looks_reserved"),
-)
 
 
 class NameCheck(BaseModel):
@@ -35,28 +25,24 @@ class NameCheck(BaseModel):
     host: str
 
 
-def by_the_rules(tenant_id: str, host: str) -> NameCheck:
-    """What can be said without knowing who else there is."""
-    rule = hostnames.broken_rule(tenant_id)
-    if rule is None:
-        return NameCheck(tenant_id=tenant_id, ok=True, host=host)
-    code = next(code for beginning, code in _CODES if rule.startswith(beginning))
-    like = rule.split("'")[1] if code == "looks_reserved" else None
-    return NameCheck(tenant_id=tenant_id, ok=False, code=code, rule=rule, like=like, host=host)
+def check(control_plane: ControlPlane, tenant_id: str, base_domain: str) -> NameCheck:
+    """Return whether a new tenant may have a name, and which rule it breaks if not. Blocks."""
+    good = NameCheck(tenant_id=tenant_id, ok=True, host=hostnames.host_of(tenant_id, base_domain))
+    if broken := hostnames.broken_rule(tenant_id):
+        return _bad(good, broken.code, broken.words, broken.like)
+    if control_plane.item(tenant_id) is not None:
+        return _bad(good, "taken", "is taken", tenant_id)
+    holder = _holder(control_plane.claim(hostnames.skeleton(tenant_id)))
+    if holder in (None, tenant_id):
+        return good
+    return _bad(good, "looks_taken", f"looks like '{holder}', which is taken", holder)
 
 
-def among_others(check: NameCheck, claim: Mapping[str, Any] | None, *, has_item: bool) -> NameCheck:
-    """A name that keeps the rules, beside those that there are.
+def _holder(claim: Mapping[str, Any] | None) -> str | None:
+    """Who holds a name, or one that looks like it. One who held it until lately may have it back at any time."""
+    is_free = claim is None or ("free_at" in claim and str(claim["free_at"]) <= clock.now())
+    return None if claim is None or is_free else str(claim["tenant_id"])
 
-    claim: who holds the name or one that looks like it. One who held it until lately may have it back at any time.
-    """
-    if has_item:
-        return check.model_copy(
-            update={"ok": False, "code": "taken", "rule": "is taken", "like": check.tenant_id},
-        )
-    holder = str(claim["tenant_id"]) if claim else check.tenant_id
-    is_free = claim is not None and "free_at" in claim and str(claim["free_at"]) <= clock.now()
-    if holder == check.tenant_id or is_free:
-        return check
-    rule = f"looks like '{holder}', which is taken"
-    return check.model_copy(update={"ok": False, "code": "looks_taken", "rule": rule, "like": holder})
+
+def _bad(good: NameCheck, code: str, rule: str, like: str | None) -> NameCheck:
+    return NameCheck.model_validate(good.model_dump() | {"ok": False, "code": code, "rule": rule, "like": like})

@@ -9,17 +9,17 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from backend import customers, orders, products, site
+from backend.tenant import customers, orders, products, site
 from backend.answers import problems
-from backend.customers import Customer, CustomerChange, NewCustomer
+from backend.tenant.customers import Customer, CustomerChange, NewCustomer
 from backend.fields import Limit, Page, Search
 from backend.identity import FOR_TOKENS, Staff, TheVisit, staff_of
-from backend.orders import NewOrder, Order, OrderChange, Placed, WholeOrder
+from backend.tenant.orders import NewOrder, Order, OrderChange, Placed, WholeOrder
 from backend.problems import NO_STORE
-from backend.products import NewProduct, Product, ProductChange
-from backend.repository import TenantRows, Tenants
-from backend.site import TenantSite
-from backend.workers import Workers
+from backend.tenant.products import NewProduct, Product, ProductChange
+from backend.tenant.repository import TenantRows, Tenants
+from backend.tenant.site import TenantSite
+from backend.tenant.workers import Workers
 
 # The edge keeps it until the tenant's tag is invalidated, browsers ask each time.
 _CONFIGURATION = "public, max-age=0, s-maxage=300"

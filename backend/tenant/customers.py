@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from backend.fields import Address, Body, Email, Name, Page, Phone, page, place_of
 from backend.problems import NOT_FOUND, Refused
-from backend.repository import Row, TenantRows, now, told
+from backend.tenant.repository import Row, TenantRows, now, told
 
 
 class Customer(BaseModel):

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from backend.fields import Body, Cents, Currency, Identifier, Lines, Name, Page, ShortText, page, place_of
 from backend.problems import NOT_FOUND, Refused, conflict
-from backend.repository import TenantRows, now
+from backend.tenant.repository import TenantRows, now
 
 
 class Product(BaseModel):

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.repository import TenantRows
+from backend.tenant.repository import TenantRows
 
 
 class TenantSite(BaseModel):

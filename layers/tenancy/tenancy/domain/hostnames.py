@@ -6,6 +6,7 @@ is refused, so that no two spellings can mean one tenant.
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 SHORTEST, LONGEST = 3, 32
 
@@ -50,22 +51,31 @@ def skeleton(label: str) -> str:
 _RESERVED_SKELETONS = {skeleton(name): name for name in sorted(RESERVED, reverse=True)}
 
 
-def broken_rule(label: str) -> str | None:
-    """The rule that a tenant's name breaks, in words, or None for a good name."""
+class BrokenRule(NamedTuple):
+    """Why a label is no tenant's name. code: for programs. words: for a person. like: the name that it looks like."""
+
+    code: str
+    words: str
+    like: str | None = None
+
+
+def broken_rule(label: str) -> BrokenRule | None:
+    """Return the first rule that a tenant's name breaks, or None for a good name."""
     if label != unicodedata.normalize("NFKC", label).lower():
-        return "must be given in its plain lower-case form; it is never converted"
+        return BrokenRule("plain_form", "must be given in its plain lower-case form; it is never converted")
     if not SHORTEST <= len(label) <= LONGEST:
-        return f"must have {SHORTEST} to {LONGEST} characters, and has {len(label)}"
+        return BrokenRule("length", f"must have {SHORTEST} to {LONGEST} characters, and has {len(label)}")
     if not _LABEL.fullmatch(label):
-        return "must consist of a-z, 0-9 and inner hyphens: one DNS label, no dot"
+        return BrokenRule("characters", "must consist of a-z, 0-9 and inner hyphens: one DNS label, no dot")
     if label[2:4] == "--":
-        return "must not have hyphens in the third and fourth place (reserved for encoded names such as xn--)"
+        places = "in the third and fourth place (reserved for encoded names such as xn--)"
+        return BrokenRule("hyphens", f"must not have hyphens {places}")
     if label.isdigit():
-        return "must not be all digits"
+        return BrokenRule("digits", "must not be all digits")
     if label in RESERVED:
-        return "is reserved for the platform"
-    if skeleton(label) in _RESERVED_SKELETONS:
-        return f"looks like the reserved name '{_RESERVED_SKELETONS[skeleton(label)]}'"
+        return BrokenRule("reserved", "is reserved for the platform")
+    if like := _RESERVED_SKELETONS.get(skeleton(label)):
+        return BrokenRule("looks_reserved", f"looks like the reserved name '{like}'", like)
     return None
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from bench.bursts import names
 from bench.calls import calls_of
 from bench.stacks import own_stack
-from local.emulator.quotas import Quotas
 from local.stack import Stack
+from local_aws.quotas import Quotas
 from tenancy import hostnames
 from tenancy.items import typed
 from tenancy.model import TenantItem, digest_of

@@ -12,7 +12,7 @@ from gates import report
 def findings(root: Path) -> list[str]:
     """Sections that are outdated."""
     table = subprocess.run(
-        [sys.executable, "-m", "tests.conformance.table", "--check"],
+        [sys.executable, "-m", "local_aws.tests.conformance.table", "--check"],
         cwd=root,
         capture_output=True,
         text=True,

@@ -1,5 +1,5 @@
-"""`python -m local.emulator`: the embedded AWS as one process; see `service`."""
+"""`python -m local_aws`: the embedded AWS as one process; see `service`."""
 
-from local.emulator.service import main
+from local_aws.process import main
 
 main()

@@ -25,15 +25,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from local.emulator import state
-from local.emulator.quotas import Quotas
-from local.emulator.state import Settings
+from local_aws import state
+from local_aws.quotas import Quotas
+from local_aws.state import Settings
 
 TRACING_MARK = Path("/tmp/.aws-xray/initialized")  # noqa: S108
 
 
 def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namespace]:
-    parser = argparse.ArgumentParser(prog="python -m local.emulator", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m local_aws", description=__doc__.split("\n")[0])
     parser.add_argument("--state", type=Path, required=True, help="folder for everything this process writes")
     parser.add_argument("--port", type=int, default=0, help="port of the AWS endpoint (0: any free one)")
     parser.add_argument("--edge-port", type=int, default=0, help="port of the edge, HTTPS")
@@ -140,10 +140,12 @@ class Emulator:
         self.settings, self.listener, self.with_edge = settings, listener, with_edge
         self.servers: list[Any] = []
         state.configure(settings)
-        from local.emulator import bridges, shortcuts, trace, unchecked
+        from local_aws import services
+        from local_aws.gateway import trace
+        from local_aws.services import shortcuts, unchecked
 
         self.validates = "validation" not in off
-        bridges.install_all(settings, [name for name in off if name != "validation"])
+        services.install_all(settings, [name for name in off if name != "validation"])
         shortcuts.install()
         if with_edge:
             unchecked.install(settings, off)
@@ -155,11 +157,11 @@ class Emulator:
         from hypercorn.config import Config
         from ministack.app import app
 
-        from local.emulator import connections
-        from local.emulator.faults import faulty
-        from local.emulator.gateway import Gateway, traced
-        from local.emulator.quotas import limited, slow
-        from local.emulator.validation import valid
+        from local_aws.gateway import connections
+        from local_aws.gateway.faults import faulty
+        from local_aws.gateway.gateway import Gateway, traced
+        from local_aws.gateway.validation import valid
+        from local_aws.quotas import limited, slow
 
         connections.install()
 
@@ -189,7 +191,7 @@ class Emulator:
         """Waits until MiniStack answers, starts the data plane, and writes emulator.json."""
         from urllib.request import urlopen
 
-        from local.emulator import faults, identity, validation
+        from local_aws.gateway import faults, identity, validation
 
         port = self.listener.getsockname()[1]
         for _ in range(600):
@@ -213,9 +215,9 @@ class Emulator:
             "ca": None,
         }
         if self.with_edge:
-            edge = import_module("local.edge").serve(self.settings)
+            edge = import_module("local_aws.edge").serve(self.settings)
             self.servers.append(edge)
-            names = import_module("local.dns_server").serve(self.settings)
+            names = import_module("local_aws.services.route53.name_server").serve(self.settings)
             self.servers.append(names)
             facts |= {
                 "edge_url": f"https://{self.settings.host}:{edge.port}",
@@ -228,11 +230,11 @@ class Emulator:
         unfinished.rename(self.settings.state_dir / "emulator.json")
 
     def close(self) -> None:
-        from local.emulator.bridges import lambda_environment
+        from local_aws.services.aws_lambda import environment
 
         for server in reversed(self.servers):
             server.close()
-        lambda_environment.end_all()
+        environment.end_all()
         self.trace.close()
         (self.settings.state_dir / "emulator.json").unlink(missing_ok=True)
         shutil.rmtree(self.settings.state_dir / "tmp", ignore_errors=True)

@@ -21,11 +21,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from local.emulator import answers, wire_request
-from local.emulator.fault_rules import Bucket
+from local_aws.gateway import answers, wire_request
+from local_aws.gateway.fault_rules import Bucket
 
 if TYPE_CHECKING:
-    from local.emulator.gateway import Answer, Call, Middleware, Proceed
+    from local_aws.gateway.gateway import Answer, Call, Middleware, Proceed
 
 UNPUBLISHED = "not published: a parameter"
 _ROUTE53 = "Route 53 Developer Guide, Throttling for Amazon Route 53 API requests"
@@ -103,7 +103,7 @@ class Quotas:
         if not isinstance(given, dict):
             raise ValueError("quotas are a JSON object of names and numbers")  # noqa: TRY004 - of the text
         if unknown := sorted(set(given) - {known.name for known in fields(cls)}):
-            raise ValueError(f"{', '.join(unknown)}: no such quota; local/emulator/quotas.py has them all")
+            raise ValueError(f"{', '.join(unknown)}: no such quota; local_aws/quotas.py has them all")
         return cls(**given)
 
     def to_json(self) -> str:
@@ -280,8 +280,8 @@ def is_transition(event_type: str) -> bool:
 
 
 def slow(quotas: Quotas) -> Middleware:
-    """The middleware that makes calls take their time; FLUXION_LATENCY scales it (0: none)."""
-    scale = float(os.environ.get("FLUXION_LATENCY", "1"))
+    """The middleware that makes calls take their time; LOCAL_AWS_LATENCY scales it (0: none)."""
+    scale = float(os.environ.get("LOCAL_AWS_LATENCY", "1"))
     seconds = {names: getattr(quotas, quota) * scale for names, quota in LATENCY.items()}
     services = {service for service, _ in seconds}
 

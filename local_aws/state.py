@@ -3,12 +3,12 @@
 The edge and the name server run in the emulator's process and read through this module only, so that none of them
 knows MiniStack's stores. Views are immutable and may be read from any thread.
 
-    from local.emulator import state
+    from local_aws import state
     state.records(zone_id)      # what the name servers answer NOW: a change shows `insync_seconds` later
     state.distributions()       # what the edge has NOW: a change shows `deploy_seconds` later
     state.on_change(callback)   # callback(Change), also for invalidations
 
-Servers of the data plane are started by `local.emulator` as `serve(settings)`: see `Settings` and `Server`.
+Servers of the data plane are started by `local_aws` as `serve(settings)`: see `Settings` and `Server`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -52,7 +52,7 @@ class Settings:
 
 
 class Server(Protocol):
-    """What `local.edge.serve(settings)` and `local.dns_server.serve(settings)` return, once they listen.
+    """What `serve(settings)` of the edge and of the name server returns, once it listens.
 
     Both run in threads of their own (the edge with its own event loop): the caller's loop is MiniStack's.
     The edge also has `ca: Path`, the PEM file of the authority that signed its certificates.

@@ -11,7 +11,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from bench.report import ROOT
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 from tenancy import aws, group_commit, stage, verification
 from tenancy.batching import Pace, Rate, Rules
 from tenancy.cache import EdgeCache

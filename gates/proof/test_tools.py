@@ -21,7 +21,7 @@ def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """The packages of this project, to be broken."""
-    for package in ("backend", "bench", "cli", "gates", "local"):
+    for package in ("backend", "bench", "cli", "gates", "local", "local_aws"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "layers" / "tenancy" / "tenancy", tmp_path / "tenancy")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -39,7 +39,7 @@ def clone(tmp_path: Path) -> Path:
         ("tenancy/dns.py", "import duckdb", "Only what opens tenants' files loads the database engine"),
         ("tenancy/dns.py", "import local.run", "The layer knows nothing of the programs around it"),
         ("backend/app.py", "import tenancy.stage", "The backend uses the door"),
-        ("local/emulator/state.py", "import tenancy.plan", "The embedded AWS lives in an environment of its own"),
+        ("local_aws/state.py", "import tenancy.plan", "The embedded AWS lives in an environment of its own"),
     ],
 )
 def test_an_import_against_the_direction_is_refused(clone: Path, path: str, line: str, contract: str):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from local.edge.policies import Headers
+from local_aws.edge.policies import Headers
 
 Key = tuple[Any, ...]
 

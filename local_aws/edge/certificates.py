@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trustme
 
-from local.edge.routing import best_certificate
+from local_aws.edge.routing import best_certificate
 
 _DEFAULT_NAMES = ("localhost", "127.0.0.1", "::1", "*.cloudfront.net")
 

@@ -6,10 +6,10 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudfront
 
-from local.edge.policies import Headers
-from local.edge.source import Object
-from local.emulator import state
-from local.emulator.state import Change, DistributionView
+from local_aws import state
+from local_aws.edge.policies import Headers
+from local_aws.edge.source import Object
+from local_aws.state import Change, DistributionView
 
 
 class ControlPlane:

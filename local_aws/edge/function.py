@@ -7,12 +7,9 @@ runtime of CloudFront does; that the file keeps to what both know is a test's bu
 import json
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import quickjs
-
-VIEWER_REQUEST = Path(__file__).with_name("viewer_request.js")
 
 # CloudFront gives a function less than a millisecond of computing; a wedged one must not hold a request here for ever.
 _SECONDS = 1.0

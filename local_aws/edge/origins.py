@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from local.edge.policies import Headers, end_to_end
-from local.edge.source import Source
-from local.emulator.state import DistributionView
+from local_aws.edge.policies import Headers, end_to_end
+from local_aws.edge.source import Source
+from local_aws.state import DistributionView
 
 
 class OriginDown(Exception):

@@ -9,12 +9,12 @@ from typing import Any
 
 import uvicorn
 
-from local import loopback
-from local.edge.certificates import Certificates
-from local.edge.origins import Origins
-from local.edge.source import Source
-from local.edge.viewer import Edge
-from local.emulator.state import Change, Settings
+from local_aws import loopback
+from local_aws.edge.certificates import Certificates
+from local_aws.edge.origins import Origins
+from local_aws.edge.source import Source
+from local_aws.edge.viewer import Edge
+from local_aws.state import Change, Settings
 
 _START_SECONDS = 10.0
 
@@ -107,7 +107,7 @@ def serve(settings: Settings, source: Source | None = None, *, invalidation_dela
     Raises OSError if the wanted port is taken.
     """
     if source is None:
-        from local.edge.control_plane import ControlPlane  # noqa: PLC0415 - needs MiniStack, which tests do without
+        from local_aws.edge.control_plane import ControlPlane
 
         source = ControlPlane()
     return EdgeServer(settings, source, invalidation_delay)

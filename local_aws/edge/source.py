@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from local.edge.policies import Headers
-from local.emulator.state import Change, DistributionView
+from local_aws.edge.policies import Headers
+from local_aws.state import Change, DistributionView
 
 Object = tuple[int, Headers, bytes]
 """Status, header fields and body of a bucket's answer."""

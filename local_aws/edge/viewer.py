@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.run import EdgeFunction, Redirect
-from local.edge.cache import Cache, Entry
-from local.edge.origins import Answer, OriginDown, OriginRequest, Origins
-from local.edge.policies import (
+from local_aws.edge.cache import Cache, Entry
+from local_aws.edge.function import EdgeFunction, Redirect
+from local_aws.edge.origins import Answer, OriginDown, OriginRequest, Origins
+from local_aws.edge.policies import (
     Headers,
     Policy,
     seconds_when_origin_is_down,
@@ -16,9 +16,9 @@ from local.edge.policies import (
     value,
     with_response_policy,
 )
-from local.edge.routing import HostTable, behaviour_for, hostname
-from local.edge.source import Source
-from local.emulator.state import DistributionView
+from local_aws.edge.routing import HostTable, behaviour_for, hostname
+from local_aws.edge.source import Source
+from local_aws.state import DistributionView
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -7,10 +7,10 @@ import uuid
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from local.emulator import models
+from local_aws.gateway import models
 
 if TYPE_CHECKING:
-    from local.emulator.gateway import Answer, Call
+    from local_aws.gateway.gateway import Answer, Call
 
 _STATUS = {
     "AccessDenied": 403,
@@ -30,7 +30,7 @@ _STATUS = {
 
 def error(call: Call, code: str, message: str, status: int | None = None) -> Answer:
     """The answer that makes an SDK raise `code`. status: HTTP status; None takes the model's, then AWS's usual one."""
-    from local.emulator.gateway import Answer
+    from local_aws.gateway.gateway import Answer
 
     status = status or models.status_of_error(call.service, code) or _STATUS.get(code, 400)
     request_id = str(uuid.uuid4())

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypercorn.asyncio import tcp_server
 
-from local.emulator import patching
+from local_aws import patching
 
 _open: dict[tuple[str, int], Any] = {}  # the client's (address, port) -> the connection's transport
 _PROC = Path("/proc")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from local.emulator import models
+from local_aws.gateway import models
 
 MOST_LATENCY_SECONDS = 900
 

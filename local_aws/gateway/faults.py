@@ -1,6 +1,6 @@
 """Faults on purpose: rules over the wire, a middleware that carries them out.
 
-`/_fluxion/faults` on the emulator's port (GET lists, POST adds, DELETE removes all; `/<id>` for one). A call that
+`/_local_aws/faults` on the emulator's port (GET lists, POST adds, DELETE removes all; `/<id>` for one). A call that
 several rules match takes the latency of each, up to the first that ends it. Calls that Step Functions makes itself do
 not cross the gateway: `in_process` applies the same rules to them.
 """
@@ -16,13 +16,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from local.emulator import answers, connections, models
-from local.emulator.fault_rules import BadRule, Rule, Strike, parse
+from local_aws.gateway import answers, connections, models
+from local_aws.gateway.fault_rules import BadRule, Rule, Strike, parse
 
 if TYPE_CHECKING:
-    from local.emulator.gateway import Answer, Call, Proceed
+    from local_aws.gateway.gateway import Answer, Call, Proceed
 
-PATH = "/_fluxion/faults"
+PATH = "/_local_aws/faults"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -91,7 +91,7 @@ async def faulty(call: Call, proceed: Proceed) -> Answer:
 
 
 def _nothing() -> Answer:
-    from local.emulator.gateway import Answer
+    from local_aws.gateway.gateway import Answer
 
     return Answer(0)
 

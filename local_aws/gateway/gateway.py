@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from local.emulator import connections, faults, identity, operations, task_credentials, trace
+from local_aws.gateway import connections, faults, identity, operations, task_credentials, trace
 
 _ERROR_CODE = re.compile(rb'<Code>([^<]+)</Code>|"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
 _ACCESS_KEY = re.compile(r"Credential=([^/]+)/")

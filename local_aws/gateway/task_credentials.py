@@ -1,6 +1,6 @@
 """Credentials of a role for a process that stands for a task of ECS, as ECS hands them out, over HTTP.
 
-`GET /_fluxion/task-credentials/<name of the role>` on the emulator's port, in the form that
+`GET /_local_aws/task-credentials/<name of the role>` on the emulator's port, in the form that
 AWS_CONTAINER_CREDENTIALS_FULL_URI wants. So the backend is held to its role, as functions are to theirs.
 
 Source: Amazon ECS Developer Guide, Task IAM role; SDKs and Tools Reference Guide, Container credential provider.
@@ -15,9 +15,9 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import request_scope
 from ministack.services import iam
 
-from local.emulator import state
+from local_aws import state
 
-PATH = "/_fluxion/task-credentials"
+PATH = "/_local_aws/task-credentials"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _LIFE = timedelta(hours=6)  # they are asked for again before; what is handed out stays good
 

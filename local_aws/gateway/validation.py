@@ -15,11 +15,11 @@ import binascii
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from local.emulator import answers, models, wire_request
-from local.emulator.wire_request import Shape
+from local_aws.gateway import answers, models, wire_request
+from local_aws.gateway.wire_request import Shape
 
 if TYPE_CHECKING:
-    from local.emulator.gateway import Answer, Call, Proceed
+    from local_aws.gateway.gateway import Answer, Call, Proceed
 
 SERVICES = {
     "dynamodb": "ValidationException",

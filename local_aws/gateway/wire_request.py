@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 from xml.etree import ElementTree as ET
 
-from local.emulator import models
+from local_aws.gateway import models
 
 if TYPE_CHECKING:
-    from local.emulator.gateway import Call
+    from local_aws.gateway.gateway import Call
 
 
 class Shape:

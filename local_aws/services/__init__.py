@@ -7,33 +7,33 @@ moved. `install_all` runs them; `off` leaves some out by module name, so that a 
 from collections.abc import Iterable
 from importlib import import_module
 
-from local.emulator.patching import require_pinned_version
-from local.emulator.state import Settings
+from local_aws.patching import require_pinned_version
+from local_aws.state import Settings
 
 BRIDGES = (
-    "lambda_environment",
-    "stream_source",
-    "sqs_source",
-    "reserved_concurrency",
-    "step_functions",
-    "step_functions_retry",
-    "step_functions_parallel",
-    "step_functions_history",
-    "step_functions_heartbeat",
-    "step_functions_logs",
-    "step_functions_definition",
-    "iam_conditions",
-    "secure_transport",
-    "machine_role",
-    "cloudfront_config",
-    "cloudfront_invalidations",
-    "cloudfront",
-    "route53",
-    "sns_email",
-    "eventbridge",
-    "stack_events",
-    "cloudwatch_metrics",
-    "cloudwatch_alarms",
+    "aws_lambda.environment",
+    "aws_lambda.stream_source",
+    "aws_lambda.sqs_source",
+    "aws_lambda.reserved_concurrency",
+    "step_functions.executions",
+    "step_functions.retry",
+    "step_functions.parallel",
+    "step_functions.history",
+    "step_functions.heartbeat",
+    "step_functions.logs",
+    "step_functions.definition",
+    "iam.conditions",
+    "iam.secure_transport",
+    "step_functions.role",
+    "cloudfront.configuration",
+    "cloudfront.invalidations",
+    "cloudfront.distributions",
+    "route53.changes",
+    "sns.email",
+    "eventbridge.delivery",
+    "cloudformation.stack_events",
+    "cloudwatch.metrics",
+    "cloudwatch.alarms",
     "quotas",
 )
 

@@ -20,10 +20,10 @@ from typing import Any
 
 from ministack.services import lambda_svc, sns, stepfunctions
 
-from local.emulator import patching
-from local.emulator.fault_rules import Bucket
-from local.emulator.quotas import Quotas, is_transition
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.gateway.fault_rules import Bucket
+from local_aws.quotas import Quotas, is_transition
+from local_aws.state import Settings
 
 
 class Turns:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from local.emulator import patching
+from local_aws import patching
 
 _LEAVES = (str, int, float, bool, bytes, type(None))
 

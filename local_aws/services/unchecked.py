@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from local.emulator import state
-from local.emulator.state import Settings
+from local_aws import state
+from local_aws.state import Settings
 
 
 def _content(*_: Any) -> None:
@@ -20,15 +20,15 @@ def _content(*_: Any) -> None:
 
 def install(settings: Settings, off: Collection[str]) -> None:
     """Of the bridges in `off`, install what tells the data plane."""
-    if "cloudfront" in off:
+    if "cloudfront.distributions" in off:
         state._delays["distribution"] = 0.0
-        from local.emulator.bridges import cloudfront
+        from local_aws.services.cloudfront import distributions
 
-        vars(cloudfront).update(check=_content, item_fault=_content)
-        cloudfront.install(settings)
-    if "route53" in off:
+        vars(distributions).update(check=_content, item_fault=_content)
+        distributions.install(settings)
+    if "route53.changes" in off:
         state._delays["zone"] = 0.0
-        from local.emulator.bridges import route53
+        from local_aws.services.route53 import changes
 
-        vars(route53).update(faults=_content, _form_fault=_content)
-        route53.install(settings)
+        vars(changes).update(faults=_content, _form_fault=_content)
+        changes.install(settings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from local.emulator.state import Change, DistributionView, RecordView, ZoneView
+from local_aws.state import Change, DistributionView, RecordView, ZoneView
 
 BASE = "fluxionia.localhost"
 NO_CACHE = {"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 0}
@@ -65,7 +65,7 @@ def distribution(id_: str, *aliases: str, **changes: Any) -> DistributionView:
 
 @dataclass
 class ControlPlane:
-    """Answers as `local.emulator.state` and `local.edge.source.Source` do."""
+    """Answers as `local_aws.state` and `local_aws.edge.source.Source` do."""
 
     views: list[DistributionView] = field(default_factory=list)
     zone_list: list[ZoneView] = field(default_factory=list)

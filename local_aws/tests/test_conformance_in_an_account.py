@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conformance.emulator import Emulator
+from local_aws.tests.conformance.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,11 +50,19 @@ def conformance(account: Emulator, tmp_path: Path) -> Callable[..., subprocess.C
         **os.environ,
         "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
         "AWS_CONFIG_FILE": os.devnull,
-        "FLUXION_CONFORMANCE_LEFT": str(tmp_path / "left.json"),
+        "LOCAL_AWS_LEFT": str(tmp_path / "left.json"),
     }
 
     def run(confirmed: str, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tests.conformance", "throwaway", "--endpoint", facts["aws_url"], *words]
+        command = [
+            sys.executable,
+            "-m",
+            "local_aws.tests.conformance",
+            "throwaway",
+            "--endpoint",
+            facts["aws_url"],
+            *words,
+        ]
         given = {"cwd": ROOT, "env": environment, "input": f"{confirmed}\n", "capture_output": True, "text": True}
         return subprocess.run(command, timeout=120, check=False, **given)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from local.emulator.bridges import BRIDGES
-from tests.conformance.case import FOLDER, all_tests
+from local_aws.services import BRIDGES
+from local_aws.tests.conformance.case import FOLDER, all_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = all_tests()
@@ -50,7 +50,7 @@ def run_without_their_bridges(bridges: list[str]) -> Outcomes:
     """The cases of these bridges, each against an embedded AWS that lacks its own."""
     tests = [f"{FOLDER}/{test}" for bridge in bridges for test in cases_of(bridge)]
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "--tb=line", "-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, "FLUXION_BRIDGES_OFF": "own", "FLUXION_CONFORMANCE_PACE": "0.25"}
+    environment = {**os.environ, "LOCAL_AWS_BRIDGES_OFF": "own", "LOCAL_AWS_PACE": "0.25"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False)
 
     def ended(outcome: str) -> frozenset[str]:

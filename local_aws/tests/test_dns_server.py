@@ -7,10 +7,10 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from local import loopback
-from local.dns_server import serve
-from local.emulator.state import RecordView, Settings, ZoneView
-from tests.local.control_plane import BASE, ControlPlane, distribution
+from local_aws import loopback
+from local_aws.services.route53.name_server import serve
+from local_aws.state import RecordView, Settings, ZoneView
+from local_aws.tests.control_plane import BASE, ControlPlane, distribution
 
 ZONE = f"{BASE}."
 SOA = RecordView(ZONE, "SOA", 900, ("ns-1.awsdns-1.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400",))
@@ -150,7 +150,7 @@ def test_what_is_no_question_is_survived(server, ask):
 
 def test_a_change_shows_when_it_is_in_sync(monkeypatch, tmp_path):
     """Through the state module itself: accepted at 0 s, answered from 1 s on."""
-    from local.emulator import state
+    from local_aws import state
 
     now = [1000.0]
     monkeypatch.setattr(state.time, "time", lambda: now[0])

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from cryptography import x509
 
-from edge.run import VIEWER_REQUEST
-from local.edge import serve
-from local.emulator.state import Settings
-from tests.local.control_plane import BASE, Backend, ControlPlane, behaviour, distribution
+from edge import VIEWER_REQUEST
+from local_aws.edge import serve
+from local_aws.state import Settings
+from local_aws.tests.control_plane import BASE, Backend, ControlPlane, behaviour, distribution
 
 GRANJA, ACME = f"granja.{BASE}", f"acme.{BASE}"
 KEPT = {"Cache-Control": "public, max-age=0, s-maxage=300"}

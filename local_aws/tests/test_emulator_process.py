@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conformance.cloud import Cloud
-from tests.conformance.emulator import Emulator
+from local_aws.tests.conformance.cloud import Cloud
+from local_aws.tests.conformance.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ def test_when_it_is_killed_its_workers_end(cloud: Cloud, another: Emulator) -> N
 
 def test_when_its_parent_dies_it_ends(cloud: Cloud, tmp_path: Path, emulator: Emulator) -> None:
     python, root = emulator.process.args[0], Path(__file__).resolve().parents[2]
-    command = [python, "-m", "local.emulator", "--state", str(tmp_path / "orphan"), "--no-edge", "--exit-with-parent"]
+    command = [python, "-m", "local_aws", "--state", str(tmp_path / "orphan"), "--no-edge", "--exit-with-parent"]
     child = f"subprocess.Popen({command!r}, cwd={str(root)!r})"
     code = f"import subprocess, time; print({child}.pid, flush=True); time.sleep(60)"
     env = {**os.environ, "PYTHONPATH": str(root)}

@@ -16,10 +16,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from local.emulator.fault_rules import Bucket, parse
-from local.faults import Faults, RuleRefused
-from tests.conformance.cloud import Cloud
-from tests.conformance.emulator import Emulator
+from local_aws.client import Faults, RuleRefused
+from local_aws.gateway.fault_rules import Bucket, parse
+from local_aws.tests.conformance.cloud import Cloud
+from local_aws.tests.conformance.emulator import Emulator
 
 THROTTLED = {"code": "Throttling", "message": "Rate exceeded"}
 PACKAGES = str(Path(boto3.__file__).parents[1])

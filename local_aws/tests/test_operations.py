@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.emulator.operations import operation_of
+from local_aws.gateway.operations import operation_of
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The arithmetic of the quota model, with a clock of the tests' own. What AWS answers is in tests/conformance."""
+"""The arithmetic of the quota model, with a clock of the tests' own. What AWS answers is in conformance/."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.emulator.fault_rules import Bucket
-from local.emulator.quotas import METERED, UNPUBLISHED, Buckets, Quotas, is_transition
-from local.stack.stack import PACED
-from tests.unit.template.reading import MAIN
+from local_aws.gateway.fault_rules import Bucket
+from local_aws.quotas import METERED, UNPUBLISHED, Buckets, Quotas, is_transition
 
 XML = {"content-type": "text/xml"}
 
@@ -207,10 +205,3 @@ def test_each_quota_says_its_unit_its_source_and_what_aws_answers() -> None:
             assert all(known.metadata[what] for what in ("unit", "beyond", "source")), known.name
     assert {metered.code for metered in METERED} == {"Throttling", "ThrottlingException"}
     assert any(known.metadata.get("source") == UNPUBLISHED for known in fields(Quotas))
-
-
-def test_a_template_as_it_comes_keeps_to_awss_quotas() -> None:
-    """A parameter's default is the quota of a new account, so that the product is not refused there."""
-    parameters = MAIN["Parameters"]
-    for parameter, quota in PACED.items():
-        assert parameters[parameter]["Default"] == getattr(Quotas(), quota), parameter

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pytest
 
-from local.emulator.shortcuts import copied
+from local_aws.services.shortcuts import copied
 
 ITEM = {"pk": {"S": "TENANT#granja"}, "n": {"N": "1"}, "spec": {"M": {"tags": {"L": [{"S": "a"}, {"NULL": True}]}}}}
 

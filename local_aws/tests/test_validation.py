@@ -14,9 +14,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.emulator import validation, wire_request
-from tests.conformance.cloud import Cloud
-from tests.conformance.emulator import Emulator
+from local_aws.gateway import validation, wire_request
+from local_aws.tests.conformance.cloud import Cloud
+from local_aws.tests.conformance.emulator import Emulator
 
 
 def raw(emulator: Emulator, service: str) -> Any:

@@ -16,14 +16,14 @@ from backend.app import create_app
 from backend.control_plane import ControlPlane as Tables
 from backend.settings import BackendSettings
 from backend.tokens import Issuer
-from local.edge import serve
-from local.emulator.state import Settings
 from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import OPERATORS_CLIENT, PREFIX, STAFF_CLIENT
 from local.oidc.tokens import Signer, staff
+from local_aws.edge import serve
+from local_aws.state import Settings
+from local_aws.tests.control_plane import BASE, ControlPlane, distribution
 from tenancy.database import TenantDatabases, TenantSeeder
 from tenancy.model import Status
-from tests.local.control_plane import BASE, ControlPlane, distribution
 from tests.unit.backend import matrix
 
 NAMES = {"colmena": "La Colmena Mercado", "vecino": "El Vecino"}  # in no sample product's name

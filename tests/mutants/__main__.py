@@ -13,7 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.conformance.table import DOCUMENT, with_section
+from local_aws.tests.conformance.table import DOCUMENT, with_section
 from tests.mutants import columns
 from tests.mutants.columns import ALIKE, NOTICED, UNNOTICED, Cell
 from tests.mutants.mutants import MUTANTS, Mutant

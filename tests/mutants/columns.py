@@ -13,16 +13,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.emulator.bridges import BRIDGES
 from local.stack import Stack
 from local.stack.sam import digest
+from local_aws.services import BRIDGES
 from tests.mutants.mutants import RECORDS, Mutant
 from tests.mutants.product import ROOT, Product, Unconditional, all_made
 from tests.mutants.tries import Try, onboards
 from tests.workflow.embedded import EmbeddedAws
 
 NOTICED, UNNOTICED, ALIKE = "noticed", "passes unnoticed", "so does the right product"
-NEEDED = {"secure_transport"}  # without it `sam deploy` is denied its own bucket
+NEEDED = {"iam.secure_transport"}  # without it `sam deploy` is denied its own bucket
 
 _numbers = itertools.count(1)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from local.faults import Faults
+from local_aws.client import Faults
 from tests.mutants.product import Product
 from tests.workflow.embedded import eventually
 

@@ -8,7 +8,7 @@ Stock MiniStack: every exception is Runtime.HandlerError and kills the worker; l
 emulator's own site-packages can be imported; print() costs each call a wait for log lines.
 
 Uses MiniStack's pool of workers (`acquire_worker`, concurrency slots) with an environment of our own in it.
-Deliberately different from AWS: at most FLUXION_LAMBDA_ENVIRONMENTS (default 4) processes a function; more concurrent
+Deliberately different from AWS: at most LOCAL_AWS_LAMBDA_ENVIRONMENTS (default 4) processes a function; more concurrent
 calls wait for a free one instead of starting a process each, which a workstation's memory would not bear. A call that
 waits is not concurrent yet, and for a task of Step Functions TimeoutSeconds have not begun.
 """
@@ -35,14 +35,14 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import lambda_svc
 
-from local.emulator import patching
-from local.emulator.extraction import unpacked
-from local.emulator.state import Settings
-from local.emulator.template_process import POSSIBLE, Forked, Template
-from local.emulator.worker import END_OF_LOG
+from local_aws import patching
+from local_aws.services.aws_lambda.extraction import unpacked
+from local_aws.services.aws_lambda.template_process import POSSIBLE, Forked, Template
+from local_aws.services.aws_lambda.worker import END_OF_LOG
+from local_aws.state import Settings
 
 logger = logging.getLogger("local.lambda")
-WORKER = Path(__file__).resolve().parents[1] / "worker.py"
+WORKER = Path(__file__).with_name("worker.py")
 COMMAND = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", str(WORKER)]
 INIT_SECONDS = 60.0  # AWS: 10 s, then once more within the function's timeout; one generous limit for slow machines
 INHERITED = ("PATH", "LANG", "LC_ALL", "HOME")
@@ -305,7 +305,7 @@ def _pump_log(pipe: Any, queue: SimpleQueue[str | None]) -> None:
 
 
 _places: dict[str, threading.BoundedSemaphore] = defaultdict(
-    lambda: threading.BoundedSemaphore(int(os.environ.get("FLUXION_LAMBDA_ENVIRONMENTS", "4")))
+    lambda: threading.BoundedSemaphore(int(os.environ.get("LOCAL_AWS_LAMBDA_ENVIRONMENTS", "4")))
 )
 _places_lock = threading.Lock()
 taken: ContextVar[threading.Event | None] = ContextVar("taken", default=None)

@@ -10,8 +10,8 @@ from typing import Any
 
 from ministack.services import lambda_svc
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 
 def _reserve(name: str, properties: dict[str, Any]) -> None:

@@ -24,9 +24,10 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import lambda_svc, sqs
 
-from local.emulator import identity, patching
-from local.emulator.mappings import starter
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.gateway import identity
+from local_aws.services.aws_lambda.mappings import starter
+from local_aws.state import Settings
 
 logger = logging.getLogger("local.sqs")
 POLL_SECONDS = 0.1

@@ -28,12 +28,13 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import new_uuid, request_scope
 from ministack.services import cloudwatch, dynamodb, lambda_svc, sqs
 
-from local.emulator import identity, patching
-from local.emulator.mappings import starter
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.gateway import identity
+from local_aws.services.aws_lambda.mappings import starter
+from local_aws.state import Settings
 
 logger = logging.getLogger("local.streams")
-POLL_SECONDS = float(os.environ.get("FLUXION_STREAM_POLL_SECONDS", "0.25"))  # as AWS: about 4 polls a second
+POLL_SECONDS = float(os.environ.get("LOCAL_AWS_STREAM_POLL_SECONDS", "0.25"))  # as AWS: about 4 polls a second
 PAYLOAD_BYTES = 6 * 1024 * 1024
 SHARD = "shardId-00000000000000000000-00000000"
 READ_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords")

@@ -9,8 +9,8 @@ from typing import Any
 from ministack.services import eventbridge
 from ministack.services.cloudformation import changesets, stacks
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 _STACK = "AWS::CloudFormation::Stack"
 

@@ -15,8 +15,8 @@ from xml.etree.ElementTree import Element, SubElement
 from ministack.services import cloudfront
 from ministack.services.cloudformation import provisioners
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 Tree = dict[str, Any]
 NONE: Tree = {"Quantity": "0"}

@@ -17,9 +17,9 @@ from typing import Any
 from ministack.services import cloudfront
 from ministack.services.cloudformation import provisioners
 
-from local.emulator import patching, state
-from local.emulator.quotas import Quotas
-from local.emulator.state import Settings
+from local_aws import patching, state
+from local_aws.quotas import Quotas
+from local_aws.state import Settings
 
 MAX_TAG = 256
 UPDATE, CREATE, DELETE = "_update_distribution", "_create_distribution", "_delete_distribution"

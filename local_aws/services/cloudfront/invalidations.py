@@ -15,9 +15,9 @@ from typing import Any
 
 from ministack.services import cloudfront
 
-from local.emulator import patching
-from local.emulator.quotas import Quotas
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.quotas import Quotas
+from local_aws.state import Settings
 
 
 def _settle(distribution_id: str, seconds: float) -> list[dict[str, Any]]:

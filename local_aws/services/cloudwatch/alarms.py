@@ -6,7 +6,7 @@ a change goes to the alarm's actions. Stock MiniStack: mixes all dimensions and 
 while there is no value, and looks only when somebody puts a metric.
 
 Source: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html, …/alarms-and-missing-data.html.
-Different: a period ends now instead of at the full minute, and looks happen every FLUXION_METRIC_SECONDS (2). Alarms
+Different: a period ends now instead of at the full minute, and looks happen every LOCAL_AWS_METRIC_SECONDS (2). Alarms
 on metric math and composite alarms of templates are not to be had.
 """
 
@@ -22,9 +22,9 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch
 
-from local.emulator import patching
-from local.emulator.bridges.cloudwatch_metrics import SECONDS
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.services.cloudwatch.metrics import SECONDS
+from local_aws.state import Settings
 
 logger = logging.getLogger("local.alarms")
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {

@@ -6,7 +6,7 @@ machine; AWS/SQS samples each queue. Stock MiniStack: none of these (it does cou
 Source: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html,
 docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html,
 docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html.
-Different: queues are sampled every FLUXION_METRIC_SECONDS (2) instead of every minute; of AWS/SQS only the four
+Different: queues are sampled every LOCAL_AWS_METRIC_SECONDS (2) instead of every minute; of AWS/SQS only the four
 approximate gauges, of AWS/States only those of executions (ExecutionThrottled too is absent).
 """
 
@@ -23,11 +23,11 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, cloudwatch_logs, sqs, stepfunctions
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 logger = logging.getLogger("local.metrics")
-SECONDS = float(os.environ.get("FLUXION_METRIC_SECONDS", "2"))
+SECONDS = float(os.environ.get("LOCAL_AWS_METRIC_SECONDS", "2"))
 KEPT_SECONDS = 1200  # of a queue's gauges; no alarm of this project looks back further
 ENDS = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "TIMED_OUT": "TimedOut", "ABORTED": "Aborted"}
 

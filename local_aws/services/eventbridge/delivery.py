@@ -27,8 +27,9 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import error_response_json, get_account_id, json_response
 from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, sqs, stepfunctions
 
-from local.emulator import faults, patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.gateway import faults
+from local_aws.state import Settings
 
 logger = logging.getLogger("local.events")
 MAX_BYTES = 256 * 1024

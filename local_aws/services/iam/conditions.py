@@ -22,8 +22,8 @@ from typing import Any
 from ministack.core import iam_actions
 from ministack.services import route53
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 PREFIX = "route53:ChangeResourceRecordSets"
 _EVENT_KEYS = {"events:source": "Source", "events:detail-type": "DetailType"}

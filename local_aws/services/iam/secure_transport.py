@@ -11,8 +11,8 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 
 def install(_: Settings) -> None:

@@ -21,8 +21,8 @@ from typing import Any
 
 from ministack.services import route53
 
-from local.emulator import patching, state
-from local.emulator.state import Settings
+from local_aws import patching, state
+from local_aws.state import Settings
 
 MAX_RECORDS, MAX_CHARACTERS = 1000, 32_000  # an UPSERT counts twice
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"

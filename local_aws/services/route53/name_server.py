@@ -1,6 +1,6 @@
 """The name server of the local stack: answers for the hosted zones as Route 53's name servers would.
 
-What it knows comes from `local.emulator.state`, which shows a change only once it is "in sync".
+What it knows comes from `local_aws.state`, which shows a change only once it is "in sync".
 Sources: RFC 1034 (answers, NXDOMAIN and NODATA), RFC 2308 (negative answers), RFC 4592 (wildcards),
 Route 53 Developer Guide, "Choosing between alias and non-alias records".
 """
@@ -16,9 +16,8 @@ from typing import Protocol
 
 from dnslib import EDNS0, OPCODE, QTYPE, RCODE, RR, DNSError, DNSLabel, DNSRecord
 
-from local import loopback
-from local.emulator import state
-from local.emulator.state import DistributionView, RecordView, Settings, ZoneView
+from local_aws import loopback, state
+from local_aws.state import DistributionView, RecordView, Settings, ZoneView
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ _MAX_CHAIN = 8  # CNAMEs and aliases followed before giving up
 
 
 class Zones(Protocol):
-    """What is served: `local.emulator.state`, or values in a test."""
+    """What is served: `local_aws.state`, or values in a test."""
 
     def zones(self) -> Sequence[ZoneView]:
         """All hosted zones."""

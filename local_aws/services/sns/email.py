@@ -17,8 +17,8 @@ from typing import Any
 from ministack.core.responses import new_uuid
 from ministack.services import sns
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 _SUBJECT = re.compile(r"[!-~][ -~]{0,98}")
 

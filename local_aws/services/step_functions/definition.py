@@ -17,8 +17,8 @@ from typing import Any
 from ministack.core.responses import json_response
 from ministack.services import stepfunctions
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 TYPES = ("Pass", "Task", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map")
 TERMINAL = ("Choice", "Succeed", "Fail")  # these have neither Next nor End

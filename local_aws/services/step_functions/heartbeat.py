@@ -15,8 +15,8 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 
 def _wait(token: str, event: threading.Event, timeout: float, state: dict[str, Any]) -> bool:

@@ -22,9 +22,9 @@ from typing import Any
 from ministack.core.responses import get_region, now_iso
 from ministack.services import stepfunctions
 
-from local.emulator import patching
-from local.emulator.bridges.step_functions import succeed
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.services.step_functions.executions import succeed
+from local_aws.state import Settings
 
 Execution = dict[str, Any]
 Event = dict[str, Any]

@@ -20,9 +20,10 @@ from typing import Any
 from ministack.core.responses import error_response_json
 from ministack.services import cloudwatch_logs, stepfunctions
 
-from local.emulator import identity, patching
-from local.emulator.bridges import step_functions_history
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.gateway import identity
+from local_aws.services.step_functions import history
+from local_aws.state import Settings
 
 logger = logging.getLogger("local.states")
 FATAL = {"ExecutionAborted", "ExecutionFailed", "ExecutionTimedOut"}
@@ -123,7 +124,7 @@ def _from_template(original: Any) -> Any:
 
 
 def install(settings: Settings) -> None:
-    step_functions_history.listeners.append(_log)
+    history.listeners.append(_log)
     patching.replace(cloudwatch_logs, "_create_log_stream", lambda original: original, '"events": []')
     patching.replace(stepfunctions, "_create_state_machine", _api, 'data.get(\n            "loggingConfiguration"')
     patching.replace(stepfunctions, "_update_state_machine", _api, 'sm["loggingConfiguration"] = data')

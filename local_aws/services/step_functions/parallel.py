@@ -18,8 +18,8 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from local.emulator import patching
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.state import Settings
 
 
 def run_branches(state: dict[str, Any], given: Any, execution: dict[str, Any], ctx: Any) -> Any:

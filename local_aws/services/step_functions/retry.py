@@ -14,9 +14,9 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from local.emulator import patching
-from local.emulator.bridges.step_functions import running
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.services.step_functions.executions import running
+from local_aws.state import Settings
 
 NEVER_CAUGHT_BY_ALL = ("States.Runtime", "States.DataLimitExceeded")
 

@@ -15,9 +15,10 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc, stepfunctions
 
-from local.emulator import faults, identity, patching, trace, validation
-from local.emulator.bridges.step_functions import running
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.gateway import faults, identity, trace, validation
+from local_aws.services.step_functions.executions import running
+from local_aws.state import Settings
 
 _IAM_SERVICE = {"sfn": "states", "eventbridge": "events", "cloudwatchlogs": "logs", "cloudwatch": "cloudwatch"}
 _GENERIC = {"dynamodb": "DynamoDb.DynamoDbException", "sqs": "Sqs.SqsException", "sns": "Sns.SnsException"}

@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     environment = {
         **os.environ,
-        "FLUXION_CONFORMANCE_PROFILE": options.profile,
-        "FLUXION_CONFORMANCE_ENDPOINT": options.endpoint or "",
-        "FLUXION_CONFORMANCE_PACE": "1" if options.endpoint else "60",
+        "LOCAL_AWS_PROFILE": options.profile,
+        "LOCAL_AWS_ENDPOINT": options.endpoint or "",
+        "LOCAL_AWS_PACE": "1" if options.endpoint else "60",
     }
     command = [sys.executable, "-m", "pytest", str(FOLDER), "-p", "no:cacheprovider", *more]
     code = subprocess.run(command, env=environment, check=False).returncode

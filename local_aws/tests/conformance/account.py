@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 TAG, TAG_VALUE = "Project", "fluxion-conformance"
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # Not in .local, which `make clean` empties: it names what costs money in somebody's account.
-LEFT = Path(os.environ.get("FLUXION_CONFORMANCE_LEFT") or ROOT / "conformance-left.json")
+LEFT = Path(os.environ.get("LOCAL_AWS_LEFT") or ROOT / "conformance-left.json")
 
 # Operation that makes something → (kind, where its answer names it).
 MADE: dict[str, tuple[str, tuple[str, ...]]] = {

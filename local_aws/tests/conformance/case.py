@@ -23,7 +23,7 @@ class Case:
 
     behaviour:       what AWS does, a clause that can stand in a table.
     source:          the page of AWS, or the model, that says so.
-    bridge:          the module of local.emulator.bridges that makes it so here; None if stock MiniStack does it.
+    bridge:          the module of local_aws.services that makes it so here; None if stock MiniStack does it.
     still_different: what the embedded AWS does otherwise all the same; empty for nothing known.
     on_aws:          whether the test can run against an account; if not, `why_not` says why.
     """

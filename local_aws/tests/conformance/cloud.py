@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # How long to wait for what takes a moment: more in an account, less where a test is expected to fail.
-PACE = float(os.environ.get("FLUXION_CONFORMANCE_PACE", "1"))
+PACE = float(os.environ.get("LOCAL_AWS_PACE", "1"))
 
 
 def unique(prefix: str) -> str:

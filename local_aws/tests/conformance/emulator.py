@@ -1,4 +1,4 @@
-"""An embedded AWS of its own: one `python -m local.emulator` without edge and name server."""
+"""An embedded AWS of its own: one `python -m local_aws` without edge and name server."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def interpreter() -> str:
     """Python of the emulator's own environment."""
-    return os.environ.get("FLUXION_EMULATOR_PYTHON") or str(ROOT / ".venvs/emulator/bin/python")
+    return os.environ.get("LOCAL_AWS_PYTHON") or str(ROOT / ".venvs/emulator/bin/python")
 
 
 class Emulator:
-    """One `python -m local.emulator` in its own state folder."""
+    """One `python -m local_aws` in its own state folder."""
 
     def __init__(self, state: Path, *options: str) -> None:
         self.state = state
@@ -31,7 +31,7 @@ class Emulator:
                 [
                     interpreter(),
                     "-m",
-                    "local.emulator",
+                    "local_aws",
                     "--state",
                     str(state),
                     "--no-edge",
@@ -40,8 +40,8 @@ class Emulator:
                 ],
                 cwd=ROOT,
                 env={
-                    "FLUXION_LATENCY": "0.1",
-                    "FLUXION_STREAM_POLL_SECONDS": "0.1",
+                    "LOCAL_AWS_LATENCY": "0.1",
+                    "LOCAL_AWS_STREAM_POLL_SECONDS": "0.1",
                     **os.environ,
                     "PYTHONPATH": str(ROOT),
                 },

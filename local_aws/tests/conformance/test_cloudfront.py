@@ -14,7 +14,7 @@ from .case import case
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 DISTRIBUTION = {
     "Enabled": True,
@@ -103,7 +103,7 @@ def code_of(call: Callable[[], Any]) -> str:
 @case(
     "a distribution's configuration is complete, whoever made it: read, change, write back",
     source="CloudFront API Reference, DistributionConfig, CacheBehavior",
-    bridge="cloudfront_config",
+    bridge="cloudfront.configuration",
     on_aws=False,
     why_not="needs an issued certificate, and so a domain of the account",
 )
@@ -120,7 +120,7 @@ def test_a_configuration_made_by_cloudformation_round_trips(edge: Edge) -> None:
 @case(
     "CacheTagConfig is kept by CloudFormation, CreateDistribution and UpdateDistribution",
     source="CloudFront API Reference, DistributionConfig, CacheTagConfig",
-    bridge="cloudfront_config",
+    bridge="cloudfront.configuration",
 )
 def test_the_cache_tag_header_is_kept_on_every_path(edge: Edge) -> None:
     distribution = edge.deploy()
@@ -150,7 +150,7 @@ def test_a_stale_or_missing_etag_is_refused(edge: Edge) -> None:
 @case(
     "an alias lives on one distribution only (CNAMEAlreadyExists), also for CloudFormation; a wildcard may overlap",
     source="CloudFront API Reference, UpdateDistribution, CNAMEAlreadyExists",
-    bridge="cloudfront",
+    bridge="cloudfront.distributions",
     on_aws=False,
     why_not="needs an issued certificate, and so a domain of the account",
 )
@@ -166,7 +166,7 @@ def test_an_alias_lives_on_one_distribution_only(edge: Edge) -> None:
 @case(
     "an alias that the certificate does not cover is InvalidViewerCertificate",
     source="CloudFront Developer Guide, Requirements for using alternate domain names",
-    bridge="cloudfront",
+    bridge="cloudfront.distributions",
     on_aws=False,
     why_not="needs an issued certificate, and so a domain of the account",
 )
@@ -180,7 +180,7 @@ def test_an_alias_needs_a_certificate_that_covers_it(edge: Edge) -> None:
 @case(
     "the 101st alias of a distribution is TooManyDistributionCNAMEs",
     source="CloudFront Developer Guide, Quotas, Alternate domain names per distribution",
-    bridge="cloudfront",
+    bridge="cloudfront.distributions",
     on_aws=False,
     why_not="needs an issued certificate, and so a domain of the account",
 )
@@ -192,7 +192,7 @@ def test_a_distribution_has_a_hundred_aliases_at_most(edge: Edge) -> None:
 @case(
     "a distribution that was changed is InProgress until it is deployed",
     source="CloudFront API Reference, GetDistribution, Status",
-    bridge="cloudfront",
+    bridge="cloudfront.distributions",
     still_different="2 s here, minutes on AWS.",
     on_aws=False,
     why_not="waits half a second for a deployment that takes minutes",
@@ -228,7 +228,7 @@ def test_an_invalidation_takes_paths_and_tags(edge: Edge, distribution: str) -> 
 @case(
     "what is neither a path nor a tag is InvalidArgument",
     source="CloudFront Developer Guide, Invalidate files, cache tags",
-    bridge="cloudfront",
+    bridge="cloudfront.distributions",
 )
 @pytest.mark.parametrize("item", ["api/tenant", "tenant:granja", "#", "#tenant:*", "#" + "x" * 257, "/a*b"])
 def test_other_items_are_refused(edge: Edge, distribution: str, item: str) -> None:
@@ -251,7 +251,7 @@ def test_the_same_reference_and_items_return_the_earlier_invalidation(edge: Edge
 @case(
     "an invalidation is InProgress, then Completed",
     source="CloudFront API Reference, Invalidation, Status",
-    bridge="cloudfront_invalidations",
+    bridge="cloudfront.invalidations",
     still_different="The edge has it at once; 2 s until it is Completed here, up to minutes on AWS.",
     on_aws=False,
     why_not="waits half a second for what takes minutes",
@@ -268,7 +268,7 @@ def test_an_invalidation_takes_time(edge: Edge, distribution: str) -> None:
 @case(
     "more than 15 wildcards or 3,000 files under way are TooManyInvalidationsInProgress; what is done counts no more",
     source="CloudFront Developer Guide, Quotas on invalidations; CreateInvalidation, TooManyInvalidationsInProgress",
-    bridge="cloudfront_invalidations",
+    bridge="cloudfront.invalidations",
     still_different="AWS is said to count by the second in newer accounts.",
     on_aws=False,
     why_not="waits half a second for what takes minutes",

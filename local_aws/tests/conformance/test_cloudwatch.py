@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .case import case
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 SLOW = {"on_aws": False, "why_not": "AWS's metrics and alarms need minutes"}
 STATES = "Step Functions Developer Guide, Monitoring with CloudWatch, execution metrics"
@@ -65,7 +65,7 @@ def listening(cloud: Cloud) -> tuple[str, str]:
 @case(
     "a function's log line in the embedded metric format becomes a metric, with namespace, dimensions and unit",
     source="CloudWatch User Guide, Embedded metric format specification",
-    bridge="cloudwatch_metrics",
+    bridge="cloudwatch.metrics",
     **SLOW,
 )
 def test_embedded_metrics_are_extracted(cloud: Cloud) -> None:
@@ -90,7 +90,7 @@ def test_embedded_metrics_are_extracted(cloud: Cloud) -> None:
 @case(
     "executions are counted by machine and by how they end, and their time is measured",
     source=STATES,
-    bridge="cloudwatch_metrics",
+    bridge="cloudwatch.metrics",
     still_different="ExecutionThrottled and the metrics of activities and integrations are absent.",
     **SLOW,
 )
@@ -113,7 +113,7 @@ def test_executions_are_counted(cloud: Cloud) -> None:
 @case(
     "an alarm on a queue's visible messages goes off, tells its topic, and comes back when the queue is empty",
     source=f"{ALARMS}; SQS Developer Guide, Available CloudWatch metrics",
-    bridge="cloudwatch_metrics",
+    bridge="cloudwatch.metrics",
     still_different="Queues are sampled every two seconds instead of every minute.",
     **SLOW,
 )
@@ -134,7 +134,7 @@ def test_an_alarm_on_a_queue_goes_off_and_comes_back(cloud: Cloud) -> None:
 @case(
     "an alarm looks at the metric with its own dimensions only",
     source="CloudWatch API Reference, PutMetricAlarm, Dimensions",
-    bridge="cloudwatch_alarms",
+    bridge="cloudwatch.alarms",
     **SLOW,
 )
 def test_an_alarm_has_its_own_dimensions(cloud: Cloud) -> None:
@@ -153,7 +153,7 @@ def test_an_alarm_has_its_own_dimensions(cloud: Cloud) -> None:
 @case(
     "missing values are what TreatMissingData says: nothing wrong, or not known",
     source=ALARMS,
-    bridge="cloudwatch_alarms",
+    bridge="cloudwatch.alarms",
     **SLOW,
 )
 def test_missing_values(cloud: Cloud) -> None:
@@ -169,7 +169,7 @@ def test_missing_values(cloud: Cloud) -> None:
 @case(
     "each of EvaluationPeriods has to breach",
     source=f"{ALARMS}, Evaluating an alarm",
-    bridge="cloudwatch_alarms",
+    bridge="cloudwatch.alarms",
     still_different="A period ends now instead of at the full minute.",
     **SLOW,
 )
@@ -197,7 +197,7 @@ def test_each_period_has_to_breach(cloud: Cloud) -> None:
 @case(
     "a function's IteratorAge says how old the records of its stream are",
     source="Lambda Developer Guide, Types of metrics for Lambda functions",
-    bridge="stream_source",
+    bridge="aws_lambda.stream_source",
     **SLOW,
 )
 def test_iterator_age(cloud: Cloud) -> None:

@@ -12,7 +12,7 @@ from .test_streams import batches, function
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 
 def deploy(cloud: Cloud, name: str, template: dict[str, Any], *, update: bool = False) -> None:
@@ -32,7 +32,7 @@ def deploy(cloud: Cloud, name: str, template: dict[str, Any], *, update: bool = 
 @case(
     "ReservedConcurrentExecutions of a template is set on the function, changed and taken away with it",
     source="CloudFormation User Guide, AWS::Lambda::Function, ReservedConcurrentExecutions",
-    bridge="reserved_concurrency",
+    bridge="aws_lambda.reserved_concurrency",
 )
 def test_a_template_reserves_concurrency(cloud: Cloud) -> None:
     name = cloud.unique("reserved")

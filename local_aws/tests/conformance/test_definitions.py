@@ -13,7 +13,7 @@ from .case import case
 from .test_step_functions import ask, one_task, requests
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 CREATE = "Step Functions API Reference, CreateStateMachine, InvalidDefinition; Amazon States Language specification"
 PARALLEL = "Step Functions Developer Guide, Parallel workflow state; Passing data with variables"
@@ -76,7 +76,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 }
 
 
-@case("a definition with a fault is refused as InvalidDefinition", source=CREATE, bridge="step_functions_definition")
+@case("a definition with a fault is refused as InvalidDefinition", source=CREATE, bridge="step_functions.definition")
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_definition_is_refused(cloud: Cloud, fault: str) -> None:
     with pytest.raises(ClientError, match="Invalid State Machine Definition") as refused:
@@ -84,7 +84,7 @@ def test_a_broken_definition_is_refused(cloud: Cloud, fault: str) -> None:
     assert refused.value.response["Error"]["Code"] == "InvalidDefinition"
 
 
-@case("an update with a fault is refused and changes nothing", source=CREATE, bridge="step_functions_definition")
+@case("an update with a fault is refused and changes nothing", source=CREATE, bridge="step_functions.definition")
 def test_a_broken_update_is_refused(cloud: Cloud) -> None:
     states = cloud.aws("stepfunctions")
     machine = cloud.machine({"StartAt": "A", "States": {"A": PASS}})
@@ -97,7 +97,7 @@ def test_a_broken_update_is_refused(cloud: Cloud) -> None:
 @case(
     "a stack with a faulty definition fails",
     source="CloudFormation User Guide, AWS::StepFunctions::StateMachine; " + CREATE,
-    bridge="step_functions_definition",
+    bridge="step_functions.definition",
 )
 def test_a_stack_with_a_broken_definition_fails(cloud: Cloud) -> None:
     role = cloud.role("states", {"Effect": "Allow", "Action": "*", "Resource": "*"})
@@ -121,7 +121,7 @@ def test_a_stack_with_a_broken_definition_fails(cloud: Cloud) -> None:
 @case(
     "branches get Arguments, keep their variables to themselves, and Output and Assign see their results",
     source=PARALLEL,
-    bridge="step_functions_parallel",
+    bridge="step_functions.parallel",
 )
 def test_a_jsonata_parallel(cloud: Cloud) -> None:
     def branch(name: str) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def test_a_jsonata_parallel(cloud: Cloud) -> None:
 @case(
     "a Succeed state's Output is the execution's output",
     source="Step Functions Developer Guide, Succeed workflow state",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_succeed_has_an_output(cloud: Cloud) -> None:
     done = {"Type": "Succeed", "Output": {"answer": "{% $states.input.n + 1 %}"}}
@@ -167,7 +167,7 @@ def test_succeed_has_an_output(cloud: Cloud) -> None:
 @case(
     "a task whose worker is silent for HeartbeatSeconds fails with States.HeartbeatTimeout; a heartbeat counts anew",
     source="Step Functions Developer Guide, Handling errors, States.HeartbeatTimeout; SendTaskHeartbeat",
-    bridge="step_functions_heartbeat",
+    bridge="step_functions.heartbeat",
 )
 def test_heartbeats(cloud: Cloud) -> None:
     table, _ = cloud.table()

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.faults import Faults
+from local_aws.client import Faults
 
 from .case import case
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Cloud, Emulator
+    from local_aws.tests.conformance.cloud import Cloud
+    from local_aws.tests.conformance.emulator import Emulator
 
 PUT = "EventBridge API Reference, PutEvents"
 DLQ = "EventBridge User Guide, Using dead-letter queues to process undelivered events"
@@ -39,7 +40,7 @@ def dead(cloud: Cloud, url: str) -> list[Any]:
     return list(answer.get("Messages", []))
 
 
-@case("a PutEvents request of 256 KB or more is refused whole", source=f"{PUT}; Quotas", bridge="eventbridge")
+@case("a PutEvents request of 256 KB or more is refused whole", source=f"{PUT}; Quotas", bridge="eventbridge.delivery")
 def test_a_request_has_a_size(cloud: Cloud) -> None:
     large = {**GOOD, "Detail": json.dumps({"text": "x" * 262_144})}
     with pytest.raises(ClientError, match="Total size of the entries") as refused:
@@ -56,7 +57,7 @@ def test_a_request_has_ten_entries_at_most(cloud: Cloud) -> None:
 @case(
     "an entry without a source, or with a detail that is no JSON object, fails alone and is counted",
     source=f"{PUT}, PutEventsResultEntry",
-    bridge="eventbridge",
+    bridge="eventbridge.delivery",
 )
 def test_a_bad_entry_fails_alone(cloud: Cloud) -> None:
     without = {key: value for key, value in GOOD.items() if key != "Source"}
@@ -68,7 +69,7 @@ def test_a_bad_entry_fails_alone(cloud: Cloud) -> None:
 @case(
     "an event for a queue that is gone goes to the target's dead-letter queue, with the reason",
     source=DLQ,
-    bridge="eventbridge",
+    bridge="eventbridge.delivery",
 )
 def test_an_event_without_a_target_is_a_dead_letter(cloud: Cloud) -> None:
     url, dead_letters = cloud.queue()
@@ -94,7 +95,7 @@ def test_an_event_without_a_target_is_a_dead_letter(cloud: Cloud) -> None:
 @case(
     "a queue whose policy does not let the rule send gets nothing; the event is a dead letter",
     source=f"{DLQ}; Using resource-based policies, Amazon SQS permissions",
-    bridge="eventbridge",
+    bridge="eventbridge.delivery",
 )
 def test_a_queues_policy_decides(cloud: Cloud) -> None:
     url, dead_letters = cloud.queue()
@@ -115,7 +116,7 @@ def test_a_queues_policy_decides(cloud: Cloud) -> None:
 @case(
     "what cannot be delivered is counted as FailedInvocations and InvocationsSentToDlq of its rule",
     source="EventBridge User Guide, Monitoring Amazon EventBridge, metrics",
-    bridge="eventbridge",
+    bridge="eventbridge.delivery",
     on_aws=False,
     why_not="AWS's metrics appear minutes later",
 )
@@ -136,7 +137,7 @@ def test_failed_invocations_are_counted(cloud: Cloud) -> None:
 @case(
     "a target that fails for a while gets the event later; one that fails for too long makes it a dead letter",
     source="EventBridge User Guide, How EventBridge retries delivering events; " + DLQ,
-    bridge="eventbridge",
+    bridge="eventbridge.delivery",
     on_aws=False,
     why_not="AWS's targets cannot be made to fail for a while",
 )
@@ -147,7 +148,7 @@ def test_the_retry_policy_is_kept(cloud: Cloud, emulator: Emulator) -> None:
     cloud.let_send(target_url, target)
     source = cloud.unique("source")
     rule(cloud, source, target, dead_letters, RetryPolicy={"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 60})
-    faults = Faults(f"{emulator.facts['aws_url']}/_fluxion/faults")
+    faults = Faults(f"{emulator.facts['aws_url']}/_local_aws/faults")
     error = {"code": "RequestThrottled", "message": "slower, please"}
     with faults.rule("sqs", "SendMessage", principal="events", match=source, error=error, times=1) as struck:
         put(cloud, {**GOOD, "Source": source})
@@ -165,7 +166,7 @@ def test_the_retry_policy_is_kept(cloud: Cloud, emulator: Emulator) -> None:
 @case(
     "a stack's change of status is an event on the default bus",
     source="CloudFormation User Guide, Managing events with EventBridge, Stack status changes",
-    bridge="stack_events",
+    bridge="cloudformation.stack_events",
 )
 def test_a_stack_tells_what_becomes_of_it(cloud: Cloud) -> None:
     url, arn = cloud.queue()

@@ -12,7 +12,7 @@ from .case import case
 from .test_step_functions import INVOKE, ask, one_task, requests
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 HISTORY = "Step Functions API Reference, HistoryEvent"
 LOGS = "Step Functions Developer Guide, Using CloudWatch Logs to log execution history"
@@ -35,7 +35,7 @@ def invoke(function: str, **more: Any) -> dict[str, Any]:
 @case(
     "each event names the one before it; the first two name none",
     source=f"{HISTORY}, previousEventId; GetExecutionHistory, example",
-    bridge="step_functions_history",
+    bridge="step_functions.history",
 )
 def test_events_name_their_predecessor(cloud: Cloud) -> None:
     passing = {name: {"Type": "Pass", "Next": following} for name, following in (("A", "B"), ("B", "C"))}
@@ -48,7 +48,7 @@ def test_events_name_their_predecessor(cloud: Cloud) -> None:
 @case(
     "a Lambda task is scheduled, started and succeeded, as resource `invoke` of type `lambda`",
     source=f"{HISTORY}, TaskScheduledEventDetails",
-    bridge="step_functions_history",
+    bridge="step_functions.history",
 )
 def test_a_lambda_task_in_the_history(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): return 1")
@@ -71,7 +71,7 @@ def test_a_lambda_task_in_the_history(cloud: Cloud) -> None:
 @case(
     "a failed task is TaskFailed with its error, one that took too long is TaskTimedOut",
     source=f"{HISTORY}, TaskFailedEventDetails, TaskTimedOutEventDetails",
-    bridge="step_functions_history",
+    bridge="step_functions.history",
 )
 def test_failed_and_timed_out_tasks_in_the_history(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise LookupError('granja')")
@@ -86,7 +86,7 @@ def test_failed_and_timed_out_tasks_in_the_history(cloud: Cloud) -> None:
 @case(
     "a task that waits for its token is submitted, as `putItem.waitForTaskToken` of `aws-sdk:dynamodb`",
     source=f"{HISTORY}, TaskSubmittedEventDetails",
-    bridge="step_functions_history",
+    bridge="step_functions.history",
     still_different="TaskSubmitted has no output.",
 )
 def test_a_waiting_task_in_the_history(cloud: Cloud) -> None:
@@ -106,7 +106,7 @@ def test_a_waiting_task_in_the_history(cloud: Cloud) -> None:
 @case(
     "the states of branches and iterations are in the history, with what started and ended them",
     source=f"{HISTORY}, MapIterationStarted, ParallelStateStarted",
-    bridge="step_functions_history",
+    bridge="step_functions.history",
 )
 def test_parallel_and_map_in_the_history(cloud: Cloud) -> None:
     branch = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
@@ -135,7 +135,7 @@ def test_parallel_and_map_in_the_history(cloud: Cloud) -> None:
 @case(
     "with level ALL every event is in the machine's log group, and without includeExecutionData no input and no output",
     source=LOGS,
-    bridge="step_functions_logs",
+    bridge="step_functions.logs",
     still_different="Events are in the log at once.",
 )
 def test_execution_logs(cloud: Cloud) -> None:
@@ -154,7 +154,7 @@ def test_execution_logs(cloud: Cloud) -> None:
     assert lines[-1]["previous_event_id"] == lines[-2]["id"]
 
 
-@case("with level ERROR only what failed is logged", source=LOGS, bridge="step_functions_logs")
+@case("with level ERROR only what failed is logged", source=LOGS, bridge="step_functions.logs")
 def test_execution_logs_of_errors(cloud: Cloud) -> None:
     assert [line["type"] for line in logged(cloud, "ERROR")] == ["FailStateEntered", "ExecutionFailed"]
 
@@ -162,7 +162,7 @@ def test_execution_logs_of_errors(cloud: Cloud) -> None:
 @case(
     "a machine that logs is refused while its role may not deliver logs",
     source="Step Functions Developer Guide, IAM policies for logging to CloudWatch Logs",
-    bridge="step_functions_logs",
+    bridge="step_functions.logs",
 )
 def test_logging_needs_the_roles_permissions(cloud: Cloud) -> None:
     role = cloud.role("states", {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"})

@@ -14,7 +14,7 @@ from .cloud import once_known
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 PREFIX = "route53:ChangeResourceRecordSets"
 NAMES, TYPES, ACTIONS = f"{PREFIX}NormalizedRecordNames", f"{PREFIX}RecordTypes", f"{PREFIX}Actions"
@@ -70,7 +70,7 @@ def change(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., str]:
 @case(
     "a change within the conditions on names, types and actions is allowed",
     source="Route 53 Developer Guide, Using IAM policy conditions for fine-grained access control",
-    bridge="iam_conditions",
+    bridge="iam.conditions",
 )
 def test_a_change_within_the_conditions_is_allowed(change: Callable[..., str], cloud: Cloud) -> None:
     assert change((f"{cloud.unique('t')}.fluxion.test", "A", "CREATE")) == "allowed"
@@ -80,7 +80,7 @@ def test_a_change_within_the_conditions_is_allowed(change: Callable[..., str], c
 @case(
     "a change outside the conditions on names, types and actions is AccessDenied",
     source="Route 53 Developer Guide, Using IAM policy conditions for fine-grained access control",
-    bridge="iam_conditions",
+    bridge="iam.conditions",
 )
 @pytest.mark.parametrize(
     "refused",
@@ -104,7 +104,7 @@ def test_a_change_outside_the_conditions_is_denied(
 @case(
     "one change outside the conditions denies the whole batch",
     source="Route 53 Developer Guide, Using IAM policy conditions for fine-grained access control",
-    bridge="iam_conditions",
+    bridge="iam.conditions",
 )
 def test_one_bad_change_denies_the_whole_batch(change: Callable[..., str], cloud: Cloud) -> None:
     fine = (f"{cloud.unique('t')}.fluxion.test", "A", "CREATE")
@@ -116,7 +116,7 @@ def test_one_bad_change_denies_the_whole_batch(change: Callable[..., str], cloud
 @case(
     "a batch of SQS is authorised as the action of one message",
     source="SQS Developer Guide, Amazon SQS API permissions: actions and resource reference",
-    bridge="iam_conditions",
+    bridge="iam.conditions",
 )
 def test_a_batch_needs_the_permission_of_one(aws: Callable[..., Any], cloud: Cloud) -> None:
     url, arn = cloud.queue()
@@ -149,7 +149,7 @@ def test_an_unknown_key_is_refused(aws: Callable[..., Any]) -> None:
 @case(
     "a policy that denies what does not come over TLS denies no SDK's call",
     source="IAM User Guide, Global condition context keys, aws:SecureTransport",
-    bridge="secure_transport",
+    bridge="iam.secure_transport",
     still_different="The endpoint is plain HTTP on the loopback interface, and counts as TLS.",
 )
 def test_a_policy_that_denies_plain_http_denies_no_client(cloud: Cloud) -> None:
@@ -180,7 +180,7 @@ def somebody(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., Any]:
 @case(
     "PutEvents can be granted for one source",
     source="EventBridge User Guide, Using IAM policy conditions, events:source",
-    bridge="iam_conditions",
+    bridge="iam.conditions",
     still_different="Entries of several sources in one request match no source.",
 )
 def test_put_events_is_granted_by_source(somebody: Callable[..., Any]) -> None:
@@ -235,7 +235,7 @@ def test_answers_to_tokens_need_a_permission(somebody: Callable[..., Any]) -> No
 @case(
     "a machine that starts another needs states:StartExecution on it",
     source="Step Functions Developer Guide, IAM policies for calling AWS Step Functions workflows",
-    bridge="machine_role",
+    bridge="step_functions.role",
 )
 def test_a_nested_execution_needs_the_roles_permission(cloud: Cloud) -> None:
     inner = cloud.machine({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from .case import case
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Cloud, Emulator
+    from local_aws.tests.conformance.cloud import Cloud
+    from local_aws.tests.conformance.emulator import Emulator
 
 
 @case(
     "a handler's exception is reported under its class's own name, with message and stack trace",
     source="Lambda Developer Guide, Python function errors and exceptions",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
 )
 def test_an_exception_is_reported_under_its_class_name(cloud: Cloud) -> None:
     function = cloud.function(
@@ -34,7 +35,7 @@ def test_an_exception_is_reported_under_its_class_name(cloud: Cloud) -> None:
 @case(
     "the environment stays warm after an exception",
     source="Lambda Developer Guide, Understanding the execution environment lifecycle",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
 )
 def test_an_exception_leaves_the_environment_warm(cloud: Cloud) -> None:
     function = cloud.function(
@@ -55,7 +56,7 @@ def test_an_exception_leaves_the_environment_warm(cloud: Cloud) -> None:
 @case(
     "the death of the process is Runtime.ExitError, and the next call finds a new one",
     source="Lambda Developer Guide, Troubleshoot execution issues",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
 )
 def test_the_death_of_the_process_is_an_exit_error_and_the_next_call_works(cloud: Cloud) -> None:
     function = cloud.function(
@@ -94,7 +95,7 @@ def test_a_timeout_has_its_own_name(cloud: Cloud) -> None:
 @case(
     "what cannot be imported, found or returned is Runtime.ImportModuleError, HandlerNotFound, MarshalError",
     source="Lambda Developer Guide, Troubleshoot execution issues; awslambdaric, bootstrap.py",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
 )
 def test_what_cannot_be_loaded_or_returned_is_named_as_aws_does(cloud: Cloud) -> None:
     missing = cloud.function("import not_there\ndef handler(event, context): ...")
@@ -127,7 +128,7 @@ def test_printing_does_not_disturb_the_answer(cloud: Cloud) -> None:
 @case(
     "the function's code comes before its layers, a later layer before an earlier one",
     source="Lambda Developer Guide, Working with layers for Python functions, search path",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
 )
 def test_the_function_comes_before_its_layers_and_a_later_layer_before_an_earlier(cloud: Cloud) -> None:
     first = cloud.layer(shared="WHO = 'first layer'", own="WHO = 'first layer'", extra="WHO = 'first layer'")
@@ -140,7 +141,7 @@ def test_the_function_comes_before_its_layers_and_a_later_layer_before_an_earlie
 @case(
     "only the standard library, the function and its layers can be imported",
     source="Lambda Developer Guide, Runtime-included SDK versions",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
     still_different="AWS also has a boto3; here it must be bundled, as it should be.",
     on_aws=False,
     why_not="AWS has a boto3 of its own",
@@ -154,7 +155,7 @@ def test_nothing_of_the_emulators_own_packages_can_be_imported(cloud: Cloud) -> 
 @case(
     "reserved environment variables are set, credentials are temporary, a call has a request id",
     source="Lambda Developer Guide, Defined runtime environment variables",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
 )
 def test_the_environment_is_what_aws_gives(cloud: Cloud) -> None:
     function = cloud.function(
@@ -171,7 +172,7 @@ def test_the_environment_is_what_aws_gives(cloud: Cloud) -> None:
 @case(
     "an environment serves one call at a time; parallel calls get several",
     source="Lambda Developer Guide, Understanding Lambda function scaling",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
     still_different="At most four environments a function; more calls wait.",
     on_aws=False,
     why_not="looks into the emulator's folders",
@@ -192,7 +193,7 @@ def test_parallel_calls_share_a_few_environments_and_one_copy_of_a_layer(cloud: 
 @case(
     "environments share no process, no random seed, no /tmp, no log stream",
     source="Lambda Developer Guide, Understanding the execution environment lifecycle",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
     on_aws=False,
     why_not="counts on how four calls are spread over environments",
 )
@@ -264,7 +265,7 @@ def test_logs_reach_cloudwatch(cloud: Cloud) -> None:
 @case(
     "new code is used from the next call on, and a running call finishes with the old",
     source="Lambda Developer Guide, Updating function code; UpdateFunctionCode",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
 )

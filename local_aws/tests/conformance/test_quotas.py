@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 
 from .case import case
 from .cloud import Cloud, unique, until

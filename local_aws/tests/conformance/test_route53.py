@@ -13,7 +13,7 @@ from .case import case
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 
@@ -58,7 +58,7 @@ def zone(aws: Callable[..., Any], cloud: Cloud) -> Zone:
 @case(
     "a CREATE of a record that exists refuses the whole batch, and every such record is named",
     source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
-    bridge="route53",
+    bridge="route53.changes",
 )
 def test_creating_what_exists_refuses_the_whole_batch_and_names_each(zone: Zone) -> None:
     a, b = f"a.{zone.name}", f"b.{zone.name}"
@@ -71,7 +71,7 @@ def test_creating_what_exists_refuses_the_whole_batch_and_names_each(zone: Zone)
 @case(
     "a DELETE must match the record in every value",
     source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
-    bridge="route53",
+    bridge="route53.changes",
 )
 def test_deleting_what_does_not_match_is_refused(zone: Zone) -> None:
     name = f"a.{zone.name}"
@@ -88,7 +88,7 @@ def test_deleting_what_does_not_match_is_refused(zone: Zone) -> None:
 @case(
     "a name outside the zone is refused",
     source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
-    bridge="route53",
+    bridge="route53.changes",
 )
 def test_names_outside_the_zone_are_refused(zone: Zone) -> None:
     message = zone.refused(record("CREATE", "granja.example.com"))
@@ -98,7 +98,7 @@ def test_names_outside_the_zone_are_refused(zone: Zone) -> None:
 @case(
     "a CNAME stands alone, and never at the apex",
     source="Route 53 Developer Guide, Supported DNS record types, CNAME",
-    bridge="route53",
+    bridge="route53.changes",
 )
 def test_a_cname_stands_alone_and_never_at_the_apex(zone: Zone) -> None:
     name = f"a.{zone.name}"
@@ -112,7 +112,7 @@ def test_a_cname_stands_alone_and_never_at_the_apex(zone: Zone) -> None:
 @case(
     "values of A are IPv4 addresses; a batch has 1,000 records at most, an UPSERT counts twice",
     source="Route 53 Developer Guide, Quotas, ChangeResourceRecordSets",
-    bridge="route53",
+    bridge="route53.changes",
 )
 def test_values_must_be_addresses_and_a_batch_has_a_thousand_records_at_most(zone: Zone) -> None:
     assert "Value is not a valid IPv4 address" in zone.refused(record("CREATE", f"a.{zone.name}", "A", "999.1.1.1"))
@@ -126,7 +126,7 @@ def test_values_must_be_addresses_and_a_batch_has_a_thousand_records_at_most(zon
 @case(
     "values of AAAA are IPv6 addresses, of TXT quoted strings, and none stands twice",
     source="Route 53 Developer Guide, Supported DNS record types; Values specific for simple records",
-    bridge="route53",
+    bridge="route53.changes",
 )
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
@@ -144,7 +144,7 @@ def test_values_have_the_form_of_their_type(zone: Zone, kind: str, values: tuple
 @case(
     "the values of a batch have 32,000 characters at most",
     source="Route 53 Developer Guide, Quotas, ChangeResourceRecordSets, maximum characters",
-    bridge="route53",
+    bridge="route53.changes",
 )
 def test_a_batch_has_32000_characters_at_most(zone: Zone) -> None:
     text = '"' + "x" * 250 + '"'
@@ -156,7 +156,7 @@ def test_a_batch_has_32000_characters_at_most(zone: Zone) -> None:
 @case(
     "a record set is either an alias or values with a TTL, else InvalidInput",
     source="Route 53 API Reference, ResourceRecordSet",
-    bridge="route53",
+    bridge="route53.changes",
 )
 @pytest.mark.parametrize(
     ("fields", "words"),
@@ -185,7 +185,7 @@ def test_a_record_set_has_one_form(zone: Zone, fields: dict[str, Any], words: st
 @case(
     "an alias into CloudFront's zone leads to a name in cloudfront.net",
     source="Route 53 API Reference, AliasTarget",
-    bridge="route53",
+    bridge="route53.changes",
     still_different="AWS also wants the distribution to have the record's name as an alias.",
     on_aws=False,
     why_not="needs a distribution that has the alias",
@@ -198,7 +198,7 @@ def test_an_alias_to_cloudfront_must_be_a_cloudfront_name(zone: Zone) -> None:
 @case(
     "names are kept in lower case, and * as \\052",
     source="Route 53 Developer Guide, DNS domain name format",
-    bridge="route53",
+    bridge="route53.changes",
 )
 def test_names_are_kept_in_lower_case_and_a_star_as_an_octal_code(zone: Zone) -> None:
     zone.change(record("CREATE", f"Granja.{zone.name.upper()}"), record("CREATE", f"*.{zone.name}"))
@@ -210,7 +210,7 @@ def test_names_are_kept_in_lower_case_and_a_star_as_an_octal_code(zone: Zone) ->
 @case(
     "a change is PENDING until it has propagated, then INSYNC",
     source="Route 53 API Reference, GetChange, ChangeInfo",
-    bridge="route53",
+    bridge="route53.changes",
     still_different="1 s here, up to 60 s on AWS.",
     on_aws=False,
     why_not="waits half a second for what takes up to a minute",

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from .case import case
 
 if TYPE_CHECKING:
-    from tests.conformance.conftest import Cloud, Emulator
+    from local_aws.tests.conformance.cloud import Cloud
+    from local_aws.tests.conformance.emulator import Emulator
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def mails(emulator: Emulator) -> list[Any]:
 @case(
     "an e-mail subscriber gets one message for each publication, with its subject and its whole text",
     source="SNS Developer Guide, Email notification setup",
-    bridge="sns_email",
+    bridge="sns.email",
     on_aws=False,
     why_not="a person would have to confirm the subscription and read the mail",
 )
@@ -51,7 +52,7 @@ def test_each_subscriber_gets_one_mail(cloud: Cloud, emulator: Emulator, topic: 
 @case(
     "a subject with 100 characters, a line break or another control character, or beyond ASCII is InvalidParameter",
     source="SNS API Reference, Publish, Subject",
-    bridge="sns_email",
+    bridge="sns.email",
 )
 @pytest.mark.parametrize("subject", ["x" * 100, "niño", "line\nbreak", "tab\t", " leading space"])
 def test_a_bad_subject_is_refused(cloud: Cloud, topic: str, subject: str) -> None:

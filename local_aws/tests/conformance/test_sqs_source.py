@@ -14,7 +14,7 @@ from .case import case
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 LOCAL = {"on_aws": False, "why_not": "the handler writes what it saw into a local folder"}
 CONFIGURE = "Lambda Developer Guide, Creating and configuring an Amazon SQS event source mapping"
@@ -54,7 +54,7 @@ def send(cloud: Cloud, url: str, *bodies: str) -> None:
 @case(
     "what arrives within MaximumBatchingWindowInSeconds is one call, above ten messages too",
     source=CONFIGURE,
-    bridge="sqs_source",
+    bridge="aws_lambda.sqs_source",
     still_different="A nearly empty queue may wait up to 20 s on AWS.",
     **LOCAL,
 )
@@ -68,7 +68,7 @@ def test_messages_of_a_window_are_one_batch(cloud: Cloud, notes: Path) -> None:
 @case(
     "a batch is full at BatchSize, and then the window is not waited for",
     source=CONFIGURE,
-    bridge="sqs_source",
+    bridge="aws_lambda.sqs_source",
     **LOCAL,
 )
 def test_a_full_batch_does_not_wait(cloud: Cloud, notes: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_full_batch_does_not_wait(cloud: Cloud, notes: Path) -> None:
 @case(
     "BatchSize above 10 needs a batching window of at least a second, and a FIFO queue takes neither",
     source="Lambda API Reference, CreateEventSourceMapping, BatchSize and MaximumBatchingWindowInSeconds",
-    bridge="sqs_source",
+    bridge="aws_lambda.sqs_source",
 )
 def test_a_large_batch_needs_a_window(cloud: Cloud) -> None:
     _, arn = cloud.queue()
@@ -99,7 +99,7 @@ def test_a_large_batch_needs_a_window(cloud: Cloud) -> None:
 @case(
     "a mapping is refused while the queue's visibility timeout is shorter than the function's timeout",
     source="Lambda Developer Guide, Configuring a queue to use with Lambda",
-    bridge="sqs_source",
+    bridge="aws_lambda.sqs_source",
 )
 def test_visibility_covers_the_functions_timeout(cloud: Cloud) -> None:
     url, arn = cloud.queue()
@@ -146,7 +146,7 @@ def test_a_named_message_comes_back_alone(cloud: Cloud, notes: Path) -> None:
 @case(
     "an answer with an unknown item identifier brings the whole batch back",
     source="Lambda Developer Guide, Handling errors for an SQS event source, success and failure conditions",
-    bridge="sqs_source",
+    bridge="aws_lambda.sqs_source",
     **LOCAL,
 )
 def test_an_unreadable_answer_is_a_failure(cloud: Cloud, notes: Path) -> None:
@@ -159,7 +159,7 @@ def test_an_unreadable_answer_is_a_failure(cloud: Cloud, notes: Path) -> None:
 @case(
     "a mapping reads the queue with the function's role, and stands still without the permission",
     source="Lambda Developer Guide, Using Lambda with Amazon SQS, execution role permissions",
-    bridge="sqs_source",
+    bridge="aws_lambda.sqs_source",
     still_different="AWS refuses the mapping when it is created.",
     **LOCAL,
 )
@@ -178,7 +178,7 @@ def test_a_role_that_may_not_read_stops_the_mapping(cloud: Cloud, notes: Path) -
 @case(
     "a throttled batch is tried again within its visibility timeout, and counts as received once",
     source="Lambda Developer Guide, Handling errors for an SQS event source, backoff strategy",
-    bridge="sqs_source",
+    bridge="aws_lambda.sqs_source",
     **LOCAL,
 )
 def test_a_throttled_batch_does_not_wait_for_its_visibility_timeout(cloud: Cloud, notes: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_throttled_batch_does_not_wait_for_its_visibility_timeout(cloud: Cloud
 @case(
     "a throttled function leaves its messages in the queue",
     source="Lambda Developer Guide, Handling errors for an SQS event source",
-    bridge="sqs_source",
+    bridge="aws_lambda.sqs_source",
     **LOCAL,
 )
 def test_a_throttled_batch_comes_back_and_counts_as_received(cloud: Cloud, notes: Path) -> None:

@@ -15,7 +15,8 @@ from .case import case
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conformance.conftest import Cloud, Emulator
+    from local_aws.tests.conformance.cloud import Cloud
+    from local_aws.tests.conformance.emulator import Emulator
 
 PUT_AND_WAIT = "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken"
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -66,7 +67,7 @@ def test_a_request_row_with_a_token_is_answered_and_the_output_is_the_answer(clo
 @case(
     "each attempt has a token of its own; the earlier one is TaskTimedOut",
     source="Step Functions Developer Guide, Wait for a callback with task token",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_each_attempt_has_a_token_of_its_own(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -87,7 +88,7 @@ def test_each_attempt_has_a_token_of_its_own(cloud: Cloud) -> None:
 @case(
     "a token is answered once",
     source="Step Functions API Reference, SendTaskSuccess, TaskTimedOut",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_a_token_is_answered_once(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -114,7 +115,7 @@ def test_a_token_is_answered_once(cloud: Cloud) -> None:
 @case(
     "a token that never was is InvalidToken; an answer that is not JSON is InvalidOutput",
     source="Step Functions API Reference, SendTaskSuccess, Errors",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_a_token_that_never_was_is_invalid_and_so_is_an_answer_that_is_not_json(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -128,7 +129,7 @@ def test_a_token_that_never_was_is_invalid_and_so_is_an_answer_that_is_not_json(
 @case(
     "a task without an answer fails with States.Timeout after TimeoutSeconds, and its token with it",
     source="Step Functions Developer Guide, Task workflow state, TimeoutSeconds",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_a_task_that_gets_no_answer_times_out_and_its_token_with_it(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -152,7 +153,7 @@ def test_errors_of_the_dynamodb_integration_carry_its_prefix(cloud: Cloud) -> No
 @case(
     "StartExecution with a running one's name and input succeeds and starts nothing; else ExecutionAlreadyExists",
     source="Step Functions API Reference, StartExecution",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_starting_a_running_execution_again_is_a_success_with_the_same_input_only(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -175,7 +176,7 @@ def test_starting_a_running_execution_again_is_a_success_with_the_same_input_onl
 @case(
     "MaxDelaySeconds caps the growing delay of a Retry",
     source="Step Functions Developer Guide, Handling errors, Retry fields",
-    bridge="step_functions_retry",
+    bridge="step_functions.retry",
 )
 def test_the_retry_delay_is_capped_and_grows_beyond_the_cap_only_without_it(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise TimeoutError('slow')")
@@ -197,7 +198,7 @@ def test_the_retry_delay_is_capped_and_grows_beyond_the_cap_only_without_it(clou
 @case(
     "JitterStrategy FULL spreads retries between zero and the delay",
     source="Step Functions Developer Guide, Handling errors, Retry fields",
-    bridge="step_functions_retry",
+    bridge="step_functions.retry",
 )
 def test_full_jitter_spreads_the_retries(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise TimeoutError('slow')")
@@ -225,7 +226,7 @@ def test_full_jitter_spreads_the_retries(cloud: Cloud) -> None:
 @case(
     "Retry and Catch match an exception's own name, never a parent's",
     source="Step Functions Developer Guide, Handling errors, Error names",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
 )
 def test_retry_and_catch_match_the_exceptions_own_name_only(cloud: Cloud) -> None:
     function = cloud.function(
@@ -251,7 +252,7 @@ def test_retry_and_catch_match_the_exceptions_own_name_only(cloud: Cloud) -> Non
 @case(
     "the cause of a failed function is its error object, as JSON",
     source="Step Functions Developer Guide, Handling errors, Lambda",
-    bridge="lambda_environment",
+    bridge="aws_lambda.environment",
 )
 def test_the_cause_of_a_failed_function_is_its_error_object(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): raise LookupError('granja')")
@@ -265,7 +266,7 @@ def test_the_cause_of_a_failed_function_is_its_error_object(cloud: Cloud) -> Non
 @case(
     "a throttled function fails with Lambda.TooManyRequestsException",
     source="Step Functions Developer Guide, Best practices, Handle transient Lambda service exceptions",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_a_throttled_function_has_its_own_error_name(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): ...")
@@ -279,7 +280,7 @@ def test_a_throttled_function_has_its_own_error_name(cloud: Cloud) -> None:
 @case(
     "an execution that exceeds the machine's TimeoutSeconds is TIMED_OUT, does nothing more, and EventBridge says so",
     source="Step Functions Developer Guide, State machine structure, TimeoutSeconds; EventBridge events",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_a_machine_that_takes_too_long_times_out_and_says_so_on_the_bus(cloud: Cloud) -> None:
     url, queue_arn = cloud.queue()
@@ -304,7 +305,7 @@ def test_a_machine_that_takes_too_long_times_out_and_says_so_on_the_bus(cloud: C
 @case(
     "an execution that was stopped does nothing more, and its tokens are TaskTimedOut",
     source="Step Functions API Reference, StopExecution",
-    bridge="step_functions",
+    bridge="step_functions.executions",
 )
 def test_a_stopped_execution_does_nothing_more(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -341,7 +342,7 @@ def test_the_history_shows_every_state_that_was_entered(cloud: Cloud) -> None:
 @case(
     "a task may do what the machine's role allows; else it fails with the service's generic exception",
     source="Step Functions Developer Guide, Creating an IAM role for your state machine",
-    bridge="machine_role",
+    bridge="step_functions.role",
     on_aws=False,
     why_not="reads the emulator's trace",
 )

@@ -11,7 +11,7 @@ from .case import case
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conformance.conftest import Cloud
+    from local_aws.tests.conformance.cloud import Cloud
 
 NOTING = """
 import json, os, time
@@ -81,7 +81,7 @@ def test_a_new_record_is_noticed_within_a_quarter_of_a_second(cloud: Cloud, note
 @case(
     "mappings do not wait for each other",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Polling and batching streams",
-    bridge="stream_source",
+    bridge="aws_lambda.stream_source",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
 )
@@ -100,7 +100,7 @@ def test_a_slow_function_does_not_hold_up_another_mapping(cloud: Cloud, notes: P
 @case(
     "ParallelizationFactor: batches of a shard side by side, in order for each key",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, ParallelizationFactor",
-    bridge="stream_source",
+    bridge="aws_lambda.stream_source",
     still_different="A table's stream has one shard.",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
@@ -130,7 +130,7 @@ def handler(event, context):
 @case(
     "after MaximumRetryAttempts the batch goes to the OnFailure queue, and the next comes",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Retaining discarded batches",
-    bridge="stream_source",
+    bridge="aws_lambda.stream_source",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
 )
@@ -155,7 +155,7 @@ def test_retries_are_counted_then_the_batch_goes_to_the_failure_queue(cloud: Clo
 @case(
     "BisectBatchOnFunctionError narrows a failure down to its one record",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, BisectBatchOnFunctionError",
-    bridge="stream_source",
+    bridge="aws_lambda.stream_source",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
 )
@@ -179,7 +179,7 @@ def test_bisecting_finds_the_poison_record_alone(cloud: Cloud, notes: Path) -> N
 @case(
     "ReportBatchItemFailures: the batch is repeated from the first reported record on",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Configuring partial batch response",
-    bridge="stream_source",
+    bridge="aws_lambda.stream_source",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
 )
@@ -202,7 +202,7 @@ def test_a_reported_failure_is_replayed_with_all_that_follows(cloud: Cloud, note
 @case(
     "a report with an unknown or empty identifier fails the whole batch",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Configuring partial batch response",
-    bridge="stream_source",
+    bridge="aws_lambda.stream_source",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
 )
@@ -277,7 +277,7 @@ def test_latest_starts_with_what_comes_after_the_mapping(cloud: Cloud, notes: Pa
 @case(
     "without the permission to read the stream nothing is delivered",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Execution role permissions",
-    bridge="stream_source",
+    bridge="aws_lambda.stream_source",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
 )

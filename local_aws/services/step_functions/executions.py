@@ -25,9 +25,9 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response, now_iso
 from ministack.services import stepfunctions
 
-from local.emulator import patching
-from local.emulator.bridges import lambda_environment
-from local.emulator.state import Settings
+from local_aws import patching
+from local_aws.services.aws_lambda import environment
+from local_aws.state import Settings
 
 running: ContextVar[Run | None] = ContextVar("running", default=None)
 _runs: dict[str, Run] = {}
@@ -92,7 +92,7 @@ def _invoke_resource_with_timeout(_: Any) -> Any:
     def invoke_resource_with_timeout(resource: str, given: Any, timeout: float) -> Any:
         """The task's result. Its time begins when a process takes the call: on AWS there is always one."""
         taken = threading.Event()
-        lambda_environment.taken.set(taken)
+        environment.taken.set(taken)
         pool = ThreadPoolExecutor(max_workers=1)
         task = pool.submit(copy_context().run, stepfunctions._invoke_resource, resource, given)
         task.add_done_callback(lambda _: taken.set())

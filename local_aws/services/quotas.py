@@ -1,4 +1,4 @@
-"""Quotas of what happens inside of AWS: state transitions, invocations at once, e-mails. Off without `--quotas`.
+"""With `--quotas`: state transitions, invocations at once and e-mails that wait or are refused.
 
 AWS: an account's executions wait when they make more than so many state transitions a second; an invocation beyond the
 account's concurrency is TooManyRequestsException, and event source mappings try again; SNS mails a subscriber at most

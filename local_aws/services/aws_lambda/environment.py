@@ -1,4 +1,5 @@
-"""Lambda execution environments for Python functions.
+"""Execution environments: errors under their class's name, warm after an error, function code before layers, only
+bundled packages.
 
 AWS: a handler's exception is reported under its class's own name (Retry and Catch match it) and the environment stays
 warm; the death of the process is Runtime.ExitError; a timeout Sandbox.Timedout; function code comes before layers on

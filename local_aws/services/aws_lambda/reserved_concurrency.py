@@ -1,4 +1,4 @@
-"""ReservedConcurrentExecutions of functions that CloudFormation (and so SAM) makes.
+"""Reserved concurrency of functions that a template asks for.
 
 AWS: the property is set on the function; calls above it are throttled (TooManyRequestsException); without it there is
 no reservation. Stock MiniStack: the API's PutFunctionConcurrency works, the template's property is dropped.

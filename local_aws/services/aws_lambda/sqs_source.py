@@ -1,4 +1,5 @@
-"""SQS queues as event sources of Lambda functions.
+"""SQS queues as event sources: batches as large and as long as the mapping says, concurrency, partial failures, what is
+refused.
 
 AWS: batches up to BatchSize (10,000; above 10 only with a window of at least 1 s) are gathered for as long as
 MaximumBatchingWindowInSeconds says; at most MaximumConcurrency batches at once (5 pollers without it); the role must
@@ -79,7 +80,7 @@ class Mapping(threading.Thread):
         queue = self._queue
         if not self.esm.get("Enabled", True) or queue is None or not self._may_read():
             return []
-        limit = 1 if queue["is_fifo"] else (self.esm.get("ScalingConfig") or {}).get("MaximumConcurrency") or POLLERS
+        limit = (self.esm.get("ScalingConfig") or {}).get("MaximumConcurrency") or POLLERS
         with self._done:
             if not self._done.wait_for(lambda: self._busy < int(limit), timeout=1.0):
                 return []
@@ -176,13 +177,8 @@ class Mapping(threading.Thread):
             "SenderId": get_account_id(),
             "ApproximateFirstReceiveTimestamp": str(int(first * 1000)),
         }
-        optional = {
-            "AWSTraceHeader": (message.get("sys") or {}).get("AWSTraceHeader"),
-            "MessageGroupId": message.get("group_id"),
-            "MessageDeduplicationId": message.get("dedup_id"),
-            "SequenceNumber": message.get("seq"),
-        }
-        attributes |= {name: str(value) for name, value in optional.items() if value}
+        if header := (message.get("sys") or {}).get("AWSTraceHeader"):
+            attributes["AWSTraceHeader"] = header
         return {
             "messageId": message["id"],
             "receiptHandle": message["receipt_handle"],
@@ -213,8 +209,8 @@ def fault(settings: dict[str, Any]) -> str | None:
     if queue is None:
         return None
     size, window = int(settings.get("BatchSize") or 10), int(settings.get("MaximumBatchingWindowInSeconds") or 0)
-    if queue["is_fifo"] and (size > 10 or window):
-        return "Batching window is not supported for FIFO queues." if window else "Maximum batch size is 10."
+    if queue["is_fifo"]:
+        return "This embedded AWS does not rebuild event sources of FIFO queues."
     if size > 10 and window < 1:
         return "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
     name = lambda_svc._resolve_name_and_qualifier(settings.get("FunctionName", ""))[0]

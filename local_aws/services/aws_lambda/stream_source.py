@@ -1,15 +1,16 @@
-"""DynamoDB streams as event sources of Lambda functions.
+"""DynamoDB streams as event sources: retries, bisecting, partial failures, failure queues, lanes.
 
 AWS: every mapping polls on its own, a few times a second; batches up to BatchSize (10,000) and 6 MB with no window;
-ParallelizationFactor lanes, an item's records always in one lane and in order; MaximumRetryAttempts,
-MaximumRecordAgeInSeconds and BisectBatchOnFunctionError; ReportBatchItemFailures replays from the first failure; what
-is given up goes to OnFailure (SQS, SNS, S3) with the function's role; a throttled call is repeated and counts for
-nothing; each call has an IteratorAge. A table's partition key stays in one shard.
+ParallelizationFactor lanes, an item's records always in one lane and in order; MaximumRetryAttempts and
+BisectBatchOnFunctionError; ReportBatchItemFailures replays from the first failure; what is given up goes to OnFailure
+with the function's role; a throttled call is repeated and counts for nothing; each call has an IteratorAge. A table's
+partition key stays in one shard.
 Stock MiniStack: one thread for all mappings, so that a slow function stalls the others; a failed batch is retried for
 ever once a second; a record reported as failed counts as done and is lost.
 
 Source: docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html, …/services-ddb-batchfailurereporting.html,
 …/kinesis-on-failure-destination.html. Assumed: retries that are used up discard all that remains of the batch.
+Different: OnFailure is a queue, no topic and no bucket; MaximumRecordAgeInSeconds counts for nothing.
 """
 
 from __future__ import annotations
@@ -183,11 +184,6 @@ class Lane:
         work: deque[tuple[list[Record], int]] = deque([(batch, 0)])  # records, attempts that failed
         while work and self.mapping.alive and not self._stopped:
             records, attempts = work.popleft()
-            if expired := self._expired(records):
-                self._give_up(records[:expired], attempts, "MaxRecordAgeExceeded", None)
-                if records := records[expired:]:
-                    work.appendleft((records, attempts))
-                continue
             function = self.mapping.function()
             if function is None:
                 time.sleep(POLL_SECONDS)
@@ -215,7 +211,7 @@ class Lane:
                 continue
             most = int(self.esm.get("MaximumRetryAttempts", -1))
             if 0 <= most < attempts:
-                self._give_up(left, attempts, "RetryAttemptsExhausted", result)
+                self._give_up(left, attempts, result)
                 continue
             work.appendleft((left, attempts))
             time.sleep(min(0.1 * 2 ** min(attempts, 6), 2.0))
@@ -237,29 +233,22 @@ class Lane:
         places = {record["dynamodb"]["SequenceNumber"]: place for place, record in enumerate(records)}
         return min(places[number] for number in numbers) if numbers <= places.keys() else 0
 
-    def _expired(self, records: list[Record]) -> int:
-        oldest = float(self.esm.get("MaximumRecordAgeInSeconds") or -1)
-        if oldest <= 0:
-            return 0
-        limit = time.time() - oldest
-        return sum(record["dynamodb"]["ApproximateCreationDateTime"] < limit for record in records)
-
-    def _give_up(self, records: list[Record], attempts: int, condition: str, result: dict[str, Any] | None) -> None:
-        """Sends AWS's record about the batch, without the items (S3: with them), to the OnFailure destination."""
+    def _give_up(self, records: list[Record], attempts: int, result: dict[str, Any]) -> None:
+        """Send AWS's record about the batch, without the items, to the OnFailure queue."""
         destination = ((self.esm.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
         function = self.mapping.function()
-        logger.warning("%s: gave up %d records: %s", self.mapping.name, len(records), condition)
+        logger.warning("%s: gave up %d records", self.mapping.name, len(records))
         if not destination or function is None:
             return
         first, last = records[0]["dynamodb"], records[-1]["dynamodb"]
         response: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
-        if result is not None and result.get("error"):
+        if result.get("error"):
             response["functionError"] = "Unhandled"
         message: dict[str, Any] = {
             "requestContext": {
                 "requestId": new_uuid(),
                 "functionArn": self.esm["FunctionArn"],
-                "condition": condition,
+                "condition": "RetryAttemptsExhausted",
                 "approximateInvokeCount": attempts,
             },
             "responseContext": response,
@@ -276,23 +265,11 @@ class Lane:
             },
         }
         try:
-            self._send(destination, function["config"], message, records)
+            queue = parse_arn(destination)
+            client = identity.client_of_function(function["config"], queue.service)
+            client.send_message(QueueUrl=sqs._queue_url(queue.resource), MessageBody=json.dumps(message))
         except Exception:
             logger.exception("%s: the failure record could not be sent to %s", self.mapping.name, destination)
-
-    def _send(self, destination: str, config: dict[str, Any], message: dict[str, Any], records: list[Record]) -> None:
-        spec = parse_arn(destination)
-        client = identity.client_of_function(config, spec.service)
-        if spec.service == "sqs":
-            client.send_message(QueueUrl=sqs._queue_url(spec.resource), MessageBody=json.dumps(message))
-        elif spec.service == "sns":
-            client.publish(TopicArn=destination, Message=json.dumps(message))
-        elif spec.service == "s3":
-            now = time.gmtime()
-            name = f"{time.strftime('%Y/%m/%d/%Y-%m-%dT%H.%M.%S', now)}-{new_uuid()}"
-            key = f"aws/lambda/{self.esm['UUID']}/{SHARD}/{name}"
-            body = json.dumps({**message, "payload": json.dumps({"Records": records})})
-            client.put_object(Bucket=spec.resource, Key=key, Body=body.encode())
 
 
 def _iso(seconds: float) -> str:

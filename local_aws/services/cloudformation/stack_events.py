@@ -1,4 +1,4 @@
-"""CloudFormation tells EventBridge's default bus of every change of a stack's status; MiniStack tells nobody.
+"""Each change of a stack's status is an event on the default bus; MiniStack tells nobody.
 
 Source: AWS CloudFormation User Guide, Managing events with CloudFormation and Amazon EventBridge, Stack status changes.
 """

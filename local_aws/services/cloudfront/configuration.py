@@ -1,4 +1,4 @@
-"""Defaults of a distribution's configuration.
+"""Complete configurations: the defaults of what was left out of a distribution.
 
 AWS stores a complete DistributionConfig, whatever was left out, so that Get → change → Update round trips.
 Stock MiniStack stores what was sent: a distribution that CloudFormation created lacks required members, and the SDK

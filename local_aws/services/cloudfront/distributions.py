@@ -1,4 +1,4 @@
-"""Distributions and invalidations: what CloudFront refuses, deploys and remembers.
+"""Distributions: an alias on one of them, covered by the certificate, at most 100; deployment takes time; cache tags.
 
 AWS: an alias lives on one distribution only (CNAMEAlreadyExists), is covered by the certificate
 (InvalidViewerCertificate), and there are at most 100 (TooManyDistributionCNAMEs; quotas raise it); a change is

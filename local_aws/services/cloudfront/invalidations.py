@@ -1,4 +1,4 @@
-"""Invalidations that take time, and how many may be under way.
+"""Invalidations take time, and only so many may be under way.
 
 AWS: an invalidation is InProgress until every edge location has done it; a distribution has at most 3,000 files and 15
 paths with a wildcard under way (TooManyInvalidationsInProgress). Stock MiniStack: Completed at once, no limit.

@@ -1,4 +1,4 @@
-"""Metric alarms: evaluated on their own metric, over their periods, all the time.
+"""Alarms on one metric each, over their periods, evaluated all the time.
 
 AWS: an alarm looks at one metric, its dimensions included; compares each of EvaluationPeriods periods; changes when
 DatapointsToAlarm of them breach; treats missing values as TreatMissingData says; is evaluated without anybody asking;

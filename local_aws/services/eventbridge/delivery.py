@@ -1,4 +1,4 @@
-"""EventBridge: what PutEvents refuses, and events that cannot be delivered.
+"""What PutEvents refuses; retries and dead-letter queues of a rule's targets.
 
 AWS: a request has 1 to 10 entries and at most 256 KB; an entry without Source, DetailType or a JSON Detail fails alone.
 A target that is gone, or whose queue's policy does not let the rule send, is not retried: the event goes to the

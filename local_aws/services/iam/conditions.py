@@ -1,21 +1,17 @@
-r"""IAM condition keys of Route 53 and EventBridge, and what SQS's batches are authorised as.
+r"""IAM condition keys of Route 53, and what SQS's batches are authorised as.
 
 AWS supplies route53:ChangeResourceRecordSetsNormalizedRecordNames, …RecordTypes and …Actions with every
 ChangeResourceRecordSets: names in lower case, without the final dot, other characters as octal codes (`*` is `\052`).
-PutEvents has events:source and events:detail-type. SQS has no actions for batches: ChangeMessageVisibilityBatch needs
-sqs:ChangeMessageVisibility.
-Stock MiniStack supplies none: a grant with `Null: false` is refused, a ForAnyValue Deny never fires, a grant of one
-source is none, a batch needs a permission that AWS does not know.
+SQS has no actions for batches: ChangeMessageVisibilityBatch needs sqs:ChangeMessageVisibility.
+Stock MiniStack supplies none: a grant with `Null: false` is refused, a ForAnyValue Deny never fires, a batch needs a
+permission that AWS does not know.
 
 Source: docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html,
-docs.aws.amazon.com/eventbridge/latest/userguide/policy-keys-eventbridge.html,
-docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html. Different: a
-request with entries of several sources has a source that is none of them (AWS looks at each entry).
+docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -26,7 +22,6 @@ from local_aws import patching
 from local_aws.state import Settings
 
 PREFIX = "route53:ChangeResourceRecordSets"
-_EVENT_KEYS = {"events:source": "Source", "events:detail-type": "DetailType"}
 _CODE = re.compile(r"\\([0-7]{3})")
 
 
@@ -51,16 +46,6 @@ def condition_keys(body: bytes) -> dict[str, list[str]]:
     return {f"{PREFIX}{key}": sorted(values) for key, values in keys.items() if values}
 
 
-def event_keys(body: bytes) -> dict[str, str]:
-    """The two keys of a PutEvents request; empty if it cannot be read."""
-    try:
-        entries = json.loads(body)["Entries"]
-        texts = {key: {str(entry.get(field, "")) for entry in entries} for key, field in _EVENT_KEYS.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-    return {key: ",".join(sorted(values)) for key, values in texts.items()}
-
-
 def _action_from_target(original: Any) -> Any:
     def action_from_target(headers: dict[str, str]) -> Any:
         action = original(headers)
@@ -74,8 +59,6 @@ def install(settings: Settings) -> None:
     def bridged(original: Any) -> Any:
         def request_tag_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
             context = original(service, iam_action, body, params)
-            if iam_action == "events:PutEvents":
-                return {**context, **event_keys(body)}
             return {**context, **condition_keys(body)} if iam_action == PREFIX else context
 
         return request_tag_context

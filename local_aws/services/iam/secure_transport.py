@@ -1,4 +1,4 @@
-"""aws:SecureTransport.
+"""`aws:SecureTransport`: the endpoint counts as reached over TLS.
 
 On AWS every SDK call arrives over TLS, so a policy that denies plain HTTP (SAM's own bucket has one, and so have this
 project's queues and buckets) denies no client. Stock MiniStack is called over plain HTTP on the loopback interface, and

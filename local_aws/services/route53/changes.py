@@ -1,4 +1,4 @@
-r"""Route 53 changes: what AWS refuses, and when a change is in sync.
+r"""Changes of a zone: what is refused, and when they are in sync.
 
 AWS checks a batch as a whole and lists every fault in one InvalidChangeBatch; stores names in lower case and lists `*`
 as `\052`; GetChange stays PENDING until the change has propagated; a zone has at most so many record sets.

@@ -1,4 +1,4 @@
-"""SNS e-mail subscriptions, and the rules for a subject.
+"""E-mail subscriptions: each mail is a file; what a subject may be.
 
 AWS mails each confirmed subscriber, and refuses a Subject that is not ASCII, has control characters or 100 or more
 characters. Stock MiniStack logs a line and takes any subject. Here every mail is a file in a maildir.

@@ -6,11 +6,14 @@ expressions only; the rest fails when an execution gets there, or never.
 Source: docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html (InvalidDefinition),
 …/API_ValidateStateMachineDefinition.html, states-language.net/spec.html. The words after the code are near AWS's, not
 its own. Not checked: the syntax of paths, the arguments of an integration, whether a state can be reached.
+Different: what nothing here makes behave as on AWS is refused, instead of running as MiniStack runs it: Map, Parallel,
+HeartbeatSeconds, and tasks that are neither `lambda:invoke` nor a call of DynamoDB.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,14 +23,15 @@ from ministack.services import stepfunctions
 from local_aws import patching
 from local_aws.state import Settings
 
-TYPES = ("Pass", "Task", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map")
+TYPES = ("Pass", "Task", "Choice", "Wait", "Succeed", "Fail")
 TERMINAL = ("Choice", "Succeed", "Fail")  # these have neither Next nor End
-NEEDS = {"Task": ("Resource",), "Choice": ("Choices",), "Parallel": ("Branches",)}
+NEEDS = {"Task": ("Resource",), "Choice": ("Choices",)}
+REBUILT = re.compile(r"arn:aws:states:::(lambda:invoke|aws-sdk:dynamodb:\w+)(\.waitForTaskToken)?")
 JSONPATH_ONLY = (
-    "InputPath", "OutputPath", "Parameters", "ResultPath", "ResultSelector", "ItemsPath", "SecondsPath",
-    "TimestampPath", "TimeoutSecondsPath", "HeartbeatSecondsPath", "ErrorPath", "CausePath", "MaxConcurrencyPath",
+    "InputPath", "OutputPath", "Parameters", "ResultPath", "ResultSelector", "SecondsPath",
+    "TimestampPath", "TimeoutSecondsPath", "ErrorPath", "CausePath",
 )  # fmt: skip
-JSONATA_ONLY = ("Arguments", "Output", "Items")
+JSONATA_ONLY = ("Arguments", "Output")
 
 Fault = tuple[str, str, str]  # code, message, place
 
@@ -58,6 +62,10 @@ def _machine(machine: dict[str, Any], place: str, language: str) -> Iterator[Fau
 
 def _state(state: dict[str, Any], where: str, states: dict[str, Any], language: str) -> Iterator[Fault]:
     kind, own = state.get("Type"), state.get("QueryLanguage", language)
+    resource = state.get("Resource", "")
+    if kind in ("Map", "Parallel") or "HeartbeatSeconds" in state or (resource and not REBUILT.fullmatch(resource)):
+        yield "NOT_REBUILT_HERE", "This is Amazon States Language, but this embedded AWS does not rebuild it", where
+        return
     if kind not in TYPES:
         yield "SCHEMA_VALIDATION_FAILED", f"The field 'Type' should be one of {list(TYPES)}", f"{where}/Type"
         return
@@ -67,11 +75,6 @@ def _state(state: dict[str, Any], where: str, states: dict[str, Any], language: 
     yield from _targets(state, where, states)
     for field in ("Retry", "Catch"):
         yield from _handlers(state.get(field) or [], f"{where}/{field}")
-    for number, branch in enumerate(state.get("Branches") or ()):
-        yield from _machine(branch, f"{where}/Branches/{number}", own)
-    for field in ("ItemProcessor", "Iterator"):
-        if isinstance(state.get(field), dict):
-            yield from _machine(state[field], f"{where}/{field}", own)
 
 
 def _required(state: dict[str, Any], where: str) -> Iterator[Fault]:
@@ -79,8 +82,6 @@ def _required(state: dict[str, Any], where: str) -> Iterator[Fault]:
     for field in NEEDS.get(kind, ()):
         if not state.get(field):
             yield "SCHEMA_VALIDATION_FAILED", f"The field '{field}' is required", where
-    if kind == "Map" and not (state.get("ItemProcessor") or state.get("Iterator")):
-        yield "SCHEMA_VALIDATION_FAILED", "The field 'ItemProcessor' is required", where
     if kind not in TERMINAL and ("Next" in state) == (state.get("End") is True):
         yield "SCHEMA_VALIDATION_FAILED", "A state has either 'Next' or 'End'", where
 
@@ -96,14 +97,9 @@ def _language(state: dict[str, Any], where: str, own: str, machines: str) -> Ite
 
 
 def _times(state: dict[str, Any], where: str) -> Iterator[Fault]:
-    times = {field: state[field] for field in ("TimeoutSeconds", "HeartbeatSeconds") if field in state}
-    for field, value in times.items():
-        if isinstance(value, int) and value < 1:
-            yield "SCHEMA_VALIDATION_FAILED", f"'{field}' has to be a positive integer", f"{where}/{field}"
-    limit, beat = times.get("TimeoutSeconds"), times.get("HeartbeatSeconds")
-    if isinstance(limit, int) and isinstance(beat, int) and beat >= limit:
-        message = "'HeartbeatSeconds' has to be smaller than 'TimeoutSeconds'"
-        yield "SCHEMA_VALIDATION_FAILED", message, f"{where}/HeartbeatSeconds"
+    limit = state.get("TimeoutSeconds")
+    if isinstance(limit, int) and limit < 1:
+        yield "SCHEMA_VALIDATION_FAILED", "'TimeoutSeconds' has to be a positive integer", f"{where}/TimeoutSeconds"
 
 
 def _targets(state: dict[str, Any], where: str, states: dict[str, Any]) -> Iterator[Fault]:

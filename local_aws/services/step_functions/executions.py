@@ -1,4 +1,5 @@
-"""Executions, task tokens and time limits of Step Functions.
+"""Executions: a token per attempt, answered once; idempotent starts; the machine's time limit; throttled calls by their
+name.
 
 AWS: a new task token for each attempt; a token is answered once, later answers get TaskTimedOut; StartExecution with
 the name and input of a running execution is a success; a state machine's TimeoutSeconds ends it as TIMED_OUT; an
@@ -236,7 +237,7 @@ def install(settings: Settings) -> None:
         _invoke_resource_with_timeout,
         "pool.submit(contextvars.copy_context().run, _invoke_resource, resource, input_data)",
     )
-    for name in ("_send_task_success", "_send_task_failure", "_send_task_heartbeat"):
+    for name in ("_send_task_success", "_send_task_failure"):
         patching.replace(stepfunctions, name, _answer, "info = _task_tokens.get(token)", '"TaskDoesNotExist"')
     patching.replace(
         stepfunctions, "_start_execution", _start_execution, "if exec_arn in _executions", "_run_execution, exec_arn"

@@ -1,4 +1,4 @@
-"""Execution logs.
+"""Execution logs, as far as the machine's level says.
 
 AWS: each event of the history goes to the log group of LoggingConfiguration as a JSON object, as far as the level
 (ALL, ERROR, FATAL, OFF) lets it; input, output and parameters only with includeExecutionData. A machine whose role may

@@ -1,4 +1,4 @@
-"""Retry of Step Functions: MaxDelaySeconds, JitterStrategy, and what States.ALL does not match.
+"""Retries: longest delay, jitter, and what `States.ALL` does not match.
 
 AWS: the delay is IntervalSeconds * BackoffRate^n, at most MaxDelaySeconds, and with JitterStrategy FULL a random part
 of it; an execution that ended retries no more; States.ALL and States.TaskFailed never match States.Runtime, nor

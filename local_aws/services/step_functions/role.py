@@ -1,4 +1,4 @@
-"""The state machine's role: checked for the calls that Step Functions makes itself, which are traced too.
+"""The machine's role, checked for the calls that Step Functions makes itself, which are traced too.
 
 AWS calls Lambda, DynamoDB, … with the machine's role; without the permission the task fails with the service's generic
 exception (Lambda.AWSLambdaException, DynamoDb.DynamoDbException, …). Stock MiniStack makes these calls in its own
@@ -19,9 +19,6 @@ from local_aws import patching
 from local_aws.gateway import faults, identity, trace, validation
 from local_aws.services.step_functions.executions import running
 from local_aws.state import Settings
-
-_IAM_SERVICE = {"sfn": "states", "eventbridge": "events", "cloudwatchlogs": "logs", "cloudwatch": "cloudwatch"}
-_GENERIC = {"dynamodb": "DynamoDb.DynamoDbException", "sqs": "Sqs.SqsException", "sns": "Sns.SnsException"}
 
 
 def _check(service: str, operation: str, action: str, resource: str, denied_as: str) -> None:
@@ -67,26 +64,6 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
 
 
-def _resource_of(service: str, request: Any) -> str:
-    """The ARN that the action is checked on; `*` where a service's request names none."""
-    request = request if isinstance(request, dict) else {}
-    if service == "dynamodb":
-        table = request.get("TableName", "")
-        return table if table.startswith("arn:") else _arn(service, f"table/{table}")
-    if service == "sqs":
-        return _arn(service, request.get("QueueUrl", "").rsplit("/", 1)[-1])
-    if service == "sns":
-        return str(request.get("TopicArn") or request.get("TargetArn") or "*")
-    if service == "events":
-        buses = [entry.get("EventBusName", "default") for entry in request.get("Entries", [])]
-        bus = buses[0] if buses else "default"
-        return bus if bus.startswith("arn:") else _arn(service, f"event-bus/{bus}")
-    if service == "states":
-        names = ("StateMachineArn", "ExecutionArn", "stateMachineArn", "executionArn")
-        return next((str(request[name]) for name in names if request.get(name)), "*")
-    return "*"
-
-
 def _call_lambda(original: Any) -> Any:
     def call_lambda(func_ref: str, event: Any) -> Any:
         _, config, name = lambda_svc._get_func_record_for_ref(func_ref)
@@ -99,23 +76,14 @@ def _call_lambda(original: Any) -> Any:
 
 def _sdk(original: Any) -> Any:
     def invoke_aws_sdk_integration(resource: str, request: Any) -> Any:
-        name, action = resource.replace(".waitForTaskToken", "").split(":")[6:8]
-        service, operation = _IAM_SERVICE.get(name, name), action[0].upper() + action[1:]
-        denied_as = _GENERIC.get(name, f"{stepfunctions._prefix_sdk_error(name, 'AccessDeniedException')}")
-        _check(service, operation, f"{service}:{operation}", _resource_of(service, request), denied_as)
+        service, action = resource.replace(".waitForTaskToken", "").split(":")[6:8]
+        operation, denied_as = action[0].upper() + action[1:], "DynamoDb.DynamoDbException"
+        table = str((request if isinstance(request, dict) else {}).get("TableName", ""))
+        arn = table if table.startswith("arn:") else _arn(service, f"table/{table}")
+        _check(service, operation, f"{service}:{operation}", arn, denied_as)
         return _traced(service, operation, denied_as, original, resource, request)
 
     return invoke_aws_sdk_integration
-
-
-def _optimised(service: str, operation: str, denied_as: str, original: Any) -> Any:
-    action = {"sns": "sns:Publish", "sqs": "sqs:SendMessage"}.get(service, f"{service}:{operation}")
-
-    def invoke(resource: str, request: Any) -> Any:
-        _check(service, operation, action, _resource_of(service, request), denied_as)
-        return _traced(service, operation, denied_as, original, resource, request)
-
-    return invoke
 
 
 def install(settings: Settings) -> None:
@@ -126,28 +94,3 @@ def install(settings: Settings) -> None:
         _sdk,
         "# parts after split: ['arn', 'aws', 'states', '', '', 'aws-sdk'",
     )
-    for name in ("_invoke_nested_start_execution", "_invoke_nested_start_execution_sync"):
-        patching.replace(
-            stepfunctions,
-            name,
-            lambda original: _optimised(
-                "states", "StartExecution", "StepFunctions.AWSStepFunctionsException", original
-            ),
-            "_nested_start_execution_request(input_data)",
-        )
-    table = dict(stepfunctions._SERVICE_DISPATCH)
-    for key, denied_as in (
-        ("sqs:sendMessage", "SQS.AmazonSQSException"),
-        ("sns:publish", "SNS.AmazonSNSException"),
-        ("events:putEvents", "EventBridge.AmazonEventBridgeException"),
-        ("dynamodb:putItem", "DynamoDB.AmazonDynamoDBException"),
-        ("dynamodb:getItem", "DynamoDB.AmazonDynamoDBException"),
-        ("dynamodb:deleteItem", "DynamoDB.AmazonDynamoDBException"),
-        ("dynamodb:updateItem", "DynamoDB.AmazonDynamoDBException"),
-    ):
-        service, operation = key.split(":")
-        arn = f"arn:aws:states:::{key}"
-        if arn not in table:
-            raise patching.PatchTargetMoved(f"stepfunctions._SERVICE_DISPATCH lacks {arn}")
-        table[arn] = _optimised(service, operation[0].upper() + operation[1:], denied_as, table[arn])
-    stepfunctions._SERVICE_DISPATCH.update(table)

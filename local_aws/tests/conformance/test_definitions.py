@@ -1,22 +1,20 @@
-"""State machine definitions that AWS refuses; Parallel states; heartbeats."""
+"""State machine definitions that AWS refuses."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from .case import case
-from .test_step_functions import ask, one_task, requests
+from .test_step_functions import ask, one_task
 
 if TYPE_CHECKING:
     from local_aws.tests.conformance.cloud import Cloud
 
 CREATE = "Step Functions API Reference, CreateStateMachine, InvalidDefinition; Amazon States Language specification"
-PARALLEL = "Step Functions Developer Guide, Parallel workflow state; Passing data with variables"
 PASS = {"Type": "Pass", "End": True}
 RETRY = {"ErrorEquals": ["States.ALL"]}
 BROKEN: dict[str, dict[str, Any]] = {
@@ -28,51 +26,10 @@ BROKEN: dict[str, dict[str, Any]] = {
     "unknown type": {"StartAt": "A", "States": {"A": {"Type": "Sleep", "End": True}}},
     "a task without resource": {"StartAt": "A", "States": {"A": {"Type": "Task", "End": True}}},
     "a path in a JSONata state": {"StartAt": "A", "States": {"A": {**PASS, "ResultPath": "$.x"}}},
-    "States.ALL beside another": {
-        "StartAt": "A",
-        "States": {
-            "A": {
-                "Type": "Map",
-                "Items": [],
-                "End": True,
-                "ItemProcessor": {"StartAt": "A", "States": {"A": PASS}},
-                "Retry": [{"ErrorEquals": ["States.ALL", "Busy"]}],
-            }
-        },
-    },
-    "States.ALL before another": {
-        "StartAt": "A",
-        "States": {
-            "A": {
-                "Type": "Map",
-                "Items": [],
-                "End": True,
-                "ItemProcessor": {"StartAt": "A", "States": {"A": PASS}},
-                "Retry": [RETRY, {"ErrorEquals": ["Busy"]}],
-            }
-        },
-    },
-    "Catch goes nowhere": {
-        "StartAt": "A",
-        "States": {
-            "A": {
-                "Type": "Parallel",
-                "Branches": [{"StartAt": "A", "States": {"A": PASS}}],
-                "End": True,
-                "Catch": [{**RETRY, "Next": "B"}],
-            }
-        },
-    },
-    "a broken branch": {
-        "StartAt": "A",
-        "States": {
-            "A": {
-                "Type": "Parallel",
-                "End": True,
-                "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}],
-            }
-        },
-    },
+    "States.ALL beside another": one_task(ask("t", Retry=[{"ErrorEquals": ["States.ALL", "Busy"]}])),
+    "States.ALL before another": one_task(ask("t", Retry=[RETRY, {"ErrorEquals": ["Busy"]}])),
+    "Catch goes nowhere": one_task(ask("t", Catch=[{**RETRY, "Next": "B"}])),
+    "no seconds to wait for a task": one_task(ask("t", TimeoutSeconds=0)),
 }
 
 
@@ -119,41 +76,6 @@ def test_a_stack_with_a_broken_definition_fails(cloud: Cloud) -> None:
 
 
 @case(
-    "branches get Arguments, keep their variables to themselves, and Output and Assign see their results",
-    source=PARALLEL,
-    bridge="step_functions.parallel",
-)
-def test_a_jsonata_parallel(cloud: Cloud) -> None:
-    def branch(name: str) -> dict[str, Any]:
-        assign = {"who": name}
-        last = {"Type": "Pass", "Output": "{% $states.input.n & $who & $states.context.State.Name %}", "End": True}
-        wait = {"Type": "Wait", "Seconds": 1, "Next": f"{name}2"}
-        states = {
-            f"{name}1": {"Type": "Pass", "Assign": assign, "Next": f"{name}w"},
-            f"{name}w": wait,
-            f"{name}2": last,
-        }
-        return {"StartAt": f"{name}1", "States": states}
-
-    both = {
-        "Type": "Parallel",
-        "Arguments": {"n": "{% $string($states.input.given) %}"},
-        "Branches": [branch("a"), branch("b")],
-        "Assign": {"found": "{% $states.result %}"},
-        "Output": {"results": "{% $states.result %}"},
-        "Next": "End",
-    }
-    end = {
-        "Type": "Pass",
-        "Output": {"out": "{% $states.input.results %}", "var": "{% $found %}", "leak": "{% $exists($who) %}"},
-        "End": True,
-    }
-    ended = cloud.run(cloud.machine({"StartAt": "Both", "States": {"Both": both, "End": end}}), {"given": 7})
-    expected = ["7aa2", "7bb2"]
-    assert json.loads(ended["output"]) == {"out": expected, "var": expected, "leak": False}
-
-
-@case(
     "a Succeed state's Output is the execution's output",
     source="Step Functions Developer Guide, Succeed workflow state",
     bridge="step_functions.executions",
@@ -162,22 +84,3 @@ def test_succeed_has_an_output(cloud: Cloud) -> None:
     done = {"Type": "Succeed", "Output": {"answer": "{% $states.input.n + 1 %}"}}
     ended = cloud.run(cloud.machine({"StartAt": "S", "States": {"S": done}}), {"n": 41})
     assert json.loads(ended["output"]) == {"answer": 42}
-
-
-@case(
-    "a task whose worker is silent for HeartbeatSeconds fails with States.HeartbeatTimeout; a heartbeat counts anew",
-    source="Step Functions Developer Guide, Handling errors, States.HeartbeatTimeout; SendTaskHeartbeat",
-    bridge="step_functions.heartbeat",
-)
-def test_heartbeats(cloud: Cloud) -> None:
-    table, _ = cloud.table()
-    states = cloud.aws("stepfunctions")
-    machine = cloud.machine(one_task(ask(table, TimeoutSeconds=20, HeartbeatSeconds=2)))
-    arn = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
-    (request,) = cloud.until(lambda: requests(cloud, table))
-    for _ in range(3):
-        time.sleep(1)
-        states.send_task_heartbeat(taskToken=request["token"])
-    assert states.describe_execution(executionArn=arn)["status"] == "RUNNING"
-    ended = cloud.ended(arn)
-    assert (ended["status"], ended["error"]) == ("FAILED", "States.HeartbeatTimeout")

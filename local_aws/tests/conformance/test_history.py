@@ -104,35 +104,6 @@ def test_a_waiting_task_in_the_history(cloud: Cloud) -> None:
 
 
 @case(
-    "the states of branches and iterations are in the history, with what started and ended them",
-    source=f"{HISTORY}, MapIterationStarted, ParallelStateStarted",
-    bridge="step_functions.history",
-)
-def test_parallel_and_map_in_the_history(cloud: Cloud) -> None:
-    branch = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
-    states = {
-        "Both": {"Type": "Parallel", "Branches": [branch, branch], "Next": "Each"},
-        "Each": {"Type": "Map", "Items": [1, 2, 3], "ItemProcessor": branch, "End": True},
-    }
-    events = history(cloud, cloud.run(cloud.machine({"StartAt": "Both", "States": states}))["executionArn"])
-    types = [event["type"] for event in events]
-    for event_type, count in (
-        ("ParallelStateStarted", 1),
-        ("ParallelStateSucceeded", 1),
-        ("MapIterationStarted", 3),
-        ("MapIterationSucceeded", 3),
-        ("MapStateSucceeded", 1),
-        ("PassStateEntered", 5),
-        ("PassStateExited", 5),
-    ):
-        assert types.count(event_type) == count, event_type
-    assert details(events, "MapStateStarted") == {"length": 3}
-    started = [event["id"] for event in events if event["type"] == "ParallelStateStarted"]
-    entered = [event["previousEventId"] for event in events if event["type"] == "PassStateEntered"]
-    assert entered[:2] == started * 2
-
-
-@case(
     "with level ALL every event is in the machine's log group, and without includeExecutionData no input and no output",
     source=LOGS,
     bridge="step_functions.logs",

@@ -178,22 +178,6 @@ def somebody(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., Any]:
 
 
 @case(
-    "PutEvents can be granted for one source",
-    source="EventBridge User Guide, Using IAM policy conditions, events:source",
-    bridge="iam.conditions",
-    still_different="Entries of several sources in one request match no source.",
-)
-def test_put_events_is_granted_by_source(somebody: Callable[..., Any]) -> None:
-    condition = {"StringEquals": {"events:source": "fluxion.tenants"}}
-    allow = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*", "Condition": condition}
-    events = somebody("events", allow)
-    entry = {"Source": "fluxion.tenants", "DetailType": "TenantOnboarded", "Detail": "{}"}
-    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
-    with pytest.raises(ClientError, match="not authorized"):
-        events.put_events(Entries=[{**entry, "Source": "somebody.else"}])
-
-
-@case(
     "StartExecution is granted by state machine, DescribeExecution by execution",
     source="Service Authorization Reference, AWS Step Functions, resource types",
     bridge=None,
@@ -230,23 +214,3 @@ def test_answers_to_tokens_need_a_permission(somebody: Callable[..., Any]) -> No
         states.send_task_success(taskToken="x", output="{}")
     with pytest.raises(ClientError, match="InvalidToken"):
         states.send_task_failure(taskToken="x", error="No", cause="no")
-
-
-@case(
-    "a machine that starts another needs states:StartExecution on it",
-    source="Step Functions Developer Guide, IAM policies for calling AWS Step Functions workflows",
-    bridge="step_functions.role",
-)
-def test_a_nested_execution_needs_the_roles_permission(cloud: Cloud) -> None:
-    inner = cloud.machine({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
-    start = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::states:startExecution",
-        "Arguments": {"StateMachineArn": inner, "Input": {}},
-        "End": True,
-    }
-    role = cloud.role("states", {"Effect": "Allow", "Action": "logs:*", "Resource": "*"})
-    outer = cloud.machine({"StartAt": "S", "States": {"S": start}}, role)
-    assert cloud.run(outer)["error"] == "StepFunctions.AWSStepFunctionsException"
-    cloud.grant(role, {"Effect": "Allow", "Action": "states:StartExecution", "Resource": inner})
-    assert cloud.run(outer)["status"] == "SUCCEEDED"

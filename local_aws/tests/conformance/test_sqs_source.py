@@ -81,7 +81,7 @@ def test_a_full_batch_does_not_wait(cloud: Cloud, notes: Path) -> None:
 
 
 @case(
-    "BatchSize above 10 needs a batching window of at least a second, and a FIFO queue takes neither",
+    "BatchSize above 10 needs a batching window of at least a second",
     source="Lambda API Reference, CreateEventSourceMapping, BatchSize and MaximumBatchingWindowInSeconds",
     bridge="aws_lambda.sqs_source",
 )

@@ -222,24 +222,6 @@ def test_a_report_that_names_an_unknown_record_fails_the_whole_batch(cloud: Clou
 
 
 @case(
-    "records older than MaximumRecordAgeInSeconds go to the OnFailure queue undelivered",
-    source="Lambda Developer Guide, Using Lambda with DynamoDB, MaximumRecordAgeInSeconds",
-    bridge=None,
-    still_different="AWS takes no maximum age below 60 s.",
-    on_aws=False,
-    why_not="AWS takes no maximum age below 60 s",
-)
-def test_records_that_are_too_old_are_not_delivered(cloud: Cloud, notes: Path) -> None:
-    table, stream = cloud.table()
-    url, arn = cloud.queue()
-    target = function(cloud, notes, "raise RuntimeError('never')")
-    cloud.put(table, "old", 1)
-    cloud.mapping(target, stream, MaximumRecordAgeInSeconds=1, DestinationConfig={"OnFailure": {"Destination": arn}})
-    (message,) = cloud.until(lambda: cloud.messages(url))
-    assert message["requestContext"]["condition"] == "MaxRecordAgeExceeded"
-
-
-@case(
     "only records that match FilterCriteria arrive",
     source="Lambda Developer Guide, Control which events Lambda sends to your function",
     bridge=None,

@@ -39,7 +39,7 @@ def clone(tmp_path: Path) -> Path:
         ("tenancy/dns.py", "import duckdb", "Only what opens tenants' files loads the database engine"),
         ("tenancy/dns.py", "import local.run", "The layer knows nothing of the programs around it"),
         ("backend/app.py", "import tenancy.stage", "The backend uses the door"),
-        ("local_aws/state.py", "import tenancy.plan", "The embedded AWS lives in an environment of its own"),
+        ("local_aws/settings.py", "import tenancy.plan", "The embedded AWS lives in an environment of its own"),
     ],
 )
 def test_an_import_against_the_direction_is_refused(clone: Path, path: str, line: str, contract: str):

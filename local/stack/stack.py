@@ -208,7 +208,7 @@ class Stack:
             "--port": 0,
             "--edge-port": self._ports["edge"],
             "--dns-port": self._ports["dns"],
-            "--backend": backend_url,
+            "--origin": f"origin.{BASE_DOMAIN}={backend_url}",
             "--record-ttl": RECORD_TTL,
             "--cache": self.root / ".local" / "cache" / "code",
         }

@@ -21,7 +21,7 @@ class Certificates:
     """
 
     def __init__(self, ca_file: Path, current: Callable[[], Iterable[tuple[str, ...]]]) -> None:
-        self._authority = trustme.CA(organization_name="Fluxion local stack", organization_unit_name="edge")
+        self._authority = trustme.CA(organization_name="Local AWS", organization_unit_name="edge")
         self._authority.cert_pem.write_to_path(str(ca_file))
         self._current = current
         self._contexts: dict[tuple[str, ...], ssl.SSLContext] = {}

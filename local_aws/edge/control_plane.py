@@ -6,23 +6,26 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudfront
 
-from local_aws import state
+from local_aws import propagation
 from local_aws.edge.policies import Headers
 from local_aws.edge.source import Object
-from local_aws.state import Change, DistributionView
+from local_aws.propagation import Change
+from local_aws.services.cloudfront.view import DistributionView
+from local_aws.settings import ACCOUNT, REGION
 
 
 class ControlPlane:
     """The embedded AWS in this process."""
 
     def distributions(self) -> list[DistributionView]:
-        return state.distributions()
+        return propagation.all_current("distribution")
 
     def on_change(self, callback: Callable[[Change], None]) -> None:
-        state.on_change(callback)
+        propagation.on_change(callback)
 
     def cache_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
-        return state.cache_policy(policy_id)
+        policy = _scoped(cloudfront._cache_policies.get, policy_id) or cloudfront._MANAGED_CACHE_POLICIES.get(policy_id)
+        return policy["Config"] if policy else None
 
     def origin_request_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
         return _scoped(cloudfront.origin_request_policy_config, policy_id)
@@ -53,5 +56,5 @@ def _scoped(function: Callable[..., Any], *arguments: Any) -> Any:
     # MiniStack's stores answer for the account of the current request; the edge's threads have none.
     if arguments == (None,):
         return None
-    with request_scope(state.ACCOUNT, state.REGION):
+    with request_scope(ACCOUNT, REGION):
         return function(*arguments)

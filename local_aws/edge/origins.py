@@ -1,4 +1,4 @@
-"""Asking an origin: the backend over HTTP, a bucket in this process."""
+"""Asking an origin: a server of this machine over HTTP, a bucket in this process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -9,7 +9,7 @@ import httpx
 
 from local_aws.edge.policies import Headers, end_to_end
 from local_aws.edge.source import Source
-from local_aws.state import DistributionView
+from local_aws.services.cloudfront.view import DistributionView
 
 
 class OriginDown(Exception):
@@ -54,14 +54,15 @@ async def _once(body: bytes) -> AsyncIterator[bytes]:
 
 
 class Origins:
-    """The origins of all distributions. `origin.<base domain>` stands for the backend; any other custom origin is down:
+    """The origins of all distributions.
+
+    custom: host name of a custom origin → base URL of the server that stands for it. Any other custom origin is down:
     nothing here talks to the internet.
     """
 
-    def __init__(self, source: Source, backend: str, base_domain: str) -> None:
+    def __init__(self, source: Source, custom: Mapping[str, str]) -> None:
         self._source = source
-        self._backend = httpx.URL(backend)
-        self._backend_name = f"origin.{base_domain}"
+        self._custom = {name: httpx.URL(url) for name, url in custom.items()}
         # uvicorn closes idle connections after 5 s: drop them earlier than that.
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=3)
         self._client = httpx.AsyncClient(limits=limits, trust_env=False, follow_redirects=False)
@@ -74,18 +75,19 @@ class Origins:
                 self._source.bucket_object, distribution, origin, method, path, headers
             )
             return Answer(status, end_to_end(fields), _once(content))
-        if origin["domain_name"].lower() != self._backend_name:
+        server = self._custom.get(origin["domain_name"].lower())
+        if server is None:
             raise OriginDown(f"no origin {origin['domain_name']} on this machine")
         custom = [(name.lower(), text) for name, text in origin.get("custom_headers") or ()]
         replaced = {name for name, _ in custom}
         sent = [pair for pair in headers if pair[0] not in replaced] + custom
         target = (origin.get("origin_path") or "") + path + (f"?{asked.query}" if asked.query else "")
         request = OriginRequest(method, target, "", sent, asked.body)
-        return await self._ask_backend(request, float(origin.get("read_timeout") or 30))
+        return await self._ask_server(server, request, float(origin.get("read_timeout") or 30))
 
-    async def _ask_backend(self, asked: OriginRequest, timeout: float) -> Answer:
+    async def _ask_server(self, server: httpx.URL, asked: OriginRequest, timeout: float) -> Answer:
         method, headers, body = asked.method, asked.headers, asked.body
-        url = self._backend.copy_with(raw_path=asked.path.encode("latin-1"))
+        url = server.copy_with(raw_path=asked.path.encode("latin-1"))
         kept = [pair for pair in headers if pair[0] != "content-length"]  # httpx sets it
         fields = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in kept]
         timeouts = httpx.Timeout(timeout, connect=5.0, pool=10.0).as_dict()
@@ -106,5 +108,5 @@ class Origins:
         raise AssertionError("unreachable")
 
     async def close(self) -> None:
-        """Close all connections to the backend."""
+        """Close all connections."""
         await self._client.aclose()

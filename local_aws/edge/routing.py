@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from local_aws.state import DistributionView
+from local_aws.services.cloudfront.view import DistributionView
 
 
 def hostname(host: str) -> str:

@@ -14,7 +14,8 @@ from local_aws.edge.certificates import Certificates
 from local_aws.edge.origins import Origins
 from local_aws.edge.source import Source
 from local_aws.edge.viewer import Edge
-from local_aws.state import Change, Settings
+from local_aws.propagation import Change
+from local_aws.settings import Settings
 
 _START_SECONDS = 10.0
 
@@ -49,7 +50,7 @@ class EdgeServer:
             self._ready.set()
 
     async def _main(self) -> None:
-        origins = Origins(self._source, self._settings.backend, self._settings.base_domain)
+        origins = Origins(self._source, self._settings.origins)
         self._edge = Edge(self._source, origins, self._write)
         certificates = Certificates(
             self.ca, lambda: [view.certificate_names for view in self._source.distributions() if view.certificate_names]

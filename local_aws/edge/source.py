@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from local_aws.edge.policies import Headers
-from local_aws.state import Change, DistributionView
+from local_aws.propagation import Change
+from local_aws.services.cloudfront.view import DistributionView
 
 Object = tuple[int, Headers, bytes]
 """Status, header fields and body of a bucket's answer."""
@@ -20,7 +21,11 @@ class Source(Protocol):
         """Have `callback` called for each accepted change, invalidations included."""
 
     def cache_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
-        """`{MinTTL, DefaultTTL, MaxTTL, Parameters}`."""
+        """Return a managed or custom policy's configuration; None if there is none.
+
+        `{Name, MinTTL, DefaultTTL, MaxTTL, Parameters: {HeaderBehavior, Headers, CookieBehavior, Cookies,
+        QueryStringBehavior, QueryStrings, ...}}`, TTLs in seconds.
+        """
 
     def origin_request_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
         """`{HeaderBehavior, Headers, CookieBehavior, Cookies, QueryStringBehavior, QueryStrings}`."""

@@ -18,7 +18,7 @@ from local_aws.edge.policies import (
 )
 from local_aws.edge.routing import HostTable, behaviour_for, hostname
 from local_aws.edge.source import Source
-from local_aws.state import DistributionView
+from local_aws.services.cloudfront.view import DistributionView
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

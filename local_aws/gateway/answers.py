@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from local_aws.gateway import models
-
-if TYPE_CHECKING:
-    from local_aws.gateway.gateway import Answer, Call
+from local_aws.gateway.call import Answer, Call
 
 _STATUS = {
     "AccessDenied": 403,
@@ -30,8 +27,6 @@ _STATUS = {
 
 def error(call: Call, code: str, message: str, status: int | None = None) -> Answer:
     """The answer that makes an SDK raise `code`. status: HTTP status; None takes the model's, then AWS's usual one."""
-    from local_aws.gateway.gateway import Answer
-
     status = status or models.status_of_error(call.service, code) or _STATUS.get(code, 400)
     request_id = str(uuid.uuid4())
     kind, body = _body(call, code, message, status, request_id)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from local_aws.gateway import models
+from local_aws.gateway.bucket import Bucket
 
 MOST_LATENCY_SECONDS = 900
 
@@ -59,33 +59,6 @@ class Strike:
         if self.timeout or self.crash:
             return f"{self.rule} timeout {self.timeout}" if self.timeout else f"{self.rule} crash {self.crash}"
         return f"latency {self.latency_seconds:g} s"
-
-
-class Bucket:
-    """A token bucket: `burst` calls at once, then `rate` a second."""
-
-    def __init__(self, burst: float, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.burst, self.rate, self._clock = burst, rate, clock
-        self._tokens, self._at = burst, clock()
-
-    def take(self, tokens: float = 1.0) -> bool:
-        """Whether there were that many; if not, none is taken."""
-        self._fill()
-        if self._tokens < tokens:
-            return False
-        self._tokens -= tokens
-        return True
-
-    def owe(self, tokens: float = 1.0) -> float:
-        """Take that many in any case; seconds until they are really there."""
-        self._fill()
-        self._tokens -= tokens
-        return max(0.0, -self._tokens / self.rate)
-
-    def _fill(self) -> None:
-        now = self._clock()
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
-        self._at = now
 
 
 @dataclass

@@ -13,14 +13,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_plus
 
 from local_aws.gateway import answers, connections, models
+from local_aws.gateway.call import Answer, Call, Proceed
 from local_aws.gateway.fault_rules import BadRule, Rule, Strike, parse
-
-if TYPE_CHECKING:
-    from local_aws.gateway.gateway import Answer, Call, Proceed
 
 PATH = "/_local_aws/faults"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -81,19 +79,13 @@ async def faulty(call: Call, proceed: Proceed) -> Answer:
     if strike.timeout == "after" or strike.crash == "after":
         answer = await proceed()
     elif strike.ends:
-        answer = _nothing()
+        answer = Answer(0)
     else:
         return await proceed()
     if strike.crash and not connections.kill_function(call.client, call.principal):
         call.notes["fault"] += " (no process found)"
     answer.unsent = True
     return answer
-
-
-def _nothing() -> Answer:
-    from local_aws.gateway.gateway import Answer
-
-    return Answer(0)
 
 
 def _text(call: Call) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ministack.core import iam_evaluator, lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 
-from local_aws.state import ACCOUNT
+from local_aws.settings import ACCOUNT
 
 
 def name_of_role(role_arn: str) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
+_ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 _MODELS = {  # signing name -> botocore's name of the service, where they differ and REST paths must be matched
     "elasticfilesystem": "efs",
@@ -14,6 +15,12 @@ _MODELS = {  # signing name -> botocore's name of the service, where they differ
     "apigateway": "apigateway",
     "cloudfront-keyvaluestore": None,
 }
+
+
+def access_key_of(headers: dict[str, str]) -> str:
+    """Return the access key that signed a request; empty if it is unsigned."""
+    found = _ACCESS_KEY.search(headers.get("authorization", ""))
+    return found[1] if found else ""
 
 
 def service_of(headers: dict[str, str], query: str) -> str:

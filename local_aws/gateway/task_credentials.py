@@ -1,7 +1,7 @@
 """Credentials of a role for a process that stands for a task of ECS, as ECS hands them out, over HTTP.
 
 `GET /_local_aws/task-credentials/<name of the role>` on the emulator's port, in the form that
-AWS_CONTAINER_CREDENTIALS_FULL_URI wants. So the backend is held to its role, as functions are to theirs.
+AWS_CONTAINER_CREDENTIALS_FULL_URI wants. So such a process is held to its role, as functions are to theirs.
 
 Source: Amazon ECS Developer Guide, Task IAM role; SDKs and Tools Reference Guide, Container credential provider.
 """
@@ -15,7 +15,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import request_scope
 from ministack.services import iam
 
-from local_aws import state
+from local_aws.settings import ACCOUNT, REGION
 
 PATH = "/_local_aws/task-credentials"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -28,13 +28,13 @@ def answer(method: str, path: str, headers: dict[str, str]) -> tuple[int, Any]:
     if host not in _LOOPBACK or method != "GET":  # a web page that resolves its own name to this machine
         return 403, {"code": "AccessDenied", "message": "GET it, by 127.0.0.1 or localhost"}
     name = path.removeprefix(PATH).strip("/")
-    with request_scope(state.ACCOUNT, state.REGION):
+    with request_scope(ACCOUNT, REGION):
         role = iam._roles.get(name)
     if role is None:
         return 404, {"code": "NoSuchEntity", "message": f"there is no role {name!r}"}
     arn = role["Arn"]
     # As functions get theirs: the same role, the same keys.
-    task = f"arn:aws:lambda:{state.REGION}:{state.ACCOUNT}:function:{name}"
+    task = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
     keys = lambda_runtime.execution_credentials({"FunctionArn": task, "Role": arn, "FunctionName": "task"})
     return 200, {
         "RoleArn": arn,

@@ -13,13 +13,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local_aws.gateway import answers, models, wire_request
+from local_aws.gateway.call import Answer, Call, Proceed
 from local_aws.gateway.wire_request import Shape
-
-if TYPE_CHECKING:
-    from local_aws.gateway.gateway import Answer, Call, Proceed
 
 SERVICES = {
     "dynamodb": "ValidationException",

@@ -11,14 +11,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 from xml.etree import ElementTree as ET
 
 from local_aws.gateway import models
-
-if TYPE_CHECKING:
-    from local_aws.gateway.gateway import Call
+from local_aws.gateway.call import Call
 
 
 class Shape:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from local_aws.patching import require_pinned_version
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 BRIDGES = (
     "aws_lambda.environment",
@@ -36,12 +36,16 @@ BRIDGES = (
 )
 
 
-def install_all(settings: Settings, off: Iterable[str] = ()) -> None:
-    """Install every bridge but those named in `off`. Raises PatchTargetMoved, or ValueError for an unknown name."""
+def install_all(settings: Settings, off: Iterable[str] = (), *, any_version: bool = False) -> None:
+    """Install every bridge but those named in `off`. Raises PatchTargetMoved, or ValueError for an unknown name.
+
+    any_version: also on another MiniStack than the one that the bridges are written for.
+    """
     left_out = set(off)
     if unknown := left_out - set(BRIDGES):
         raise ValueError(f"unknown bridges: {', '.join(sorted(unknown))}; known are {', '.join(BRIDGES)}")
-    require_pinned_version()
+    if not any_version:
+        require_pinned_version()
     for name in BRIDGES:
         if name not in left_out:
             import_module(f"{__name__}.{name}").install(settings)

@@ -21,9 +21,9 @@ from typing import Any
 from ministack.services import lambda_svc, sns, stepfunctions
 
 from local_aws import patching
-from local_aws.gateway.fault_rules import Bucket
+from local_aws.gateway.bucket import Bucket
 from local_aws.quotas import Quotas, is_transition
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 
 class Turns:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from local_aws import state
-from local_aws.state import Settings
+from local_aws import propagation
+from local_aws.settings import Settings
 
 
 def _content(*_: Any) -> None:
@@ -21,13 +21,13 @@ def _content(*_: Any) -> None:
 def install(settings: Settings, off: Collection[str]) -> None:
     """Of the bridges in `off`, install what tells the data plane."""
     if "cloudfront.distributions" in off:
-        state._delays["distribution"] = 0.0
+        propagation.at_once("distribution")
         from local_aws.services.cloudfront import distributions
 
         vars(distributions).update(check=_content, item_fault=_content)
         distributions.install(settings)
     if "route53.changes" in off:
-        state._delays["zone"] = 0.0
+        propagation.at_once("zone")
         from local_aws.services.route53 import changes
 
         vars(changes).update(faults=_content, _form_fault=_content)

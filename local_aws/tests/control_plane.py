@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from local_aws.state import Change, DistributionView, RecordView, ZoneView
+from local_aws.propagation import Change
+from local_aws.services.cloudfront.view import DistributionView
+from local_aws.services.route53.name_server import RecordView, ZoneView
 
 BASE = "fluxionia.localhost"
 NO_CACHE = {"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 0}
@@ -58,14 +60,13 @@ def distribution(id_: str, *aliases: str, **changes: Any) -> DistributionView:
         error_caching_seconds=dict.fromkeys((403, 404, 500, 502, 503, 504), 0),
         certificate_names=(BASE, f"*.{BASE}"),
         cache_tag_header="cache-tag",
-        deployed_at=0.0,
     )
     return replace(view, **changes)
 
 
 @dataclass
 class ControlPlane:
-    """Answers as `local_aws.state` and `local_aws.edge.source.Source` do."""
+    """Answers as the edge's Source and the name server's Zones do."""
 
     views: list[DistributionView] = field(default_factory=list)
     zone_list: list[ZoneView] = field(default_factory=list)
@@ -77,6 +78,9 @@ class ControlPlane:
 
     def distributions(self) -> list[DistributionView]:
         return list(self.views)
+
+    def edge_names(self) -> set[str]:
+        return {view.domain_name for view in self.views}
 
     def zones(self) -> list[ZoneView]:
         return self.zone_list

@@ -7,9 +7,9 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from local_aws import loopback
-from local_aws.services.route53.name_server import serve
-from local_aws.state import RecordView, Settings, ZoneView
+from local_aws import loopback, propagation
+from local_aws.services.route53.name_server import RecordView, ZoneView, serve
+from local_aws.settings import Settings
 from local_aws.tests.control_plane import BASE, ControlPlane, distribution
 
 ZONE = f"{BASE}."
@@ -149,23 +149,22 @@ def test_what_is_no_question_is_survived(server, ask):
 
 
 def test_a_change_shows_when_it_is_in_sync(monkeypatch, tmp_path):
-    """Through the state module itself: accepted at 0 s, answered from 1 s on."""
-    from local_aws import state
-
+    """Accepted at 0 s, answered from 1 s on."""
     now = [1000.0]
-    monkeypatch.setattr(state.time, "time", lambda: now[0])
-    monkeypatch.setattr(state, "_history", type(state._history)(list))
-    monkeypatch.setattr(state, "zones", lambda: [ZoneView("Z1", ZONE)])
-    monkeypatch.setattr(state, "distributions", list)
-    state.configure(Settings(state_dir=tmp_path, insync_seconds=1.0))
-    base = [{"Name": ZONE, "Type": "SOA", "TTL": "900", "ResourceRecords": list(SOA.values)}]
-    state.zone_changed("Z1", base)
-    running = serve(Settings(state_dir=tmp_path), state)
+    monkeypatch.setattr(propagation.time, "time", lambda: now[0])
+    monkeypatch.setattr(propagation, "_history", type(propagation._history)(list))
+    propagation.configure(Settings(state_dir=tmp_path, insync_seconds=1.0))
+
+    class Propagated(ControlPlane):
+        def records(self, zone_id):
+            return propagation.current("zone", zone_id) or ()
+
+    propagation.accepted("zone", "Z1", lambda: (SOA,))
+    running = serve(Settings(state_dir=tmp_path), Propagated(zone_list=[ZoneView("Z1", ZONE)]))
     try:
         query = dns.message.make_query(f"new.{ZONE}", "A")
         ask = lambda: dns.query.udp(query, "127.0.0.1", port=running.port, timeout=3)  # noqa: E731
-        record = {"Name": f"new.{ZONE}", "Type": "A", "TTL": "5", "ResourceRecords": ["192.0.2.9"]}
-        state.zone_changed("Z1", [*base, record])
+        propagation.accepted("zone", "Z1", lambda: (SOA, RecordView(f"new.{ZONE}", "A", 5, ("192.0.2.9",))))
         now[0] += 0.9
         assert ask().rcode() == dns.rcode.NXDOMAIN
         now[0] += 0.2

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from edge import VIEWER_REQUEST
 from local_aws.edge import serve
-from local_aws.state import Settings
+from local_aws.settings import Settings
 from local_aws.tests.control_plane import BASE, Backend, ControlPlane, behaviour, distribution
 
 GRANJA, ACME = f"granja.{BASE}", f"acme.{BASE}"
@@ -33,7 +33,7 @@ def backend():
 
 @pytest.fixture
 def edge(tmp_path, control_plane, backend):
-    running = serve(Settings(state_dir=tmp_path, backend=backend.url, base_domain=BASE), control_plane)
+    running = serve(Settings(state_dir=tmp_path, origins={f"origin.{BASE}": backend.url}), control_plane)
     yield running
     running.close()
 
@@ -264,7 +264,7 @@ def test_many_viewers_at_once(backend, visit):
 
 def test_a_closed_edge_leaves_no_thread_and_no_listener(tmp_path, control_plane, backend):
     before = threading.active_count()
-    running = serve(Settings(state_dir=tmp_path, backend=backend.url, base_domain=BASE), control_plane)
+    running = serve(Settings(state_dir=tmp_path, origins={f"origin.{BASE}": backend.url}), control_plane)
     running.close()
     assert threading.active_count() <= before
     with pytest.raises(OSError, match="refused"):

@@ -17,7 +17,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local_aws.client import Faults, RuleRefused
-from local_aws.gateway.fault_rules import Bucket, parse
+from local_aws.gateway.bucket import Bucket
+from local_aws.gateway.fault_rules import parse
 from local_aws.tests.conformance.cloud import Cloud
 from local_aws.tests.conformance.emulator import Emulator
 

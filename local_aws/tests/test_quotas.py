@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_aws.gateway.fault_rules import Bucket
-from local_aws.quotas import METERED, UNPUBLISHED, Buckets, Quotas, is_transition
+from local_aws.gateway.bucket import Bucket
+from local_aws.gateway.limits import METERED, Buckets
+from local_aws.quotas import UNPUBLISHED, Quotas, is_transition
 
 XML = {"content-type": "text/xml"}
 

@@ -20,7 +20,7 @@ from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import OPERATORS_CLIENT, PREFIX, STAFF_CLIENT
 from local.oidc.tokens import Signer, staff
 from local_aws.edge import serve
-from local_aws.state import Settings
+from local_aws.settings import Settings
 from local_aws.tests.control_plane import BASE, ControlPlane, distribution
 from tenancy.database import TenantDatabases, TenantSeeder
 from tenancy.model import Status
@@ -99,7 +99,7 @@ def control_plane():
 def edge(tmp_path, control_plane, backend_url, statuses):
     """With an empty cache. Both tenants are live."""
     statuses.update(dict.fromkeys(NAMES, Status.ACTIVE))
-    running = serve(Settings(state_dir=tmp_path, backend=backend_url, base_domain=BASE), control_plane)
+    running = serve(Settings(state_dir=tmp_path, origins={f"origin.{BASE}": backend_url}), control_plane)
     yield running
     running.close()
 

@@ -40,7 +40,7 @@ from local_aws import patching
 from local_aws.services.aws_lambda.extraction import unpacked
 from local_aws.services.aws_lambda.template_process import POSSIBLE, Forked, Template
 from local_aws.services.aws_lambda.worker import END_OF_LOG
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 logger = logging.getLogger("local.lambda")
 WORKER = Path(__file__).with_name("worker.py")

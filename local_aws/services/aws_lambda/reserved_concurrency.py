@@ -11,7 +11,7 @@ from typing import Any
 from ministack.services import lambda_svc
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 
 def _reserve(name: str, properties: dict[str, Any]) -> None:

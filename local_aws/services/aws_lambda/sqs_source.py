@@ -28,7 +28,7 @@ from ministack.services import lambda_svc, sqs
 from local_aws import patching
 from local_aws.gateway import identity
 from local_aws.services.aws_lambda.mappings import starter
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 logger = logging.getLogger("local.sqs")
 POLL_SECONDS = 0.1

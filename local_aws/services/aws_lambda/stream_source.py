@@ -32,7 +32,7 @@ from ministack.services import cloudwatch, dynamodb, lambda_svc, sqs
 from local_aws import patching
 from local_aws.gateway import identity
 from local_aws.services.aws_lambda.mappings import starter
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 logger = logging.getLogger("local.streams")
 POLL_SECONDS = float(os.environ.get("LOCAL_AWS_STREAM_POLL_SECONDS", "0.25"))  # as AWS: about 4 polls a second

@@ -10,7 +10,7 @@ from ministack.services import eventbridge
 from ministack.services.cloudformation import changesets, stacks
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 _STACK = "AWS::CloudFormation::Stack"
 

@@ -16,7 +16,7 @@ from ministack.services import cloudfront
 from ministack.services.cloudformation import provisioners
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 Tree = dict[str, Any]
 NONE: Tree = {"Quantity": "0"}

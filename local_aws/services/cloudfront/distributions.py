@@ -12,14 +12,16 @@ Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_UpdateDistributio
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from ministack.services import cloudfront
 from ministack.services.cloudformation import provisioners
 
-from local_aws import patching, state
+from local_aws import patching, propagation
 from local_aws.quotas import Quotas
-from local_aws.state import Settings
+from local_aws.services.cloudfront import deployed
+from local_aws.settings import Settings
 
 MAX_TAG = 256
 UPDATE, CREATE, DELETE = "_update_distribution", "_create_distribution", "_delete_distribution"
@@ -65,7 +67,7 @@ def _names_of_others(distribution_id: str | None) -> set[str]:
 def _check_certificate(config: Any, aliases: list[str]) -> None:
     viewer = cloudfront._find(config, "ViewerCertificate")
     arn = cloudfront._text(viewer, "ACMCertificateArn") if viewer is not None else ""
-    names = state.certificate_names(arn) if arn else ()
+    names = deployed.certificate_names(arn) if arn else ()
     if arn and not names:
         message = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, or isn't valid."
         raise Refused("InvalidViewerCertificate", message, 400)
@@ -100,6 +102,12 @@ def item_fault(item: str) -> str | None:
     return None
 
 
+def _tell(distribution_id: str, record: dict[str, Any] | None) -> None:
+    """Tell the edge of a created, updated or (None) deleted distribution."""
+    made = partial(deployed.view, dict(record)) if record is not None else None
+    propagation.accepted("distribution", distribution_id, made)
+
+
 def _api(name: str) -> Any:
     """Create, update or delete through the API: check first, tell the data plane after."""
 
@@ -118,7 +126,7 @@ def _api(name: str) -> Any:
             answer = original(*arguments)
             if answer[0] < 300:
                 for changed in [distribution_id] if distribution_id else set(cloudfront._distributions) - before:
-                    state.distribution_changed(changed, cloudfront._distributions.get(changed))
+                    _tell(changed, cloudfront._distributions.get(changed))
             return answer
 
         return call
@@ -142,11 +150,11 @@ def _template(original: Any, place: int | None) -> Any:
     def call(*arguments: Any, **more: Any) -> Any:
         if place is None:
             original(*arguments, **more)
-            return state.distribution_changed(arguments[0], None)
+            return _tell(arguments[0], None)
         known = arguments[0] if place > 1 else None
         check(provisioners._cf_distribution_config(arguments[place], "check"), known)
         result = original(*arguments, **more)
-        state.distribution_changed(result[0], cloudfront._distributions[result[0]])
+        _tell(result[0], cloudfront._distributions[result[0]])
         return result
 
     return call
@@ -169,7 +177,7 @@ def _create_invalidation(original: Any) -> Any:
                     return cloudfront._error("InvalidArgument", fault, 400)
         answer = original(distribution_id, body)
         if answer[0] == 201 and len(cloudfront._invalidations[distribution_id]) > known:
-            state.invalidated(distribution_id, tuple(items))
+            propagation.invalidated(distribution_id, tuple(items))
         return answer
 
     return create_invalidation
@@ -178,8 +186,8 @@ def _create_invalidation(original: Any) -> Any:
 def _handle_request(original: Any) -> Any:
     async def handle_request(*arguments: Any) -> Any:
         for known in cloudfront._distributions.values():
-            deployed = state.pending_until("distribution", known["Id"]) <= time.time()
-            known["Status"] = "Deployed" if deployed else "InProgress"
+            is_deployed = propagation.pending_until("distribution", known["Id"]) <= time.time()
+            known["Status"] = "Deployed" if is_deployed else "InProgress"
         return await original(*arguments)
 
     return handle_request

@@ -17,7 +17,7 @@ from ministack.services import cloudfront
 
 from local_aws import patching
 from local_aws.quotas import Quotas
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 
 def _settle(distribution_id: str, seconds: float) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from ministack.services import cloudwatch
 
 from local_aws import patching
 from local_aws.services.cloudwatch.metrics import SECONDS
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 logger = logging.getLogger("local.alarms")
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {

@@ -24,7 +24,7 @@ from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, cloudwatch_logs, sqs, stepfunctions
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 logger = logging.getLogger("local.metrics")
 SECONDS = float(os.environ.get("LOCAL_AWS_METRIC_SECONDS", "2"))

@@ -29,7 +29,7 @@ from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, sqs, st
 
 from local_aws import patching
 from local_aws.gateway import faults
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 logger = logging.getLogger("local.events")
 MAX_BYTES = 256 * 1024

@@ -19,7 +19,7 @@ from ministack.core import iam_actions
 from ministack.services import route53
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 PREFIX = "route53:ChangeResourceRecordSets"
 _CODE = re.compile(r"\\([0-7]{3})")

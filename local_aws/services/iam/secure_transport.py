@@ -12,7 +12,7 @@ from typing import Any
 from ministack.core import iam_evaluator
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 
 def install(_: Settings) -> None:

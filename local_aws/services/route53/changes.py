@@ -17,12 +17,14 @@ import math
 import re
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from ministack.services import route53
 
-from local_aws import patching, state
-from local_aws.state import Settings
+from local_aws import patching, propagation
+from local_aws.services.route53 import zones
+from local_aws.settings import Settings
 
 MAX_RECORDS, MAX_CHARACTERS = 1000, 32_000  # an UPSERT counts twice
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
@@ -207,15 +209,15 @@ class _Records(type(route53._records)):  # type: ignore[misc]
 
     def __setitem__(self, zone_id: str, records: list[Record]) -> None:
         super().__setitem__(zone_id, records)
-        state.zone_changed(zone_id, records)
+        propagation.accepted("zone", zone_id, partial(zones.views, list(records)))
 
     def __delitem__(self, zone_id: str) -> None:
         super().__delitem__(zone_id)
-        state.zone_changed(zone_id, None)
+        propagation.accepted("zone", zone_id, None)
 
     def pop(self, zone_id: str, *default: Any) -> Any:
         found = super().pop(zone_id, *default)
-        state.zone_changed(zone_id, None)
+        propagation.accepted("zone", zone_id, None)
         return found
 
 

@@ -1,23 +1,20 @@
-"""The name server of the local stack: answers for the hosted zones as Route 53's name servers would.
+"""The name server of the embedded AWS: answers for the hosted zones as Route 53's name servers would.
 
-What it knows comes from `local_aws.state`, which shows a change only once it is "in sync".
 Sources: RFC 1034 (answers, NXDOMAIN and NODATA), RFC 2308 (negative answers), RFC 4592 (wildcards),
 Route 53 Developer Guide, "Choosing between alias and non-alias records".
 """
 
 import logging
-import socket
-import socketserver
 import struct
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from dnslib import EDNS0, OPCODE, QTYPE, RCODE, RR, DNSError, DNSLabel, DNSRecord
+from dnslib.server import DNSHandler, DNSLogger, DNSServer
 
-from local_aws import loopback, state
-from local_aws.state import DistributionView, RecordView, Settings, ZoneView
+from local_aws import loopback
+from local_aws.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -26,17 +23,38 @@ _MAX_UDP_BYTES = 4096
 _MAX_CHAIN = 8  # CNAMEs and aliases followed before giving up
 
 
+@dataclass(frozen=True)
+class RecordView:
+    """One record set. `name` is lower case, ends with a dot and has a literal `*`."""
+
+    name: str
+    type: str
+    ttl: int | None
+    values: tuple[str, ...] = ()
+    alias_target: str | None = None
+    """Target's DNS name with a final dot (a distribution's, or a name of the zone); None without an alias."""
+
+
+@dataclass(frozen=True)
+class ZoneView:
+    """A hosted zone. `name` is lower case and ends with a dot."""
+
+    id: str
+    name: str
+    private: bool = False
+
+
 class Zones(Protocol):
-    """What is served: `local_aws.state`, or values in a test."""
+    """What is served: the zones of this process, or values in a test."""
 
     def zones(self) -> Sequence[ZoneView]:
-        """All hosted zones."""
+        """Return all hosted zones."""
 
     def records(self, zone_id: str) -> Sequence[RecordView]:
-        """Record sets of a zone that are in sync."""
+        """Return the record sets of a zone that are in sync; none for a zone that is not (yet)."""
 
-    def distributions(self) -> Sequence[DistributionView]:
-        """Distributions whose domain names alias records may point at."""
+    def edge_names(self) -> Collection[str]:
+        """Return the domain names, without final dot, that alias records may point at and that are the edge."""
 
 
 @dataclass
@@ -83,8 +101,8 @@ class Answerer:
         self._source, self._addresses, self._alias_ttl = zones, addresses, alias_ttl
         self._indexed: dict[str, tuple[Sequence[RecordView], _Zone]] = {}
 
-    def answer(self, request: DNSRecord) -> DNSRecord:
-        """The reply to one query."""
+    def resolve(self, request: DNSRecord, _: object = None) -> DNSRecord:
+        """Return the reply to one query."""
         reply = request.reply(ra=0, aa=0)
         if request.header.opcode != OPCODE.QUERY or len(request.questions) != 1:
             reply.header.rcode = RCODE.NOTIMP
@@ -130,7 +148,7 @@ class Answerer:
             ttl = record.ttl if record.ttl is not None else self._alias_ttl
             return [_resource_record(shown, record.type, ttl, value) for value in record.values]
         target = record.alias_target
-        if any(view.domain_name == target.removesuffix(".") for view in self._source.distributions()):
+        if target.removesuffix(".") in self._source.edge_names():
             address = self._addresses.get(record.type)
             return [_resource_record(shown, record.type, self._alias_ttl, address)] if address else []
         owner = zone.owner(target) if target == zone.name or target.endswith(f".{zone.name}") else None
@@ -173,106 +191,75 @@ def _resource_record(name: DNSLabel, kind: str, ttl: int, text: str) -> RR:
     return record
 
 
-class _Handler(socketserver.BaseRequestHandler):
-    server: "_UDP | _TCP"
+class _Handler(DNSHandler):
+    """Adds to dnslib's: EDNS, an answer to whatever fails, silence for what is no question."""
 
-    def reply(self, data: bytes, limit: int | None) -> bytes | None:
-        """The packed reply; None for what is no DNS message. limit: bytes of UDP without EDNS; None over TCP."""
+    def get_reply(self, data: bytes) -> bytes:
+        """Return the packed reply. Raises DNSError for what is no DNS query, which gets none."""
         try:
             request = DNSRecord.parse(data)
-        except (DNSError, ValueError, IndexError, struct.error):
-            return None
+        except (ValueError, IndexError, struct.error) as error:
+            raise DNSError(str(error)) from error
         if request.header.qr:
-            return None
-        option = next((record for record in request.ar if record.rtype == QTYPE.OPT), None)
+            raise DNSError("an answer, not a question")
         try:
-            reply = self.server.answer(request)
+            reply = self.server.resolver.resolve(request)
         except Exception:
             logger.exception("no answer for %s", request.q)
             reply = request.reply(ra=0, aa=0)
             reply.header.rcode = RCODE.SERVFAIL
-        if option is not None:
+        limit = _CLASSIC_UDP_BYTES
+        if option := next((record for record in request.ar if record.rtype == QTYPE.OPT), None):
             reply.add_ar(EDNS0(udp_len=_MAX_UDP_BYTES))
-            limit = limit and min(max(option.rclass, limit), _MAX_UDP_BYTES)
-        packed = reply.pack()
-        if limit and len(packed) > limit:  # the question and the option stay, so that the client asks again over TCP
+            limit = min(max(option.rclass, limit), _MAX_UDP_BYTES)
+        packed: bytes = reply.pack()
+        if self.protocol == "udp" and len(packed) > limit:
+            # dnslib's own truncation drops the question and the option, without which clients do not ask over TCP.
             reply.header.tc, reply.rr, reply.auth = 1, [], []
             packed = reply.pack()
         return packed
 
 
-class _UDPHandler(_Handler):
-    def handle(self) -> None:
-        data, sock = self.request
-        packed = self.reply(data, _CLASSIC_UDP_BYTES)
-        if packed:
-            sock.sendto(packed, self.client_address)
-
-
-class _TCPHandler(_Handler):
-    def handle(self) -> None:
-        self.request.settimeout(10)
-        stream = self.request.makefile("rb")
-        try:
-            while len(head := stream.read(2)) == 2:
-                packed = self.reply(stream.read(struct.unpack("!H", head)[0]), None)
-                if packed is None:
-                    return
-                self.request.sendall(struct.pack("!H", len(packed)) + packed)
-        except OSError:
-            return  # the client went away, or said nothing for too long
-
-
-class _UDP(socketserver.ThreadingMixIn, socketserver.UDPServer):
-    daemon_threads, block_on_close = True, False
-
-    def __init__(self, bound: socket.socket, answer: Callable[[DNSRecord], DNSRecord]) -> None:
-        self.answer = answer
-        super().__init__(bound.getsockname(), _UDPHandler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = bound
-
-
-class _TCP(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads, block_on_close = True, False
-    request_queue_size = 128
-
-    def __init__(self, bound: socket.socket, answer: Callable[[DNSRecord], DNSRecord]) -> None:
-        self.answer = answer
-        super().__init__(bound.getsockname(), _TCPHandler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = bound
-        self.server_activate()
-
-
-class DnsServer:
-    """The running name server; `port` on 127.0.0.1, UDP and TCP."""
+class NameServer:
+    """The running name server; `port` on the host, UDP and TCP."""
 
     def __init__(self, answerer: Answerer, port: int, host: str = loopback.V4) -> None:
-        udp, tcp = loopback.bind_together(port, (socket.SOCK_DGRAM, host), (socket.SOCK_STREAM, host))
-        self.port: int = udp.getsockname()[1]
-        self._servers = (_UDP(udp, answerer.answer), _TCP(tcp, answerer.answer))
-        self._threads = [
-            threading.Thread(target=server.serve_forever, args=(0.1,), name="dns", daemon=True)
-            for server in self._servers
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._servers = _listening(answerer, host, port)
+        self.port: int = self._servers[0].server.server_address[1]
+        for server in self._servers:
+            server.start_thread()
 
     def close(self) -> None:
         """Stop listening and end all threads; returns when done."""
         for server in self._servers:
-            server.shutdown()
-            server.server_close()
-        for thread in self._threads:
-            thread.join(5)
+            server.stop()
+            server.server.server_close()
 
 
-def serve(settings: Settings, zones: Zones | None = None) -> DnsServer:
+def _listening(answerer: Answerer, host: str, port: int) -> tuple[DNSServer, DNSServer]:
+    """Return servers for UDP and TCP on one port number; port 0 looks for one that is free in both. Raises OSError."""
+    silent = DNSLogger("none")
+    for _ in range(50):
+        udp = DNSServer(answerer, host, port, logger=silent, handler=_Handler)
+        try:
+            chosen = udp.server.server_address[1]
+            return udp, DNSServer(answerer, host, chosen, tcp=True, logger=silent, handler=_Handler)
+        except OSError:
+            udp.server.server_close()
+            if port:
+                raise
+    raise OSError("no port is free for both UDP and TCP")
+
+
+def serve(settings: Settings, zones: Zones | None = None) -> NameServer:
     """Start the name server and return once it listens.
 
     zones: what is served; by default the embedded AWS of this process.
     Raises OSError if the wanted port is taken.
     """
+    if zones is None:
+        from local_aws.services.route53.zones import HostedZones  # needs MiniStack, which tests do without
+
+        zones = HostedZones()
     addresses = {"A": loopback.V4, "AAAA": loopback.V6 if loopback.has_v6() else None}
-    return DnsServer(Answerer(zones or state, addresses, settings.record_ttl), settings.dns_port, settings.host)
+    return NameServer(Answerer(zones, addresses, settings.record_ttl), settings.dns_port, settings.host)

@@ -18,7 +18,7 @@ from ministack.core.responses import new_uuid
 from ministack.services import sns
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 _SUBJECT = re.compile(r"[!-~][ -~]{0,98}")
 

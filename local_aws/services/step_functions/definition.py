@@ -21,7 +21,7 @@ from ministack.core.responses import json_response
 from ministack.services import stepfunctions
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 TYPES = ("Pass", "Task", "Choice", "Wait", "Succeed", "Fail")
 TERMINAL = ("Choice", "Succeed", "Fail")  # these have neither Next nor End

@@ -28,7 +28,7 @@ from ministack.services import stepfunctions
 
 from local_aws import patching
 from local_aws.services.aws_lambda import environment
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 running: ContextVar[Run | None] = ContextVar("running", default=None)
 _runs: dict[str, Run] = {}

@@ -21,7 +21,7 @@ from ministack.core.responses import get_region
 from ministack.services import stepfunctions
 
 from local_aws import patching
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 Execution = dict[str, Any]
 Event = dict[str, Any]

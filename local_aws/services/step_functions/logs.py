@@ -23,7 +23,7 @@ from ministack.services import cloudwatch_logs, stepfunctions
 from local_aws import patching
 from local_aws.gateway import identity
 from local_aws.services.step_functions import history
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 logger = logging.getLogger("local.states")
 FATAL = {"ExecutionAborted", "ExecutionFailed", "ExecutionTimedOut"}

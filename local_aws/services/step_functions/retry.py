@@ -16,7 +16,7 @@ from ministack.services import stepfunctions
 
 from local_aws import patching
 from local_aws.services.step_functions.executions import running
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 NEVER_CAUGHT_BY_ALL = ("States.Runtime", "States.DataLimitExceeded")
 

@@ -18,7 +18,7 @@ from ministack.services import lambda_svc, stepfunctions
 from local_aws import patching
 from local_aws.gateway import faults, identity, trace, validation
 from local_aws.services.step_functions.executions import running
-from local_aws.state import Settings
+from local_aws.settings import Settings
 
 
 def _check(service: str, operation: str, action: str, resource: str, denied_as: str) -> None:

@@ -1,79 +1,17 @@
 """The ASGI layer in front of MiniStack: a chain of middlewares that every AWS call crosses.
 
-A middleware is `async def middleware(call, proceed) -> Answer`: it looks at the `Call`, and either answers itself
-(a fault, a quota, a refusal) or returns `await proceed()`. They see the whole request before MiniStack does and the
-whole answer before the caller does. Step Functions' own integrations run inside MiniStack and do not come through here;
-`bridges.machine_role` traces those.
+Step Functions' own integrations run inside MiniStack and do not come through here; `step_functions.role` traces those.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 
 from local_aws.gateway import connections, faults, identity, operations, task_credentials, trace
-
-_ERROR_CODE = re.compile(rb'<Code>([^<]+)</Code>|"(?:__type|code|Code)"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
-_ACCESS_KEY = re.compile(r"Credential=([^/]+)/")
-
-
-@dataclass
-class Call:
-    """One AWS request. headers: lower-case names; query: raw; body: complete; client: the sender's (address, port).
-
-    notes: what middlewares want to see in the call's line of the trace.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: dict[str, str]
-    body: bytes
-    client: tuple[str, int] | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def service(self) -> str:
-        return operations.service_of(self.headers, self.query)
-
-    @cached_property
-    def operation(self) -> str:
-        return operations.operation_of(self.service, self.method, self.path, self.query, self.headers, self.body)
-
-    @cached_property
-    def principal(self) -> str:
-        found = _ACCESS_KEY.search(self.headers.get("authorization", ""))
-        return identity.principal_of_key(found[1] if found else "")
-
-
-@dataclass
-class Answer:
-    """One AWS response. headers: as ASGI's pairs of bytes. unsent: the connection is cut instead of sending it.
-
-    status 0: the request had no effect and no answer.
-    """
-
-    status: int
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytes = b""
-    unsent: bool = False
-
-    @property
-    def error(self) -> str | None:
-        """AWS's error code, None if there is none."""
-        if self.status < 400:
-            return None
-        found = _ERROR_CODE.search(self.body)
-        return (found[1] or found[2]).decode() if found else None
-
-
-Proceed = Callable[[], Awaitable[Answer]]
-Middleware = Callable[[Call, Proceed], Awaitable[Answer]]
+from local_aws.gateway.call import Answer, Call, Middleware, Proceed
 
 
 async def traced(call: Call, proceed: Proceed) -> Answer:
@@ -108,7 +46,10 @@ class Gateway:
             await _send_json(send, *task_credentials.answer(scope["method"], scope["path"], headers))
             return
         client = (scope["client"][0], scope["client"][1]) if scope.get("client") else None
-        call = Call(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body, client)
+        caller = identity.principal_of_key(operations.access_key_of(headers))
+        call = Call(
+            scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body, caller, client
+        )
         answer = await self._run(call, 0, scope, receive)
         if answer.unsent:
             connections.cut(client)

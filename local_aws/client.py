@@ -1,6 +1,6 @@
 """A client of the embedded AWS's faults: make calls go wrong on purpose, and see how often they did.
 
-    faults = Faults(os.environ["FLUXION_FAULTS"])
+    faults = Faults(os.environ["FAULTS_URL"])
     with faults.rule("cloudfront", "UpdateDistribution", error={"code": "Throttling"}, times=3) as rule:
         ...
         assert rule.hits == 3
@@ -43,7 +43,7 @@ class Active:
 
 
 class Faults:
-    """url: what `FLUXION_FAULTS` says."""
+    """url: what `FAULTS_URL` says."""
 
     def __init__(self, url: str) -> None:
         self._url = url

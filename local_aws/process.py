@@ -155,11 +155,12 @@ class Emulator:
         if not self.with_edge:
             return {"edge_url": None, "dns": None, "ca": None}
         from local_aws import edge
-        from local_aws.services.route53 import name_server
+        from local_aws.edge.control_plane import ControlPlane
+        from local_aws.services.route53 import name_server, zones
 
-        pages = edge.serve(self.settings)
+        pages = edge.serve(self.settings, ControlPlane())
         self.servers.append(pages)
-        names = name_server.serve(self.settings)
+        names = name_server.serve(self.settings, zones.HostedZones())
         self.servers.append(names)
         host = self.settings.host
         return {"edge_url": f"https://{host}:{pages.port}", "dns": f"{host}:{names.port}", "ca": str(pages.ca)}

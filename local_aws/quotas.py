@@ -8,7 +8,7 @@ is a time scale: it shortens every delay and raises every rate by the same facto
 What crosses the gateway is held to its quota by `gateway.limits`. What happens inside of MiniStack (state transitions,
 concurrency, e-mails, sizes) is `services.quotas` and the bridge of that service.
 
-Not modelled: quotas that the product stays far from, and those of one zone, queue or table that others would share.
+Not modelled: quotas that a small product stays far from, and those of one zone, queue or table that others would share.
 """
 
 from __future__ import annotations

@@ -40,6 +40,8 @@ def clone(tmp_path: Path) -> Path:
         ("tenancy/dns.py", "import local.run", "The layer knows nothing of the programs around it"),
         ("backend/app.py", "import tenancy.stage", "The backend uses the door"),
         ("local_aws/settings.py", "import tenancy.plan", "The embedded AWS lives in an environment of its own"),
+        ("local_aws/gateway/call.py", "import local_aws.edge.cache", "In the embedded AWS imports go one way"),
+        ("local_aws/gateway/call.py", "import local_aws.gateway.answers", "No circle in the embedded AWS"),
     ],
 )
 def test_an_import_against_the_direction_is_refused(clone: Path, path: str, line: str, contract: str):

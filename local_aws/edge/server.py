@@ -23,10 +23,8 @@ _START_SECONDS = 10.0
 class EdgeServer:
     """The running edge. `port`: the port on 127.0.0.1 (and ::1 where there is one); `ca`: PEM file of its authority."""
 
-    def __init__(self, settings: Settings, source: Source, invalidation_delay: float = 0.0) -> None:
+    def __init__(self, settings: Settings, source: Source) -> None:
         self.ca = settings.state_dir / "ca.pem"
-        self._delay = invalidation_delay
-        self._timers: set[threading.Timer] = set()
         self._log = (settings.state_dir / "edge.jsonl").open("a", buffering=1)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -78,37 +76,22 @@ class EdgeServer:
         await origins.close()
 
     def _changed(self, change: Change) -> None:
-        if change.kind != "invalidation":
-            return
-        if self._delay <= 0:
+        if change.kind == "invalidation":
             self._edge.cache.invalidate(change.id, change.items)
-            return
-        timer = threading.Timer(self._delay, self._edge.cache.invalidate, (change.id, change.items))
-        timer.daemon = True
-        self._timers = {known for known in self._timers if known.is_alive()} | {timer}
-        timer.start()
 
     def _write(self, line: Mapping[str, Any]) -> None:
         self._log.write(json.dumps(line) + "\n")
 
     def close(self) -> None:
         """Stop listening and end all threads; returns when done."""
-        for timer in self._timers:
-            timer.cancel()
         self._server.should_exit = True
         self._thread.join(10)
         self._log.close()
 
 
-def serve(settings: Settings, source: Source | None = None, *, invalidation_delay: float = 0.0) -> EdgeServer:
+def serve(settings: Settings, source: Source) -> EdgeServer:
     """Start the edge and return once it listens.
 
-    source: where distributions come from; the embedded AWS of this process by default.
-    invalidation_delay: seconds after which an accepted invalidation takes effect.
-    Raises OSError if the wanted port is taken.
+    source: where distributions come from. Raises OSError if the wanted port is taken.
     """
-    if source is None:
-        from local_aws.edge.control_plane import ControlPlane
-
-        source = ControlPlane()
-    return EdgeServer(settings, source, invalidation_delay)
+    return EdgeServer(settings, source)

@@ -196,7 +196,6 @@ class Edge:
                 body = await answer.read()
             finally:
                 await answer.close()
-            now = self.clock()
             stale = seconds_when_origin_is_down(answer.headers) if answer.status < 400 else 0
             entry = Entry(
                 distribution=distribution.id,
@@ -205,7 +204,7 @@ class Edge:
                 status=answer.status,
                 headers=answer.headers,
                 body=body,
-                stored_at=now,
+                stored_at=(now := self.clock()),
                 fresh_until=now + seconds,
                 stale_until=now + seconds + stale,
             )

@@ -1,9 +1,9 @@
-"""Each call of the product held to the service's model: required members, types, lengths, ranges, enums, patterns.
+"""Each call held to its service's model: required members, types, lengths, ranges, enums, patterns.
 
 AWS refuses these; MiniStack lets most pass, and the SDK checks only some. A call that does not fit is answered with the
-service's own validation error and traced with `invalid`. Covered are the services that the product calls (SERVICES),
-whoever calls them, and what state machines call themselves. Unknown members pass: AWS ignores them, and the SDK of the
-caller, which refuses them, may know newer ones than the emulator's model.
+service's own validation error and traced with `invalid`. Covered are SERVICES, whoever calls them, and
+what state machines call themselves. Unknown members pass: AWS ignores them, and the SDK of the caller, which refuses
+them, may know newer ones than the emulator's model.
 
 Source: botocore's service models, which are AWS's own.
 """

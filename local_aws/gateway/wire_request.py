@@ -1,8 +1,8 @@
 """A raw AWS request turned back into the parameters that an SDK was called with.
 
-Covers the protocols of the services that the product calls: JSON, query and REST-XML. Shapes are compiled once from
-botocore's models, because its own objects are slow to walk. Leaves of XML and of forms get the type that their shape
-has; what cannot be converted stays text, for the validator to refuse.
+Covers JSON, query and REST-XML. Shapes are compiled once from botocore's models, because its own objects are slow to
+walk. Leaves of XML and of forms get the type that their shape has; what cannot be converted stays text, for the
+validator to refuse.
 """
 
 from __future__ import annotations

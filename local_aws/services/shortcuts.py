@@ -1,6 +1,6 @@
 """Work that MiniStack repeats in every call, done once: same answers, sooner.
 
-A thousand tenants at once are some thirty thousand calls, answered by one thread. MiniStack parses the role's policies
+A burst of thirty thousand calls is answered by one thread. MiniStack parses the role's policies
 in each call three times, a distribution's whole configuration once for every alias in an update (a million times for a
 thousand aliases), and copies items with a general deep copy, which is ten times slower than one for JSON.
 """

@@ -30,5 +30,5 @@ def install(settings: Settings, off: Collection[str]) -> None:
         propagation.at_once("zone")
         from local_aws.services.route53 import changes
 
-        vars(changes).update(faults=_content, _form_fault=_content)
+        vars(changes).update(faults=_content, form_fault=_content)
         changes.install(settings)

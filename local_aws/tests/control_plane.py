@@ -11,7 +11,7 @@ from local_aws.propagation import Change
 from local_aws.services.cloudfront.view import DistributionView
 from local_aws.services.route53.name_server import RecordView, ZoneView
 
-BASE = "fluxionia.localhost"
+BASE = "example.localhost"
 NO_CACHE = {"MinTTL": 0, "DefaultTTL": 0, "MaxTTL": 0}
 BY_HOST = {
     "MinTTL": 0,
@@ -150,7 +150,7 @@ class Backend:
                     return
                 body = json.dumps({**echo, "count": backend.count}).encode()
                 self.send_response(backend.status)
-                tag = {"cache-tag": f"tenant:{self.headers['host'].partition('.')[0]}"}
+                tag = {"cache-tag": f"shop:{self.headers['host'].partition('.')[0]}"}
                 fields = {
                     "content-type": "application/json",
                     "content-length": str(len(body)),

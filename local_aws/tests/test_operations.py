@@ -8,9 +8,9 @@ from local_aws.gateway.operations import operation_of
 @pytest.mark.parametrize(
     ("method", "path", "headers", "operation"),
     [
-        ("PUT", "/archive/granja/1/manifest.json", {}, "PutObject"),
-        ("PUT", "/archive/granja/1/manifest.json", {"x-amz-copy-source": "a/b"}, "CopyObject"),
-        ("GET", "/archive/granja/1/manifest.json", {}, "GetObject"),
+        ("PUT", "/archive/apple/1/manifest.json", {}, "PutObject"),
+        ("PUT", "/archive/apple/1/manifest.json", {"x-amz-copy-source": "a/b"}, "CopyObject"),
+        ("GET", "/archive/apple/1/manifest.json", {}, "GetObject"),
     ],
 )
 def test_a_put_of_an_object_is_no_copy(method: str, path: str, headers: dict[str, str], operation: str) -> None:

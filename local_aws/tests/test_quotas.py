@@ -116,7 +116,7 @@ def test_route_53_counts_requests_and_changes_apart(clock: Clock) -> None:
     assert passed(buckets, 3, lambda: change(*["CREATE"] * 50)) == 2
 
 
-def test_ten_thousand_tenants_by_creation_take_as_long_as_the_formula_says(clock: Clock) -> None:
+def test_ten_thousand_creations_take_as_long_as_the_formula_says(clock: Clock) -> None:
     buckets = Buckets(Quotas(), clock)
     for _ in range(20_000 // 250):
         while buckets.exceeded(change(*["CREATE"] * 250)):
@@ -126,8 +126,8 @@ def test_ten_thousand_tenants_by_creation_take_as_long_as_the_formula_says(clock
 
 def test_wildcards_and_other_items_of_an_invalidation_are_counted_apart(clock: Clock) -> None:
     buckets = Buckets(Quotas(), clock)
-    assert buckets.exceeded(invalidate("/*", *(f"#tenant:{number}" for number in range(150)))) is None
-    assert buckets.exceeded(invalidate("#tenant:1")).rate == "invalidations_per_second"  # type: ignore[union-attr]
+    assert buckets.exceeded(invalidate("/*", *(f"#shop:{number}" for number in range(150)))) is None
+    assert buckets.exceeded(invalidate("#shop:1")).rate == "invalidations_per_second"  # type: ignore[union-attr]
     assert buckets.exceeded(invalidate("/a/*")).rate == "wildcard_invalidations_per_second"  # type: ignore[union-attr]
     clock.now = 0.5
     assert buckets.exceeded(invalidate(*(f"/{number}" for number in range(75)))) is None

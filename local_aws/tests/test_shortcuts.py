@@ -7,7 +7,7 @@ import pytest
 
 from local_aws.services.shortcuts import copied
 
-ITEM = {"pk": {"S": "TENANT#granja"}, "n": {"N": "1"}, "spec": {"M": {"tags": {"L": [{"S": "a"}, {"NULL": True}]}}}}
+ITEM = {"pk": {"S": "SHOP#apple"}, "n": {"N": "1"}, "spec": {"M": {"tags": {"L": [{"S": "a"}, {"NULL": True}]}}}}
 
 
 @pytest.mark.parametrize("value", [ITEM, [ITEM, None, b"bytes", 1.5], defaultdict(list, a=[1]), {"set": {1, 2}}])

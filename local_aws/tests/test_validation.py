@@ -125,7 +125,7 @@ ROUND_TRIPS: list[tuple[str, str, dict[str, Any]]] = [
         {
             "DistributionId": "E1",
             "InvalidationBatch": {
-                "Paths": {"Quantity": 2, "Items": ["/ñ*", "#tenant:a"]},
+                "Paths": {"Quantity": 2, "Items": ["/ñ*", "#shop:a"]},
                 "CallerReference": "<r&>",
             },
         },

@@ -1,7 +1,7 @@
 """A process that imported a function's handler and forks further environments from there.
 
 Importing boto3, pydantic and the rest takes a second of processor time and 70 MB for every environment. AWS has the
-machines for that when twenty tenants arrive at once, a workstation has not. A fork takes milliseconds and shares the
+machines for that when twenty calls arrive at once, a workstation has not. A fork takes milliseconds and shares the
 memory. Only what can be forked is: Linux, and a handler whose import started no thread.
 """
 

@@ -1,6 +1,6 @@
 """The inside of a local Lambda execution environment: runs under a bare Python, as AWS's runtime client does.
 
-It is started as a file by `local_aws.services.aws_lambda.environment` and imports nothing but the standard library.
+It is started as a file by `sandbox` and imports nothing but the standard library.
 Line protocol, JSON: stdin takes {"init": …} once and then {"invoke": …}; answers go to a private copy of stdout, so
 that whatever the handler prints is log. At end of input (the emulator is gone) the process ends at once.
 """

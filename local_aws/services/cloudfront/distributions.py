@@ -56,11 +56,11 @@ def check(config: Any, distribution_id: str | None) -> None:
 
 def _names_of_others(distribution_id: str | None) -> set[str]:
     """Domain names of the account, lower case, that another distribution or distribution tenant has."""
-    tenants = [(tenant["Id"], tenant["Domains"]) for tenant in cloudfront._distribution_tenants.values()]
+    saas = [(known["Id"], known["Domains"]) for known in cloudfront._distribution_tenants.values()]
     distributions = [
         (known["Id"], cloudfront._get_distribution_aliases(known)) for known in cloudfront._distributions.values()
     ]
-    others = [names for owner, names in (*tenants, *distributions) if owner != distribution_id]
+    others = [names for owner, names in (*saas, *distributions) if owner != distribution_id]
     return {name.lower() for names in others for name in names}
 
 

@@ -28,7 +28,7 @@ from local_aws.settings import Settings
 
 logger = logging.getLogger("local.metrics")
 SECONDS = float(os.environ.get("LOCAL_AWS_METRIC_SECONDS", "2"))
-KEPT_SECONDS = 1200  # of a queue's gauges; no alarm of this project looks back further
+KEPT_SECONDS = 1200  # of a queue's gauges: an alarm that looks back further sees none
 ENDS = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "TIMED_OUT": "TimedOut", "ABORTED": "Aborted"}
 
 

@@ -68,13 +68,8 @@ def faults(zone: str, current: Iterable[Record], changes: Iterable[Change], most
         label = f"[name='{rs['Name']}', type='{rs['Type']}']"
         there = records.get(key)
         if action == "DELETE":
-            if there is None:
-                found.append(f"Tried to delete resource record set {label} but it was not found")
-            elif route53._rs_values(there) != route53._rs_values(rs):
-                problem = "but the values provided do not match the current values"
-                found.append(f"Tried to delete resource record set {label} {problem}")
-            elif rs["Name"] == zone and rs["Type"] in ("SOA", "NS"):
-                found.append(f"A HostedZone must contain exactly one {rs['Type']} record for the zone itself.")
+            if problem := _deletion_fault(zone, there, rs, label):
+                found.append(problem)
             else:
                 del records[key]
         elif action == "CREATE" and there is not None:
@@ -86,6 +81,17 @@ def faults(zone: str, current: Iterable[Record], changes: Iterable[Change], most
     if before < len(records) > most:
         found.append(f"Number of record sets limit of {most:g} exceeded in zone {zone}")
     return list(dict.fromkeys(found))
+
+
+def _deletion_fault(zone: str, there: Record | None, rs: Record, label: str) -> str | None:
+    if there is None:
+        return f"Tried to delete resource record set {label} but it was not found"
+    if route53._rs_values(there) != route53._rs_values(rs):
+        problem = "but the values provided do not match the current values"
+        return f"Tried to delete resource record set {label} {problem}"
+    if rs["Name"] == zone and rs["Type"] in ("SOA", "NS"):
+        return f"A HostedZone must contain exactly one {rs['Type']} record for the zone itself."
+    return None
 
 
 def _value_faults(zone: str, rs: Record) -> Iterable[str]:
@@ -161,7 +167,7 @@ def _change_resource_record_sets(original: Any, most: float) -> Any:
         zone, changes = route53._zones.get(zone_id), _parse(body)
         if zone and changes:
             for action, rs in changes:
-                if problem := _form_fault(action, rs):
+                if problem := form_fault(action, rs):
                     return route53._error_response("InvalidInput", problem)
             if found := faults(zone["name"], route53._records[zone_id], changes, most):
                 return route53._error_response("InvalidChangeBatch", f"[{', '.join(found)}]")
@@ -170,7 +176,7 @@ def _change_resource_record_sets(original: Any, most: float) -> Any:
     return change_resource_record_sets
 
 
-def _form_fault(action: str, rs: Record) -> str | None:
+def form_fault(action: str, rs: Record) -> str | None:
     """Why a record set is neither an alias nor values with a TTL; None if it is one of them."""
     where = f"Change with [Action={action}, Name={rs['Name']}, Type={rs['Type']}, SetIdentifier=null]"
     expected = "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]"

@@ -251,15 +251,7 @@ def _listening(answerer: Answerer, host: str, port: int) -> tuple[DNSServer, DNS
     raise OSError("no port is free for both UDP and TCP")
 
 
-def serve(settings: Settings, zones: Zones | None = None) -> NameServer:
-    """Start the name server and return once it listens.
-
-    zones: what is served; by default the embedded AWS of this process.
-    Raises OSError if the wanted port is taken.
-    """
-    if zones is None:
-        from local_aws.services.route53.zones import HostedZones  # needs MiniStack, which tests do without
-
-        zones = HostedZones()
+def serve(settings: Settings, zones: Zones) -> NameServer:
+    """Start the name server and return once it listens. Raises OSError if the wanted port is taken."""
     addresses = {"A": loopback.V4, "AAAA": loopback.V6 if loopback.has_v6() else None}
     return NameServer(Answerer(zones, addresses, settings.record_ttl), settings.dns_port, settings.host)

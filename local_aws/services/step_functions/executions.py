@@ -189,62 +189,47 @@ def _fail_execution(original: Any) -> Any:
     return fail_execution
 
 
+_AT_ONCE = ("    time.sleep(0.15)\n\n", "")
+_SUCCEED = (
+    "                current_input = _apply_input_path(state_def, current_input, ctx)\n"
+    "                current_input = _apply_output_path(state_def, current_input, ctx)\n",
+    "                current_input = _bridge_succeed(state_def, current_input, ctx)\n",
+)
+_NO_TOKEN_FOR_ALL = ('    if is_callback:\n        ctx["Task"] = {"Token": new_uuid()}\n', "")
+_TOKEN_PER_ATTEMPT = (
+    '        ctx["State"]["RetryCount"] = sum(retry_counts.values())\n',
+    '        ctx["State"]["RetryCount"] = sum(retry_counts.values())\n'
+    '        if is_callback:\n            ctx["Task"] = {"Token": new_uuid()}\n',
+)
+_THROTTLED = (
+    '    if result.get("error"):\n',
+    '    if result.get("throttle"):\n'
+    '        raise _ExecutionError("Lambda.TooManyRequestsException", json.dumps(result["body"]))\n'
+    '    if result.get("error"):\n',
+)
+_REDRIVABLE = ("redrivable = failed ", 'redrivable = status in ("FAILED", "TIMED_OUT", "ABORTED") ')
+_CALLED_IN_POOL = "pool.submit(contextvars.copy_context().run, _invoke_resource, resource, input_data)"
+
+
 def install(settings: Settings) -> None:
     from ministack.core.responses import request_scope
 
     stepfunctions.request_scope = request_scope
     stepfunctions._bridge_succeed = succeed
-    patching.edit(
-        stepfunctions,
-        "_run_execution",
-        ("    time.sleep(0.15)\n\n", ""),
-        (
-            "                current_input = _apply_input_path(state_def, current_input, ctx)\n"
-            "                current_input = _apply_output_path(state_def, current_input, ctx)\n",
-            "                current_input = _bridge_succeed(state_def, current_input, ctx)\n",
-        ),
-    )
     store = _Tokens()
+    patching.edit(stepfunctions, "_run_execution", _AT_ONCE, _SUCCEED)
+    patching.edit(stepfunctions, "_execute_task", _NO_TOKEN_FOR_ALL, _TOKEN_PER_ATTEMPT)
+    patching.edit(stepfunctions, "_call_lambda", _THROTTLED)
+    patching.edit(stepfunctions, "_emit_execution_status_event", _REDRIVABLE)
     patching.replace(stepfunctions, "_task_tokens", lambda _: store)
-    patching.edit(
-        stepfunctions,
-        "_execute_task",
-        ('    if is_callback:\n        ctx["Task"] = {"Token": new_uuid()}\n', ""),
-        (
-            '        ctx["State"]["RetryCount"] = sum(retry_counts.values())\n',
-            '        ctx["State"]["RetryCount"] = sum(retry_counts.values())\n'
-            '        if is_callback:\n            ctx["Task"] = {"Token": new_uuid()}\n',
-        ),
-    )
-    patching.edit(
-        stepfunctions,
-        "_call_lambda",
-        (
-            '    if result.get("error"):\n',
-            '    if result.get("throttle"):\n'
-            '        raise _ExecutionError("Lambda.TooManyRequestsException", json.dumps(result["body"]))\n'
-            '    if result.get("error"):\n',
-        ),
-    )
-    patching.edit(
-        stepfunctions,
-        "_emit_execution_status_event",
-        ("redrivable = failed ", 'redrivable = status in ("FAILED", "TIMED_OUT", "ABORTED") '),
-    )
-    patching.replace(
-        stepfunctions,
-        "_invoke_resource_with_timeout",
-        _invoke_resource_with_timeout,
-        "pool.submit(contextvars.copy_context().run, _invoke_resource, resource, input_data)",
-    )
-    for name in ("_send_task_success", "_send_task_failure"):
-        patching.replace(stepfunctions, name, _answer, "info = _task_tokens.get(token)", '"TaskDoesNotExist"')
-    patching.replace(
-        stepfunctions, "_start_execution", _start_execution, "if exec_arn in _executions", "_run_execution, exec_arn"
-    )
-    patching.replace(
-        stepfunctions, "_run_execution", _run_execution, 'while current_name and execution["status"] == "RUNNING"'
-    )
-    patching.replace(stepfunctions, "_stop_execution", _stop_execution, 'execution["status"] = "ABORTED"')
-    patching.replace(stepfunctions, "_add_event", _add_event, 'execution["events"].append(event)')
-    patching.replace(stepfunctions, "_fail_execution", _fail_execution, 'execution["status"] = "FAILED"')
+    for name, make, *fragments in (
+        ("_invoke_resource_with_timeout", _invoke_resource_with_timeout, _CALLED_IN_POOL),
+        ("_send_task_success", _answer, "info = _task_tokens.get(token)", '"TaskDoesNotExist"'),
+        ("_send_task_failure", _answer, "info = _task_tokens.get(token)", '"TaskDoesNotExist"'),
+        ("_start_execution", _start_execution, "if exec_arn in _executions", "_run_execution, exec_arn"),
+        ("_run_execution", _run_execution, 'while current_name and execution["status"] == "RUNNING"'),
+        ("_stop_execution", _stop_execution, 'execution["status"] = "ABORTED"'),
+        ("_add_event", _add_event, 'execution["events"].append(event)'),
+        ("_fail_execution", _fail_execution, 'execution["status"] = "FAILED"'),
+    ):
+        patching.replace(stepfunctions, name, make, *fragments)

@@ -1,7 +1,7 @@
 """`make conformance PROFILE=…`: the cases in a real account, and what is left of them afterwards.
 
 Never run on AWS so far. It makes and deletes roles, functions, tables, queues, machines, zones and distributions of its
-own, all tagged Project=fluxion-conformance; it costs about a dollar, and touches nothing that it did not make.
+own, all tagged Project=local-aws-conformance; it costs about a dollar, and touches nothing that it did not make.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REGION = "us-east-1"
-TAG, TAG_VALUE = "Project", "fluxion-conformance"
+TAG, TAG_VALUE = "Project", "local-aws-conformance"
 ROOT = Path(__file__).resolve().parents[3]
 # Not in .local, which `make clean` empties: it names what costs money in somebody's account.
 LEFT = Path(os.environ.get("LOCAL_AWS_LEFT") or ROOT / "conformance-left.json")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DISTRIBUTION = {
     "Enabled": True,
     "Origins": [
-        {"Id": "api", "DomainName": "origin.fluxion.test", "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"}}
+        {"Id": "api", "DomainName": "origin.example.test", "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"}}
     ],
     "DefaultCacheBehavior": {
         "TargetOriginId": "api",
@@ -220,9 +220,9 @@ def invalidate(edge: Edge, distribution: str, *items: str, reference: str | None
     bridge=None,
 )
 def test_an_invalidation_takes_paths_and_tags(edge: Edge, distribution: str) -> None:
-    made = invalidate(edge, distribution, "#tenant:granja", "/api/*")
+    made = invalidate(edge, distribution, "#shop:apple", "/api/*")
     read = edge.client.get_invalidation(DistributionId=distribution, Id=made["Id"])["Invalidation"]
-    assert sorted(read["InvalidationBatch"]["Paths"]["Items"]) == ["#tenant:granja", "/api/*"]
+    assert sorted(read["InvalidationBatch"]["Paths"]["Items"]) == ["#shop:apple", "/api/*"]
 
 
 @case(
@@ -230,7 +230,7 @@ def test_an_invalidation_takes_paths_and_tags(edge: Edge, distribution: str) -> 
     source="CloudFront Developer Guide, Invalidate files, cache tags",
     bridge="cloudfront.distributions",
 )
-@pytest.mark.parametrize("item", ["api/tenant", "tenant:granja", "#", "#tenant:*", "#" + "x" * 257, "/a*b"])
+@pytest.mark.parametrize("item", ["api/offer", "shop:apple", "#", "#shop:*", "#" + "x" * 257, "/a*b"])
 def test_other_items_are_refused(edge: Edge, distribution: str, item: str) -> None:
     assert code_of(lambda: invalidate(edge, distribution, item)) == "InvalidArgument"
     invalidate(edge, distribution, "#" + "x" * 256)

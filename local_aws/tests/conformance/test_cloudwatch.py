@@ -69,7 +69,7 @@ def listening(cloud: Cloud) -> tuple[str, str]:
     **SLOW,
 )
 def test_embedded_metrics_are_extracted(cloud: Cloud) -> None:
-    namespace = cloud.unique("Fluxion")
+    namespace = cloud.unique("Shop")
     function = cloud.function(
         f"""
         import json, time
@@ -77,14 +77,14 @@ def test_embedded_metrics_are_extracted(cloud: Cloud) -> None:
             metrics = [{{"Name": "Duration", "Unit": "Milliseconds"}}]
             directive = {{"Namespace": "{namespace}", "Dimensions": [["service"]], "Metrics": metrics}}
             root = {{"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}}
-            print(json.dumps({{"_aws": root, "service": "fluxion", "Duration": [10, 30]}}))
+            print(json.dumps({{"_aws": root, "service": "shop", "Duration": [10, 30]}}))
         """
     )
     cloud.invoke(function)
-    assert cloud.until(lambda: total(cloud, namespace, "Duration", service="fluxion")) == 40
-    assert total(cloud, namespace, "Duration", "SampleCount", service="fluxion") == 2
+    assert cloud.until(lambda: total(cloud, namespace, "Duration", service="shop")) == 40
+    assert total(cloud, namespace, "Duration", "SampleCount", service="shop") == 2
     (metric,) = cloud.aws("cloudwatch").list_metrics(Namespace=namespace)["Metrics"]
-    assert metric["Dimensions"] == [{"Name": "service", "Value": "fluxion"}]
+    assert metric["Dimensions"] == [{"Name": "service", "Value": "shop"}]
 
 
 @case(

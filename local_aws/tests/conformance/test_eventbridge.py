@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PUT = "EventBridge API Reference, PutEvents"
 DLQ = "EventBridge User Guide, Using dead-letter queues to process undelivered events"
-GOOD = {"Source": "fluxion.tenants", "DetailType": "TenantOnboarded", "Detail": '{"tenant_id": "granja"}'}
+GOOD = {"Source": "shop.orders", "DetailType": "OrderPlaced", "Detail": '{"order_id": "apple"}'}
 
 
 def put(cloud: Cloud, *entries: dict[str, Any]) -> Any:
@@ -83,8 +83,8 @@ def test_an_event_without_a_target_is_a_dead_letter(cloud: Cloud) -> None:
     event = json.loads(message["Body"])
     assert (event["source"], event["detail-type"], event["detail"]) == (
         source,
-        "TenantOnboarded",
-        {"tenant_id": "granja"},
+        "OrderPlaced",
+        {"order_id": "apple"},
     )
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert (attributes["RULE_ARN"], attributes["TARGET_ARN"]) == (arn, gone)

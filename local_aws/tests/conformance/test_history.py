@@ -74,7 +74,7 @@ def test_a_lambda_task_in_the_history(cloud: Cloud) -> None:
     bridge="step_functions.history",
 )
 def test_failed_and_timed_out_tasks_in_the_history(cloud: Cloud) -> None:
-    function = cloud.function("def handler(event, context): raise LookupError('granja')")
+    function = cloud.function("def handler(event, context): raise LookupError('apple')")
     failed = details(history(cloud, cloud.run(cloud.machine(invoke(function)))["executionArn"]), "TaskFailed")
     assert (failed["resourceType"], failed["resource"], failed["error"]) == ("lambda", "invoke", "LookupError")
     table, _ = cloud.table()

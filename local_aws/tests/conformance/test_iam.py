@@ -22,17 +22,17 @@ NAMES, TYPES, ACTIONS = f"{PREFIX}NormalizedRecordNames", f"{PREFIX}RecordTypes"
 
 @pytest.fixture(scope="module")
 def change(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., str]:
-    """change((name, type, action), …) as a user who may CREATE and DELETE A records below fluxion.test: the outcome."""
-    made = aws("route53").create_hosted_zone(Name="fluxion.test", CallerReference=cloud.unique("iam"))
+    """change((name, type, action), …) as a user who may CREATE and DELETE A records below example.test: the outcome."""
+    made = aws("route53").create_hosted_zone(Name="example.test", CallerReference=cloud.unique("iam"))
     zone = made["HostedZone"]["Id"].split("/")[-1]
     arn = f"arn:aws:route53:::hostedzone/{zone}"
     user = aws("iam").create_user(UserName=cloud.unique("writer"))["User"]["UserName"]
     allow = {
-        "ForAllValues:StringLike": {NAMES: "*.fluxion.test"},
+        "ForAllValues:StringLike": {NAMES: "*.example.test"},
         "ForAllValues:StringEquals": {TYPES: ["A"], ACTIONS: ["CREATE", "DELETE"]},
         "Null": {NAMES: "false", TYPES: "false", ACTIONS: "false"},
     }
-    deny = {"ForAnyValue:StringLike": {NAMES: ["\\052*", "*.*.fluxion.test", "www.fluxion.test"]}}
+    deny = {"ForAnyValue:StringLike": {NAMES: ["\\052*", "*.*.example.test", "www.example.test"]}}
     statements = [
         {"Effect": "Allow", "Action": PREFIX, "Resource": arn, "Condition": allow},
         {"Effect": "Deny", "Action": PREFIX, "Resource": arn, "Condition": deny},
@@ -73,8 +73,8 @@ def change(aws: Callable[..., Any], cloud: Cloud) -> Callable[..., str]:
     bridge="iam.conditions",
 )
 def test_a_change_within_the_conditions_is_allowed(change: Callable[..., str], cloud: Cloud) -> None:
-    assert change((f"{cloud.unique('t')}.fluxion.test", "A", "CREATE")) == "allowed"
-    assert change(("UPPER.Fluxion.Test.", "A", "CREATE")) == "allowed"
+    assert change((f"{cloud.unique('t')}.example.test", "A", "CREATE")) == "allowed"
+    assert change(("UPPER.Example.Test.", "A", "CREATE")) == "allowed"
 
 
 @case(
@@ -85,19 +85,19 @@ def test_a_change_within_the_conditions_is_allowed(change: Callable[..., str], c
 @pytest.mark.parametrize(
     "refused",
     [
-        ("granja.fluxion.test", "A", "UPSERT"),
-        ("granja.fluxion.test", "TXT", "CREATE"),
-        ("fluxion.test", "A", "CREATE"),
-        ("a.b.fluxion.test", "A", "CREATE"),
-        ("*.fluxion.test", "A", "CREATE"),
-        ("\\052.fluxion.test", "A", "CREATE"),
-        ("www.fluxion.test", "A", "CREATE"),
+        ("apple.example.test", "A", "UPSERT"),
+        ("apple.example.test", "TXT", "CREATE"),
+        ("example.test", "A", "CREATE"),
+        ("a.b.example.test", "A", "CREATE"),
+        ("*.example.test", "A", "CREATE"),
+        ("\\052.example.test", "A", "CREATE"),
+        ("www.example.test", "A", "CREATE"),
     ],
 )
 def test_a_change_outside_the_conditions_is_denied(
     change: Callable[..., str], cloud: Cloud, refused: tuple[str, str, str]
 ) -> None:
-    assert change((f"{cloud.unique('t')}.fluxion.test", "A", "CREATE")) == "allowed"
+    assert change((f"{cloud.unique('t')}.example.test", "A", "CREATE")) == "allowed"
     assert change(refused) == "AccessDenied"
 
 
@@ -107,9 +107,9 @@ def test_a_change_outside_the_conditions_is_denied(
     bridge="iam.conditions",
 )
 def test_one_bad_change_denies_the_whole_batch(change: Callable[..., str], cloud: Cloud) -> None:
-    fine = (f"{cloud.unique('t')}.fluxion.test", "A", "CREATE")
-    assert change(fine, ("www.fluxion.test", "A", "CREATE")) == "AccessDenied"
-    assert change(fine, ("other.fluxion.test", "AAAA", "CREATE")) == "AccessDenied"
+    fine = (f"{cloud.unique('t')}.example.test", "A", "CREATE")
+    assert change(fine, ("www.example.test", "A", "CREATE")) == "AccessDenied"
+    assert change(fine, ("other.example.test", "AAAA", "CREATE")) == "AccessDenied"
     assert change(fine) == "allowed"
 
 
@@ -153,7 +153,7 @@ def test_an_unknown_key_is_refused(aws: Callable[..., Any]) -> None:
     still_different="The endpoint is plain HTTP on the loopback interface, and counts as TLS.",
 )
 def test_a_policy_that_denies_plain_http_denies_no_client(cloud: Cloud) -> None:
-    s3, name = cloud.aws("s3"), cloud.unique("fluxion-conformance")
+    s3, name = cloud.aws("s3"), cloud.unique("local-aws-conformance")
     s3.create_bucket(Bucket=name)
     arns = [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": arns}

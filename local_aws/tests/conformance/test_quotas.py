@@ -262,8 +262,8 @@ def test_aliases_are_counted_against_the_accounts_quota(edge: Edge) -> None:
 )
 def test_distribution_tenants_beyond_the_rate_are_throttled(small: Emulator) -> None:
     client = small.client("cloudfront")
-    domains = [{"Domain": "granja.test"}]
-    create = partial(client.create_distribution_tenant, DistributionId="E0", Name="granja", Domains=domains)
+    domains = [{"Domain": "apple.test"}]
+    create = partial(client.create_distribution_tenant, DistributionId="E0", Name="apple", Domains=domains)
     assert refusal(create)[0] == "EntityNotFound"
     assert THROTTLED in [refusal(create) for _ in range(5)], "on a busy machine one call alone may come late enough"
     time.sleep(0.35)
@@ -282,7 +282,7 @@ def invalidate(edge: Edge, distribution: str, *items: str) -> Any:
 )
 def test_invalidations_beyond_the_rate_are_throttled(edge: Edge) -> None:
     distribution = edge.deploy(f"a.{edge.base}")
-    invalidate(edge, distribution, *[f"#tenant:{number}" for number in range(9)])
+    invalidate(edge, distribution, *[f"#shop:{number}" for number in range(9)])
     more = partial(invalidate, edge, distribution, "/one", "/two", "/three", "/four", "/five", "/six")
     assert refusal(more) == THROTTLED
     invalidate(edge, distribution, "/a/*", "/b/*")  # are counted on their own
@@ -297,7 +297,7 @@ def test_invalidations_beyond_the_rate_are_throttled(edge: Edge) -> None:
 )
 def test_invalidations_beyond_what_may_be_under_way_are_refused(edge: Edge) -> None:
     distribution = edge.deploy(f"a.{edge.base}")
-    tags = [f"#tenant:{number}" for number in range(8)]
+    tags = [f"#shop:{number}" for number in range(8)]
     time.sleep(0.5)
     invalidate(edge, distribution, *tags)
     time.sleep(0.7)  # the rate allows as many again
@@ -373,7 +373,7 @@ def test_invocations_beyond_the_accounts_concurrency_are_throttled(cloud: Cloud,
         time.sleep(0.4)
         with pytest.raises(ClientError, match=r"Rate Exceeded\.") as refused:
             cloud.invoke(sleeper)
-        cloud.put(table, "granja", 1)
+        cloud.put(table, "apple", 1)
         time.sleep(0.4)
         assert batches(notes) == [], "the event source waits"
         assert [call.result() for call in running] == [(None, None)] * 2

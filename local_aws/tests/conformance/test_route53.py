@@ -91,8 +91,8 @@ def test_deleting_what_does_not_match_is_refused(zone: Zone) -> None:
     bridge="route53.changes",
 )
 def test_names_outside_the_zone_are_refused(zone: Zone) -> None:
-    message = zone.refused(record("CREATE", "granja.example.com"))
-    assert message == f"[RRSet with DNS name granja.example.com. is not permitted in zone {zone.name}.]"
+    message = zone.refused(record("CREATE", "apple.example.com"))
+    assert message == f"[RRSet with DNS name apple.example.com. is not permitted in zone {zone.name}.]"
 
 
 @case(
@@ -201,9 +201,9 @@ def test_an_alias_to_cloudfront_must_be_a_cloudfront_name(zone: Zone) -> None:
     bridge="route53.changes",
 )
 def test_names_are_kept_in_lower_case_and_a_star_as_an_octal_code(zone: Zone) -> None:
-    zone.change(record("CREATE", f"Granja.{zone.name.upper()}"), record("CREATE", f"*.{zone.name}"))
+    zone.change(record("CREATE", f"Apple.{zone.name.upper()}"), record("CREATE", f"*.{zone.name}"))
     names = {row["Name"] for row in zone.records()}
-    assert {f"granja.{zone.name}.", f"\\052.{zone.name}."} <= names
+    assert {f"apple.{zone.name}.", f"\\052.{zone.name}."} <= names
     assert "already exists" in zone.refused(record("CREATE", f"\\052.{zone.name}"))
 
 

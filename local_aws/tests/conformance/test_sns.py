@@ -37,12 +37,12 @@ def mails(emulator: Emulator) -> list[Any]:
     why_not="a person would have to confirm the subscription and read the mail",
 )
 def test_each_subscriber_gets_one_mail(cloud: Cloud, emulator: Emulator, topic: str) -> None:
-    body = "La Granja está lista.\n\nAhora: nada.\n" + "x" * 1500
-    cloud.aws("sns").publish(TopicArn=topic, Subject="[fluxion] granja: VerifyTenant failed", Message=body)
+    body = "La manzana está lista.\n\nAhora: nada.\n" + "x" * 1500
+    cloud.aws("sns").publish(TopicArn=topic, Subject="[shop] apple: PackOrder failed", Message=body)
     found = cloud.until(lambda: len(seen := mails(emulator)) == 2 and seen)
     assert {mail["To"] for mail in found} == {"ops@example.com", "duty@example.com"}
     for mail in found:
-        assert mail["Subject"] == "[fluxion] granja: VerifyTenant failed"
+        assert mail["Subject"] == "[shop] apple: PackOrder failed"
         assert mail["From"].endswith("<no-reply@sns.amazonaws.com>")
         assert mail["Date"].datetime.tzinfo is not None
         assert mail.get_content_type() == "text/plain"

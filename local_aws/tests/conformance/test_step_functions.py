@@ -161,7 +161,7 @@ def test_starting_a_running_execution_again_is_a_success_with_the_same_input_onl
     states = cloud.aws("stepfunctions")
 
     def start(given: str) -> Any:
-        return states.start_execution(stateMachineArn=machine, name="granja-1", input=given)
+        return states.start_execution(stateMachineArn=machine, name="apple-1", input=given)
 
     first, second = start('{"a": 1}'), start('{"a": 1}')
     assert (first["executionArn"], first["startDate"]) == (second["executionArn"], second["startDate"])
@@ -255,12 +255,12 @@ def test_retry_and_catch_match_the_exceptions_own_name_only(cloud: Cloud) -> Non
     bridge="aws_lambda.environment",
 )
 def test_the_cause_of_a_failed_function_is_its_error_object(cloud: Cloud) -> None:
-    function = cloud.function("def handler(event, context): raise LookupError('granja')")
+    function = cloud.function("def handler(event, context): raise LookupError('apple')")
     ended = cloud.run(
         cloud.machine(one_task({"Resource": INVOKE, "Arguments": {"FunctionName": function, "Payload": {}}}))
     )
     cause = json.loads(ended["cause"])
-    assert (ended["error"], cause["errorType"], cause["errorMessage"]) == ("LookupError", "LookupError", "granja")
+    assert (ended["error"], cause["errorType"], cause["errorMessage"]) == ("LookupError", "LookupError", "apple")
 
 
 @case(

@@ -123,8 +123,8 @@ def handler(event, context):
     cloud.until(lambda: len(seen(notes)) == 24)
     assert time.time() - started < 24 * 0.2
     assert len({batch["pid"] for batch in batches(notes)}) > 1
-    for tenant in range(8):
-        assert [number for key, number in seen(notes) if key == f"t{tenant}"] == [tenant, tenant + 8, tenant + 16]
+    for lane in range(8):
+        assert [number for key, number in seen(notes) if key == f"t{lane}"] == [lane, lane + 8, lane + 16]
 
 
 @case(
@@ -232,7 +232,7 @@ def test_only_records_that_match_the_filter_arrive(cloud: Cloud, notes: Path) ->
     table, stream = cloud.table()
     pattern = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "EVENT#"}]}}}}
     cloud.mapping(function(cloud, notes, ""), stream, FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
-    for key in ("EVENT#1", "TENANT", "EVENT#2"):
+    for key in ("EVENT#1", "SHOP", "EVENT#2"):
         cloud.put(table, key, 0)
     cloud.put(table, "EVENT#1", 0, changed="yes")
     cloud.put(table, "EVENT#3", 0)

@@ -17,7 +17,12 @@ class TenancyError(Exception):
 
 
 class TransientError(TenancyError):
-    """The same request may succeed later. Never raised itself: Step Functions matches leaves only."""
+    """The same request may succeed later. Never raised itself: Step Functions matches leaves only.
+
+    comes_to: the states that it can come to, and that try again after it, as ``retries.groups`` calls them.
+    """
+
+    comes_to: ClassVar[str] = "transient"
 
 
 class PermanentError(TenancyError):
@@ -181,6 +186,7 @@ class ServiceUnavailable(TransientError):
 class ZoneBusy(TransientError):
     """Route 53 still works on the zone's last change (``PriorRequestNotComplete``)."""
 
+    comes_to = "transient of the zone"
     remedy = "Look for what else changes the hosted zone all the time, then run the tenant again."
 
 
@@ -193,30 +199,35 @@ class ConcurrentUpdate(TransientError):
 class SiteNotReady(TransientError):
     """The tenant's site does not answer as it should, yet. The message says which step of the check fails."""
 
+    comes_to = "transient of the site"
     remedy = "The message names the step that fails: follow it from there, then run the tenant again."
 
 
 class TenantDatabaseBusy(TransientError):
     """The tenant's database is locked by another process for longer than a waiter waits."""
 
+    comes_to = "transient of databases"
     remedy = "Look for a process that holds the tenant's lock file, then run the tenant again."
 
 
 class TenantDatabaseMissing(TransientError):
     """The tenant's pointer names no file, or the file is not there."""
 
+    comes_to = "transient of databases"
     remedy = "Restore the tenant's database file from a backup, then set requested_at on the tenant."
 
 
 class StorageFull(TransientError):
     """The file system has no room, or refuses to grow a file."""
 
+    comes_to = "transient of databases"
     remedy = "Free space on the file system or raise its quota, then run the tenant again."
 
 
 class StorageUnavailable(TransientError):
     """The file system answers with an input/output error."""
 
+    comes_to = "transient of databases"
     remedy = "Look at the EFS mount target and the network path, then run the tenant again."
 
 

@@ -189,6 +189,7 @@ class DatabaseExported(Fact):
     """A customer's data was asked for: a copy is in the bucket for some days. Nothing of the tenant has changed."""
 
     order = 74
+    beside_runs = True
     request: str = Field(description="The same for every repetition of one request.")
     requested_by: str
     archive: str = Field(description="Folder in the archive bucket.")
@@ -254,6 +255,7 @@ class ArchiveExpired(Fact):
     """The archive of a tenant's database is gone from the bucket: it was kept for as long as it was to be."""
 
     order = 87
+    beside_runs = True
     archive: str = Field(description="Folder in the archive bucket, of which nothing is left.")
     manifest_sha256: str
 
@@ -262,6 +264,7 @@ class TenantPurged(Fact):
     """All data of a tenant that was taken down is erased, but for what runs out by itself. It was the last of it."""
 
     order = 95
+    beside_runs = True
     requested_by: str
     archive_files: int = Field(description="Versions of files in the archive bucket that were erased.")
     archive_bytes: int

@@ -7,12 +7,22 @@ Transient: trying again may help, and the state's Retry does; who reads of one i
 used up. Nothing is undone. Permanent: a person, or another item, must change something.
 """
 
+from enum import Enum
 from typing import ClassVar
+
+
+class Again(Enum):
+    """What runs again after a failure, in the words of the runbooks. A removal is always tried again by itself."""
+
+    BY_ITSELF = "It is tried again by itself, after pauses that grow from a minute to six hours."
+    WHEN_CORRECTED = "The corrected item starts a run by itself; nothing else does."
+    WHEN_ASKED = "Nothing runs again by itself: a person asks for it when the cause is gone."
 
 
 class TenancyError(Exception):
     """Root of all errors of this package. ``str(error)`` is one sentence for a person."""
 
+    again: ClassVar[Again] = Again.BY_ITSELF
     remedy: ClassVar[str] = "Look up the execution in the Step Functions console and the function's log."
 
 
@@ -27,6 +37,8 @@ class TransientError(TenancyError):
 
 class PermanentError(TenancyError):
     """The same request will fail again. Never raised itself: Step Functions matches leaves only."""
+
+    again = Again.WHEN_ASKED
 
 
 class SupersededError(TenancyError):
@@ -54,6 +66,7 @@ class GenerationSuperseded(SupersededError):
 class InvalidTenantItem(PermanentError):
     """The item in the ``tenants`` table breaks a rule. The message names field, value and rule."""
 
+    again = Again.WHEN_CORRECTED
     remedy = "Correct the item in the tenants table; the corrected item starts a new run by itself."
 
 
@@ -245,6 +258,11 @@ def is_permanent(code: str) -> bool:
     ``Lambda.TooManyRequestsException``, …): they are exhausted retries, so trying later may help.
     """
     return code in leaves(PermanentError)
+
+
+def again_after(code: str) -> Again:
+    """What runs again after a failure with this name."""
+    return leaves().get(code, TenancyError).again
 
 
 def remedy_for(code: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from generate import templates
-from tenancy import errors
+from tenancy.domain import errors
 
 _HEAD = """# Reference
 
@@ -129,7 +129,7 @@ def _retries(machines: Iterable[Machine]) -> Iterator[str]:
 def waits(retry: Mapping[str, Any]) -> float:
     """Return the most seconds that all waits of a retry take together."""
     intervals = (retry["IntervalSeconds"] * retry["BackoffRate"] ** number for number in range(retry["MaxAttempts"]))
-    return sum(min(interval, retry["MaxDelaySeconds"]) for interval in intervals)
+    return float(sum(min(interval, retry["MaxDelaySeconds"]) for interval in intervals))
 
 
 def _span(seconds: float) -> str:

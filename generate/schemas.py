@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tenancy.events import TYPES, Fact, Metadata
+from tenancy.domain.events import TYPES, Fact, Metadata
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:

@@ -1,6 +1,6 @@
 """Events: the same fact is the same event."""
 
-from tenancy import events
+from tenancy.domain import events
 
 
 def event(attempt: int = 1, when: str = "2026-11-24T03:00:00.000Z", tenant: str = "granja") -> events.Event:

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tenancy import timeline
-from tenancy.events import TYPES
+from tenancy.domain import timeline
+from tenancy.domain.events import TYPES
 
 START = "2026-11-24T08:00:00.000Z"
 

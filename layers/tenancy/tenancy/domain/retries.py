@@ -3,7 +3,7 @@
 Which of our own errors can come to which kind of state, they say themselves (``TransientError.comes_to``).
 """
 
-from tenancy.errors import SupersededError, TransientError, leaves
+from tenancy.domain.errors import SupersededError, TransientError
 
 # What Lambda and DynamoDB raise by themselves, as Step Functions spells it. Sandbox.Timedout and Runtime.ExitError are
 # what Lambda's runtime calls a function that ran out of time, or whose process ended.
@@ -27,7 +27,7 @@ _OF_AWS = {
 
 def groups() -> dict[str, tuple[str, ...]]:
     """Return every group's names, by the name that the sources of the state machines have for the group."""
-    transient = leaves(TransientError)
-    kinds = dict.fromkeys(leaf.comes_to for leaf in transient.values())
-    ours = {kind: tuple(name for name, leaf in transient.items() if leaf.comes_to == kind) for kind in kinds}
-    return {**_OF_AWS, **ours, "superseded": tuple(leaves(SupersededError))}
+    transient = TransientError.__subclasses__()
+    kinds = dict.fromkeys(leaf.comes_to for leaf in transient)
+    ours = {kind: tuple(leaf.__name__ for leaf in transient if leaf.comes_to == kind) for kind in kinds}
+    return {**_OF_AWS, **ours, "superseded": tuple(leaf.__name__ for leaf in SupersededError.__subclasses__())}

@@ -21,7 +21,7 @@ def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """The packages of this project, to be broken."""
-    for package in ("backend", "bench", "cli", "gates", "local"):
+    for package in ("backend", "bench", "cli", "gates", "generate", "local"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "layers" / "tenancy" / "tenancy", tmp_path / "tenancy")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

@@ -10,7 +10,10 @@ _ONBOARD = "statemachine/onboard_tenant.asl.json"
 
 @dataclass(frozen=True)
 class Change:
-    """One text of a file that becomes another. state: only in this state of a machine's definition."""
+    """One text of a file that becomes another.
+
+    state: only in this state of a machine's definition, which is text as `json.dumps` writes it, without line breaks.
+    """
 
     path: str
     old: str
@@ -304,7 +307,7 @@ PLANTS = (
     Plant(
         "a state that cannot undo its part ends the roll-back",
         _core("errors", "what_cannot_be_undone_does_not_keep_the_rest_from_being_undone"),
-        _in_state("DiscardDatabase", '"Next": "DeleteDnsRecords"\n        }', '"Next": "RecordFailure"\n        }'),
+        _in_state("DiscardDatabase", '"Next": "DeleteDnsRecords"}]', '"Next": "RecordFailure"}]'),
     ),
     Plant(
         "a live tenant is rolled back",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -40,16 +39,18 @@ class Trial:
 
 def planted(text: str, change: Change) -> str:
     """The text with the change. Raises Misplaced unless the old text is found exactly once."""
-    start, end = 0, len(text)
     if change.state:
-        found = re.search(rf'\n    "{change.state}": \{{\n.*?\n    \}}', text, re.DOTALL)
-        if not found:
-            raise Misplaced(f"{change.path} has no state {change.state}")
-        start, end = found.span()
-    times = text.count(change.old, start, end)
-    if times != 1:
+        machine = json.loads(text)
+        state = machine["States"].get(change.state)
+        machine["States"][change.state] = json.loads(_replaced(json.dumps(state), change))
+        return json.dumps(machine)
+    return _replaced(text, change)
+
+
+def _replaced(text: str, change: Change) -> str:
+    if (times := text.count(change.old)) != 1:
         raise Misplaced(f"{change.path} {change.state} holds {times} times, and not once: {change.old!r}")
-    return text[:start] + text[start:end].replace(change.old, change.new) + text[end:]
+    return text.replace(change.old, change.new)
 
 
 class Copy:

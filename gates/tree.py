@@ -55,6 +55,7 @@ LOCKS = {
     "requirements/sam.txt": "requirements/sam.in",
     "requirements/gates.txt": "requirements/gates.in",
     "requirements/compiler.txt": "requirements/compiler.in",
+    "requirements/node.txt": "requirements/node.in",
     "layers/tenancy/requirements.txt": "layers/tenancy/requirements.in",
     "layers/duckdb/requirements.txt": "layers/duckdb/requirements.in",
     "backend/requirements.txt": "backend/requirements.in",

@@ -40,11 +40,11 @@ class Clone:
         (folder / "requirements").mkdir()
         for name in ("project", "emulator", "uv"):
             (folder / "requirements" / f"{name}.txt").write_text(f"{name}==1.0\n")
-        self._program(".venvs/uv/bin/uv", UV)
-        self._program(".venvs/uv/bin/python", f"#!/bin/sh\necho \"global.index-url='{MIRROR}'\"\n")
+        self.program(".venvs/uv/bin/uv", UV)
+        self.program(".venvs/uv/bin/python", f"#!/bin/sh\necho \"global.index-url='{MIRROR}'\"\n")
         (folder / ".venvs/uv/.ready").write_text(f"{folder}\nuv==1.0\n")
 
-    def _program(self, path: str, text: str) -> None:
+    def program(self, path: str, text: str) -> None:
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / path).write_text(text)
         (self.folder / path).chmod(0o755)
@@ -176,11 +176,23 @@ def test_who_has_no_python_and_gets_none_is_told_what_to_do(new: Clone) -> None:
 
 def test_a_shim_that_does_not_run_is_no_python(new: Clone) -> None:
     shims = new.folder / "shims"
-    shims.mkdir()
     for name in ("python3.13", "python3"):
-        new._program(f"shims/{name}", "#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
+        new.program(f"shims/{name}", "#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
     path = f"{shims}:{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     code, said, made = new.setup(PYTHON=str(shims / "python3.13"), PATH=path)
 
     assert (code, made) == (0, [".venv", "emulator"]), said
+
+
+def test_a_python_of_pyenv_is_found_though_its_shim_does_not_run(new: Clone) -> None:
+    new.program("shims/python3.13", "#!/bin/sh\nexit 127\n")
+    for name in ("python3.13", "python3"):
+        its = f'#!/bin/sh\necho its >>"$CALLS"\nexec {sys.executable} "$@"\n'
+        new.program(f"pyenv/versions/3.13.9/bin/{name}", its)
+    path = f"{new.folder}/shims:{os.environ['PATH']}"
+
+    code, said, made = new.setup(PYTHON="", PATH=path, PYENV_ROOT=f"{new.folder}/pyenv")
+
+    assert (code, made) == (0, [".venv", "emulator"]), said
+    assert "its" in new.calls.read_text().split()

@@ -31,9 +31,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedSchedu
 
 @pytest.fixture(autouse=True)
 def no_real_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the developer's shell says, no test can reach an account."""
+    """Whatever the developer's shell says (`. .local/env`, a profile), no test can reach an account or their stack."""
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("EDGE_URL", "BACKEND_URL", "DNS", "FAULTS", "DATA_DIR", "MAIL_DIR", "CA", "BASE_DOMAIN", "STATE_DIR"):
+        monkeypatch.delenv(f"FLUXION_{name}", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

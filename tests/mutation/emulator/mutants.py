@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.mutants import tries
-from tests.mutants.product import (
+from tests.mutation.emulator import tries
+from tests.mutation.emulator.product import (
     BesideHandler,
     InLayer,
     InMachine,
@@ -18,7 +18,7 @@ from tests.mutants.product import (
     Unconditional,
     WithoutTagHeader,
 )
-from tests.mutants.tries import Try
+from tests.mutation.emulator.tries import Try
 
 ALIASES, RECORDS, CACHE = "fluxion-cdn-aliases", "fluxion-dns-records", "fluxion-edge-cache"
 _ITEMS = 'config["Aliases"] = {"Quantity": len(plan.aliases), "Items": list(plan.aliases)}'

@@ -10,8 +10,8 @@ import secrets
 
 import pytest
 
-from tests.planted.plants import PLANTS, Change, Plant
-from tests.planted.trials import ROOT, Misplaced, all_tried, planted
+from tests.mutation.product.plants import PLANTS, Change, Plant
+from tests.mutation.product.trials import ROOT, Misplaced, all_tried, planted
 
 SAMPLE = 20
 COPIES = 2

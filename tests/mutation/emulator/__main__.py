@@ -1,8 +1,8 @@
 """`make mutants`: each wrong product on this AWS and on stock MiniStack; the table goes into docs/local-aws.md.
 
-python -m tests.mutants --list           their names
-python -m tests.mutants --only "tag"     some of them, in both columns; the document stays as it is
-python -m tests.mutants --column ours    one column, likewise
+python -m tests.mutation.emulator --list           their names
+python -m tests.mutation.emulator --only "tag"     some of them, in both columns; the document stays as it is
+python -m tests.mutation.emulator --column ours    one column, likewise
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.conformance.table import DOCUMENT, with_section
-from tests.mutants import columns
-from tests.mutants.columns import ALIKE, NOTICED, UNNOTICED, Cell
-from tests.mutants.mutants import MUTANTS, Mutant
+from tests.mutation.emulator import columns
+from tests.mutation.emulator.columns import ALIKE, NOTICED, UNNOTICED, Cell
+from tests.mutation.emulator.mutants import MUTANTS, Mutant
 
 stopped = threading.Event()
 COLUMNS = {"ours": columns.ours, "stock": columns.stock}

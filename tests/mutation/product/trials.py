@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.planted.plants import Change, Plant
+from tests.mutation.product.plants import Change, Plant
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _FOLDERS = ("docs", "events", "functions", "layers", "statemachine", "tests")
 _FILES = ("foundation.yaml", "pyproject.toml", "template.yaml")
 
@@ -64,7 +64,7 @@ class Copy:
             shutil.copy2(ROOT / name, folder / name)
         paths = [str(folder), str(folder / "layers" / "tenancy")]
         self._warm = subprocess.Popen(
-            [sys.executable, folder / "tests" / "planted" / "warm.py", folder, *paths],
+            [sys.executable, folder / "tests" / "mutation" / "product" / "warm.py", folder, *paths],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

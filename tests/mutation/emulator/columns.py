@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 from local.emulator.bridges import BRIDGES
 from local.stack import Stack
 from local.stack.sam import digest
-from tests.mutants.mutants import RECORDS, Mutant
-from tests.mutants.product import ROOT, Product, Unconditional, all_made
-from tests.mutants.tries import Try, onboards
+from tests.mutation.emulator.mutants import RECORDS, Mutant
+from tests.mutation.emulator.product import ROOT, Product, Unconditional, all_made
+from tests.mutation.emulator.tries import Try, onboards
 from tests.workflow.embedded import EmbeddedAws
 
 NOTICED, UNNOTICED, ALIKE = "noticed", "passes unnoticed", "so does the right product"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from local.faults import Faults
-from tests.mutants.product import Product
+from tests.mutation.emulator.product import Product
 from tests.workflow.embedded import eventually
 
 type Try = Callable[[Product, str, float], None]

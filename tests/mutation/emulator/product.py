@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from tests.workflow.embedded import EmbeddedAws
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """`make planted`: each planted bug in a copy of the tree, and the test that must notice it. A table of both at the end.
 
-python -m tests.planted --list           what is planted, and by which test it is to be caught
-python -m tests.planted --only "lease"   those whose mistake contains this
+python -m tests.mutation.product --list           what is planted, and by which test it is to be caught
+python -m tests.mutation.product --only "lease"   those whose mistake contains this
 """
 
 import argparse
@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.planted.plants import PLANTS, Plant
-from tests.planted.trials import Trial, all_tried, copies
+from tests.mutation.product.plants import PLANTS, Plant
+from tests.mutation.product.trials import Trial, all_tried, copies
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check conformance mutants planted faults bench lock frontend clean
+.PHONY: help run up down test check conformance mutants planted faults bench generate lock frontend clean
 
 setup := @sh scripts/setup
 
@@ -42,15 +42,19 @@ conformance: ## the cases of local_aws/tests/conformance in a real account, neve
 
 mutants: ## twenty and more wrong products, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
 	$(setup) project emulator sam
-	@.venv/bin/python -m tests.mutants $(ARGS)
+	@.venv/bin/python -m tests.mutation.emulator $(ARGS)
 
 planted: ## dozens of mistakes in the product, each noticed by the test that it names (ARGS='--only lease' for some)
 	$(setup) project
-	@.venv/bin/python -m tests.planted $(ARGS)
+	@.venv/bin/python -m tests.mutation.product $(ARGS)
 
 faults: ## a fault at every call, in one process; a table and .local/faults.json (CASE='id' replays one, ARGS="--seed 7")
 	$(setup) project
 	@.venv/bin/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(ARGS)
+
+generate: ## write what is made from other files: state machines in JSON, schemas of events, docs/reference.md
+	$(setup) project
+	@.venv/bin/python -m generate
 
 lock: ## pin the requirements anew (UPGRADE=1: newest versions)
 	@UPGRADE="$(UPGRADE)" sh scripts/lock

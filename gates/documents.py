@@ -19,7 +19,11 @@ def findings(root: Path) -> list[str]:
         check=False,
     )
     listed = subprocess.run(
-        [sys.executable, "-m", "tests.mutants", "--list"], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tests.mutation.emulator", "--list"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found = (table.stdout + table.stderr).splitlines() if table.returncode else []
     return found + wrong_products((root / "docs" / "local-aws.md").read_text(), listed.stdout.splitlines())

@@ -31,3 +31,10 @@ class SharedScheduling(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedScheduling:
     return SharedScheduling(config, log)
+
+
+@pytest.fixture(autouse=True)
+def no_running_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the developer's shell says (`. .local/env`), no test can reach that stack."""
+    for name in ("EDGE_URL", "BACKEND_URL", "DNS", "FAULTS", "DATA_DIR", "MAIL_DIR", "CA", "BASE_DOMAIN", "STATE_DIR"):
+        monkeypatch.delenv(f"FLUXION_{name}", raising=False)

@@ -1,11 +1,11 @@
-"""Files, locks, functions and schemas."""
+"""Files, locks and functions."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gates import functions, schemas, tree
+from gates import functions, tree
 
 Make = Callable[..., Path]
 HASH = "    --hash=sha256:" + "0" * 64 + "\n"
@@ -60,16 +60,16 @@ def test_a_lock_is_whole(repository: Make, changes: dict[str, str], words: str |
     assert found == [] if words is None else any(words in finding for finding in found), found
 
 
-GOOD = '"""Says what it is for."""\n\nfrom tenancy.dns import HostedZone\n\nhandler = HostedZone()\n'
+GOOD = '"""Says what it is for."""\n\nfrom tenancy.start_workflow import HostedZone\n\nhandler = HostedZone()\n'
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
         (GOOD, None),
-        (GOOD.replace("tenancy.dns", "boto3"), "imports boto3"),
-        (GOOD.replace("tenancy.dns", "functions.other.app"), "imports functions.other.app"),
-        (GOOD.replace("from tenancy.dns", "from ."), "imports ."),
+        (GOOD.replace("tenancy.start_workflow", "boto3"), "imports boto3"),
+        (GOOD.replace("tenancy.start_workflow", "functions.other.app"), "imports functions.other.app"),
+        (GOOD.replace("from tenancy.start_workflow", "from ."), "imports ."),
         (GOOD.replace("handler =", "other ="), "has no `handler`"),
         (GOOD.split("\n\n", 1)[1], "does not say"),
         (GOOD + "if handler:\n    pass\n", "decides something"),
@@ -80,23 +80,3 @@ def test_a_function_parses_delegates_and_answers(source: str, words: str | None)
     found = functions.inspect(source)
 
     assert found == [] if words is None else any(words in finding for finding in found), found
-
-
-def test_schemas_are_compared_both_ways(tmp_path: Path):
-    fresh, kept = tmp_path / "fresh", tmp_path / "kept"
-    for folder, files in ((fresh, {"A": "1", "B": "2"}), (kept, {"B": "other", "C": "3"})):
-        folder.mkdir()
-        for name, text in files.items():
-            (folder / f"{name}.json").write_text(text)
-
-    found = schemas.compare(fresh, kept)
-    assert [finding.split(":")[0] for finding in found] == [
-        "events/schemas/A.json is missing",
-        "events/schemas/C.json belongs to no event",
-        "events/schemas/B.json is not what the model says",
-    ]
-    assert schemas.compare(fresh, fresh) == []
-
-
-def test_no_schema_at_all_is_no_agreement(tmp_path: Path):
-    assert schemas.compare(tmp_path, tmp_path)

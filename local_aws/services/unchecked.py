@@ -1,8 +1,8 @@
 """News for the edge and the name server while the bridges of CloudFront or Route 53 are left out.
 
 Those two bridges check what is written, and tell the data plane about it. Without them there would be no site to visit,
-so a comparison with stock MiniStack (tests/mutants) keeps the telling, and drops the checks. A change is in effect at
-once: stock MiniStack knows no propagation.
+so a comparison with stock MiniStack (tests/mutation/emulator) keeps the telling, and drops the checks. A change is in
+effect at once: stock MiniStack knows no propagation.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from local_aws.edge import serve
 from local_aws.settings import Settings
 from local_aws.tests.control_plane import BASE, ControlPlane, distribution
 from tenancy.database import TenantDatabases, TenantSeeder
-from tenancy.model import Status
+from tenancy.domain.record import Status
 from tests.unit.backend import matrix
 
 NAMES = {"colmena": "La Colmena Mercado", "vecino": "El Vecino"}  # in no sample product's name

@@ -14,7 +14,7 @@ import pytest
 from local.stack import Stack, own_folder
 from local_aws.client import Active, Faults
 from local_aws.quotas import Quotas
-from tenancy import clock
+from tenancy.platform import clock
 
 from .conftest import ROOT
 from .embedded import EmbeddedAws, eventually

@@ -10,7 +10,7 @@ import pytest
 
 from cli import migrations
 from cli.migrations import Progress
-from tenancy.database.migrations import latest_version
+from tenancy.database.schema_versions import latest_version
 from tests.unit.cli.conftest import Deployed, Fluxion
 
 LATEST = latest_version()

@@ -9,9 +9,7 @@ from control.tables import ControlPlane
 from tenancy.domain import hostnames
 from tenancy.platform import clock
 
-Code = Literal[
-    "plain_form", "length", "characters", "hyphens", "digits", "reserved", "looks_reserved", "taken", "looks_taken"
-]
+type Code = hostnames.Rule | Literal["taken", "looks_taken"]
 
 
 class NameCheck(BaseModel):
@@ -29,7 +27,7 @@ def check(control_plane: ControlPlane, tenant_id: str, base_domain: str) -> Name
     """Return whether a new tenant may have a name, and which rule it breaks if not. Blocks."""
     good = NameCheck(tenant_id=tenant_id, ok=True, host=hostnames.host_of(tenant_id, base_domain))
     if broken := hostnames.broken_rule(tenant_id):
-        return _bad(good, broken.code, broken.words, broken.like)
+        return _bad(good, broken.rule, broken.words, broken.like)
     if control_plane.item(tenant_id) is not None:
         return _bad(good, "taken", "is taken", tenant_id)
     holder = _holder(control_plane.claim(hostnames.skeleton(tenant_id)))
@@ -44,5 +42,5 @@ def _holder(claim: Mapping[str, Any] | None) -> str | None:
     return None if claim is None or is_free else str(claim["tenant_id"])
 
 
-def _bad(good: NameCheck, code: str, rule: str, like: str | None) -> NameCheck:
+def _bad(good: NameCheck, code: Code, rule: str, like: str | None) -> NameCheck:
     return NameCheck.model_validate(good.model_dump() | {"ok": False, "code": code, "rule": rule, "like": like})

@@ -96,6 +96,10 @@ class ControlPlane:
         """Return the tenant record, or None where the control plane has not seen the tenant yet."""
         return self._found(_record_key(tenant_id))
 
+    def knows(self, tenant_id: str) -> bool:
+        """Return whether somebody asks for the tenant, or a record of it exists."""
+        return self.record(tenant_id) is not None or self.item(tenant_id) is not None
+
     def claim(self, skeleton: str) -> Plain | None:
         """Return who holds a name and all that look like it; with ``free_at``, who held it until lately."""
         return self._found({"pk": f"CLAIM#{skeleton}", "sk": "CLAIM"})
@@ -135,7 +139,7 @@ class ControlPlane:
         most: how many at most, None for all. before: only keys that come before this one.
         """
         bounds = {":pk": f"TENANT#{tenant_id}", ":from": prefix, ":to": before or f"{prefix}\U0010ffff"}
-        query = {
+        query: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :from AND :to",
             "ExpressionAttributeValues": typed(bounds),
             "ScanIndexForward": False,

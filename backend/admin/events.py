@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backend.tenant_view import Progress
+from control.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Looks:
         self._latest: dict[tuple[str, str | None], tuple[float, asyncio.Task[Progress]]] = {}
 
     async def at(self, key: tuple[str, str | None], look: Callable[[], Awaitable[Progress]]) -> Progress:
-        """The progress, hardly older than this moment."""
+        """Return the progress, hardly older than this moment."""
         begun, task = self._latest.get(key, (float("-inf"), None))
         if task is None or (task.done() and self._clock() - begun > self._fresh_seconds):
             self._forget_old()
@@ -53,7 +53,7 @@ class Looks:
 
 
 async def stream(look: Callable[[], Awaitable[Progress]], last_id: str | None, rhythm: Rhythm) -> AsyncIterator[bytes]:
-    """The events until the run has ended.
+    """Yield the events until the run has ended.
 
     last_id: of the event that the client has seen last; it is not sent again.
     """
@@ -76,7 +76,7 @@ async def stream(look: Callable[[], Awaitable[Progress]], last_id: str | None, r
 
 
 async def _seen(look: Callable[[], Awaitable[Progress]]) -> Progress | None:
-    """None while the tables do not answer: who watches learns more as soon as they do."""
+    """Return None while the tables do not answer: who watches learns more as soon as they do."""
     try:
         return await look()
     except (BotoCoreError, ClientError) as error:

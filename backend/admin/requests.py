@@ -65,20 +65,20 @@ class Removed(Asked):
 
 
 def asked_by(subject: str) -> dict[str, Any]:
-    """Who asks, and when: what makes every change one that the stream tells."""
+    """Return who asks, and when: what makes every change one that the stream tells."""
     return {"requested_by": subject, "requested_at": clock.now()}
 
 
 def changes(item: dict[str, Any], wanted: TenantChange) -> dict[str, Any]:
-    """Of what is wanted, what differs from the item; None: to be taken away."""
+    """Return, of what is wanted, what differs from the item; None: to be taken away."""
     given = wanted.model_dump(exclude_unset=True)
     given = {name: value for name, value in given.items() if value is not None or name == "contact_email"}
     as_it_is = {"desired_state": "active", "tier": "standard", "settings": {}, "contact_email": None} | item
     return {name: value for name, value in given.items() if as_it_is.get(name) != value}
 
 
-def checked(item: dict[str, Any]) -> None:
-    """Refuses what the workflow would refuse, before anything is written. Raises Refused (422)."""
+def require_valid(item: dict[str, Any]) -> None:
+    """Refuse what the workflow would refuse, before anything is written. Raises Refused (422)."""
     try:
         TenantItem.model_validate({name: value for name, value in item.items() if value is not None})
     except ValidationError as error:

@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from backend.tenant import customers, orders, products, site
 from backend.answers import problems
-from backend.tenant.customers import Customer, CustomerChange, NewCustomer
 from backend.fields import Limit, Page, Search
 from backend.identity import FOR_TOKENS, Staff, TheVisit, staff_of
-from backend.tenant.orders import NewOrder, Order, OrderChange, Placed, WholeOrder
 from backend.problems import NO_STORE
+from backend.tenant import customers, orders, products, site
+from backend.tenant.customers import Customer, CustomerChange, NewCustomer
+from backend.tenant.orders import NewOrder, Order, OrderChange, Placed, WholeOrder
 from backend.tenant.products import NewProduct, Product, ProductChange
 from backend.tenant.repository import TenantRows, Tenants
 from backend.tenant.site import TenantSite

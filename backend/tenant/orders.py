@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, WithJsonSchema, model_validator
 
-from backend.tenant.customers import Customer, NewCustomer, customer, known_customer
 from backend.fields import Address, Body, Email, Lines, Name, Page, Phone, page, place_of
 from backend.problems import NOT_FOUND, Refused, conflict, invalid
+from backend.tenant.customers import Customer, NewCustomer, customer, known_customer
 from backend.tenant.repository import Row, TenantRows, now, told
 
 Status = Literal["placed", "confirmed", "delivered", "cancelled"]

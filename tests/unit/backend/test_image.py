@@ -9,12 +9,13 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / "backend" / "Dockerfile").read_text()
+OWN = ("backend", "control")
 OF_ANOTHER_NAME = {"starlette": "fastapi", "anyio": "fastapi", "botocore": "boto3"}  # come with it, by contract
 
 
 def imported():
     found = set()
-    for path in (ROOT / "backend").glob("*.py"):
+    for path in (path for folder in OWN for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
@@ -34,10 +35,10 @@ def required(path):
 
 
 def test_everything_that_is_imported_is_in_the_image():
-    of_others = {OF_ANOTHER_NAME.get(name, name) for name in imported() - {"backend", "tenancy"}}
+    of_others = {OF_ANOTHER_NAME.get(name, name) for name in imported() - {*OWN, "tenancy"}}
     assert of_others <= required(ROOT / "backend" / "requirements.in")
     copied = dict(re.findall(r"^COPY ([^-\s]\S+) (\S+)$", DOCKERFILE, re.MULTILINE))
-    assert copied["backend"] == "/app/backend"
+    assert {name: copied[name] for name in OWN} == {name: f"/app/{name}" for name in OWN}
     assert copied["layers/tenancy/tenancy"] == "/app/tenancy"
     assert "--require-hashes" in DOCKERFILE
 

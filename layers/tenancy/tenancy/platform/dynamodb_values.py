@@ -28,7 +28,7 @@ def plain(item: Mapping[str, Any]) -> dict[str, Any]:
     return {key: plain_value(value) for key, value in item.items()}
 
 
-def plain_value(value: Mapping[str, Any]) -> Any:
+def plain_value(value: Any) -> Any:
     """Return one value that DynamoDB has written."""
     return _without_types(_deserialise(value))
 
@@ -42,4 +42,7 @@ def _without_types(value: Any) -> Any:
         return sorted(_without_types(entry) for entry in value)
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    return base64.b64encode(bytes(value)).decode() if isinstance(value, Binary) else value
+    if isinstance(value, Binary):
+        binary: Any = value  # whose stubs are wrong about bytes()
+        return base64.b64encode(bytes(binary)).decode()
+    return value

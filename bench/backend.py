@@ -30,11 +30,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.app import create_app
-from control.tables import ControlPlane
 from backend.directory import TenantDirectory
 from backend.probe_secret import ProbeSecret
 from backend.settings import BackendSettings
 from backend.tenant_middleware import TenantMiddleware
+from control.tables import ControlPlane
 from tenancy.database import TenantDatabases, TenantSeeder
 from tenancy.database.engine import in_memory
 

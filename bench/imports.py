@@ -24,10 +24,11 @@ from typing import Any
 
 from bench.report import ROOT
 from bench.stacks import own_stack
-from cli.aws import ControlPlane, Where
-from cli.progress import ENDED
+from cli.session import Session, Where
+from control.tables import ControlPlane
 from local.stack.sam import digest
 from local.stack.stack import MAIN, REGION
+from tenancy.domain.timeline import ENDED
 
 TITLE = "imports: import ≤ 400 ms and package ≤ 50 MB but for DuckDB, peak ≤ half of the function's memory"
 BOUND_IMPORT_MS, BOUND_PACKAGE_MB, BOUND_SHARE_OF_MEMORY = 400.0, 50.0, 0.5
@@ -80,7 +81,7 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
             _function(config, build, layers) for config in stack.client("lambda").list_functions()["Functions"]
         ]
         say(f"{TENANTS} tenants at once, and one that is refused")
-        _burst(ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN))
+        _burst(Session(Where(stack.env, "the benchmark's stack"), MAIN).tables)
         peaks = _peaks(stack.env["AWS_ENDPOINT_URL"], {function.deployed_name for function in functions})
         say(f"importing each function {RUNS + RUNS_BY_PART} times")
         for function in sorted(functions, key=lambda each: each.name):

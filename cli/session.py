@@ -1,31 +1,30 @@
-"""Where AWS is, and what the control plane's tables hold."""
+"""Which AWS is meant, the deployed stack there, and who asks. Loads boto3 when something is asked, and not before."""
 
-import base64
-import json
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
-from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
+from cli import display
 from cli.errors import Refused
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+    import boto3
+    from botocore.config import Config
 
-# A terminal is waiting: give up in seconds, where the control plane itself would wait for minutes.
-_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
-_KEYS_A_CALL = 100  # BatchGetItem's limit
+    from control.tables import ControlPlane
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".local"
+"""Where `make up` keeps what it has started."""
+
+# CloudFront's certificates live there, so the stack does; the template asserts it.
+_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Where:
 
 
 def local_environment(state: Path) -> dict[str, str]:
-    """The variables that `make up` wrote into ``<state>/env``. Raises Refused when none runs."""
+    """Return the variables that `make up` wrote into ``<state>/env``. Raises Refused when none runs."""
     try:
         text = (state / "env").read_text()
     except FileNotFoundError:
@@ -47,7 +46,7 @@ def local_environment(state: Path) -> dict[str, str]:
 
 
 def where(state: Path, *, local: bool | None, environ: Mapping[str, str] | None = None) -> Where:
-    """Decide which AWS is meant.
+    """Return which AWS is meant.
 
     local: True for what `make up` started, False for the usual environment, None for: the local one where it runs and
         AWS_ENDPOINT_URL names no other.
@@ -61,26 +60,35 @@ def where(state: Path, *, local: bool | None, environ: Mapping[str, str] | None 
     return Where(found, f"the local AWS at {found.get('AWS_ENDPOINT_URL', '?')} ({state / 'env'})")
 
 
-class ControlPlane:
-    """The two tables of a deployed stack, as plain Python values."""
+class Session:
+    """A deployed stack: its outputs, its resources, its tables, and clients of the AWS where it is."""
 
     def __init__(self, place: Where, stack: str) -> None:
         self._place = place
         self._stack = stack
 
     def site(self, host: str) -> str:
-        """The address of a host's site. The local edge has a port of its own."""
+        """Return the address of a host's site. The local edge has a port of its own."""
         edge = (self._place.variables or os.environ).get("FLUXION_EDGE_URL", "")
         port = urlsplit(edge).port
         return f"https://{host}:{port}/" if port else f"https://{host}/"
 
+    @property
+    def endpoint(self) -> str | None:
+        """Return the address that all clients ask; None for that of each service."""
+        return self._place.variables.get("AWS_ENDPOINT_URL")
+
+    @property
+    def region(self) -> str:
+        """Return the region."""
+        return self._boto.region_name or _REGION
+
     @cached_property
-    def _session(self) -> boto3.Session:
+    def _boto(self) -> "boto3.Session":
+        import boto3
+
         given = self._place.variables
-        # CloudFront's certificates live in us-east-1, so the stack does; the template asserts it.
-        region = (
-            given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or boto3.Session().region_name or "us-east-1"
-        )
+        region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION") or boto3.Session().region_name or _REGION
         return boto3.Session(
             aws_access_key_id=given.get("AWS_ACCESS_KEY_ID"),
             aws_secret_access_key=given.get("AWS_SECRET_ACCESS_KEY"),
@@ -88,25 +96,43 @@ class ControlPlane:
             region_name=region,
         )
 
-    def client(self, service: str, config: Config = _CONFIG) -> Any:
-        """A client of a service, of the AWS that is meant."""
-        endpoint = self._place.variables.get("AWS_ENDPOINT_URL")
-        return self._session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
+    def client(self, service: str, config: "Config | None" = None) -> Any:
+        """Return a client of a service, of the AWS that is meant.
+
+        A terminal is waiting: without a config it gives up in seconds, where the control plane would wait for minutes.
+        """
+        from botocore.config import Config
+
+        hasty = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+        make: Any = self._boto.client
+        return make(service, endpoint_url=self.endpoint, config=config or hasty)
 
     @cached_property
-    def _dynamodb(self) -> "DynamoDBClient":
-        client: DynamoDBClient = self.client("dynamodb")
-        return client
+    def tables(self) -> "ControlPlane":
+        """Return the stack's two tables. Raises Refused when there is no such stack."""
+        from control.tables import ControlPlane
+
+        names = (self.output(f"{table}TableName") for table in ("Tenants", "Provisioning"))
+        return ControlPlane(*names, client=self.client("dynamodb"))
+
+    def output(self, name: str) -> str:
+        """Return an output of the stack. Raises Refused when there is none, or no such stack."""
+        try:
+            return self.outputs[name]
+        except KeyError:
+            raise Refused(
+                f"The stack '{self._stack}' has no output {name} (its status may say why): deploy it again."
+            ) from None
 
     @cached_property
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs. Raises Refused when there is no such stack."""
+        """Return the stack's outputs. Raises Refused when there is no such stack."""
         with self._asking_the_stack():
             (found,) = self.client("cloudformation").describe_stacks(StackName=self._stack)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def resources(self, kind: str) -> dict[str, str]:
-        """The stack's resources of a kind (``AWS::SQS::Queue``): logical → physical id. Raises Refused as well."""
+        """Return the stack's resources of a kind (``AWS::SQS::Queue``): logical → physical id. Raises Refused too."""
         paginator = self.client("cloudformation").get_paginator("list_stack_resources")
         with self._asking_the_stack():
             found = [
@@ -116,247 +142,32 @@ class ControlPlane:
 
     @contextmanager
     def _asking_the_stack(self) -> Iterator[None]:
+        from botocore.exceptions import ClientError
+
         try:
             yield
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
             raise Refused(
-                f"There is no stack '{self._stack}' in {self._session.region_name} on {self._place.words}: "
+                f"There is no stack '{self._stack}' in {self.region} on {self._place.words}: "
                 "deploy it, or start the local AWS (`make up`)."
             ) from None
 
-    def _table(self, output: str) -> str:
-        try:
-            return self.outputs[output]
-        except KeyError:
-            raise Refused(
-                f"The stack '{self._stack}' has no output {output} (its status may say why): deploy it again."
-            ) from None
 
-    # --- desired state ------------------------------------------------------------------------------------------------
-
-    def item(self, tenant_id: str) -> dict[str, Any] | None:
-        """What people asked for, or None."""
-        key = _typed({"tenant_id": tenant_id})
-        found = self._dynamodb.get_item(TableName=self._table("TenantsTableName"), Key=key, ConsistentRead=True)
-        return _plain(found["Item"]) if "Item" in found else None
-
-    def items(self) -> list[dict[str, Any]]:
-        """Every tenants item, ordered by id."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table("TenantsTableName"))
-        return sorted((_plain(item) for page in pages for item in page["Items"]), key=lambda item: item["tenant_id"])
-
-    def add(self, item: Mapping[str, Any]) -> bool:
-        """Put a new item; False, and nothing written, where one with that id exists."""
-        return self._conditionally(
-            "put_item",
-            TableName=self._table("TenantsTableName"),
-            Item=_typed(item),
-            ConditionExpression="attribute_not_exists(tenant_id)",
-        )
-
-    def ask_again(self, tenant_id: str, by: str, at: str) -> bool:
-        """Change nothing but who asked, and when: the stream then starts another run. False where no item exists."""
-        return self._conditionally(
-            "update_item",
-            TableName=self._table("TenantsTableName"),
-            Key=_typed({"tenant_id": tenant_id}),
-            UpdateExpression="SET requested_by = :by, requested_at = :at",
-            ConditionExpression="attribute_exists(tenant_id)",
-            ExpressionAttributeValues=_typed({":by": by, ":at": at}),
-        )
-
-    def change(self, read: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
-        """Set some attributes (an empty map: take it away). False where the item is not any more as it was read."""
-        names, values, is_so, sets, removes = {}, {}, [], [], []
-        raw = self.typed_item(read["tenant_id"]) or {}
-        if self.plain(raw) != read:
-            return False
-        for number, name in enumerate(sorted({*raw, *changed})):
-            names[f"#n{number}"] = name
-            if name in raw:
-                values[f":r{number}"] = raw[name]
-            is_so.append(f"#n{number} = :r{number}" if name in raw else f"attribute_not_exists(#n{number})")
-            if name in changed and changed[name] == {}:
-                removes.append(f"#n{number}")
-            elif name == "settings" and name in changed:
-                # Entries that stay are written as DynamoDB gave them: its numbers are more exact than Python's.
-                old = raw.get(name, {}).get("M", {})
-                kept = read.get(name, {})
-                values[f":w{number}"] = {
-                    "M": {
-                        key: old[key] if key in old and kept[key] == value else _typed({key: value})[key]
-                        for key, value in changed[name].items()
-                    }
-                }
-                sets.append(f"#n{number} = :w{number}")
-            elif name in changed:
-                values[f":w{number}"] = _typed({name: changed[name]})[name]
-                sets.append(f"#n{number} = :w{number}")
-        return self._conditionally(
-            "update_item",
-            TableName=self._table("TenantsTableName"),
-            Key=_typed({"tenant_id": read["tenant_id"]}),
-            UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else ""),
-            ConditionExpression=" AND ".join(is_so),
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
-        )
-
-    def typed_item(self, tenant_id: str) -> dict[str, Any] | None:
-        """The item as DynamoDB writes it, types and all, or None."""
-        key = _typed({"tenant_id": tenant_id})
-        found = self._dynamodb.get_item(TableName=self._table("TenantsTableName"), Key=key, ConsistentRead=True)
-        return dict(found["Item"]) if "Item" in found else None
-
-    def plain(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Such an item as plain values."""
-        return _plain(item)
-
-    def remove(self, tenant_id: str) -> dict[str, Any] | None:
-        """Delete the item and return what it was, as DynamoDB writes it; None where there is none."""
-        try:
-            answer = self._dynamodb.delete_item(
-                TableName=self._table("TenantsTableName"),
-                Key=_typed({"tenant_id": tenant_id}),
-                ConditionExpression="attribute_exists(tenant_id)",
-                ReturnValues="ALL_OLD",
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return None
-        return dict(answer["Attributes"])
-
-    def putting_back(self, item: Mapping[str, Any]) -> str:
-        """The command that writes exactly this item (as DynamoDB writes it), unless there is one again."""
-        words = ["aws", "dynamodb", "put-item", "--region", self._session.region_name or "us-east-1"]
-        if endpoint := self._place.variables.get("AWS_ENDPOINT_URL"):
-            words += ["--endpoint-url", endpoint]
-        text = json.dumps(item, default=lambda value: base64.b64encode(value).decode())
-        words += ["--table-name", self._table("TenantsTableName"), "--item", text]
-        return shlex.join([*words, "--condition-expression", "attribute_not_exists(tenant_id)"])
-
-    def confirm_removal(self, tenant_id: str, by: str, at: str) -> None:
-        """Start a run that carries out a removal that was held."""
-        from tenancy.platform.step_functions import execution_name
-
-        self.client("stepfunctions").start_execution(
-            stateMachineArn=self._table("OffboardTenantStateMachineArn"),
-            name=execution_name(tenant_id, f"confirmed/{tenant_id}/{at}"),
-            input=json.dumps({"tenant_id": tenant_id, "confirmed_by": by}),
-        )
-
-    def say_who_removed(self, tenant_id: str, by: str, at: str) -> None:
-        """Start the run that holds the tenant ourselves: an item that is deleted can't say who did it."""
-        from tenancy.platform.step_functions import execution_name
-
-        self.client("stepfunctions").start_execution(
-            stateMachineArn=self._table("OffboardTenantStateMachineArn"),
-            name=execution_name(tenant_id, f"removed/{tenant_id}/{at}"),
-            input=json.dumps({"tenant_id": tenant_id, "removed_by": by}),
-        )
-
-    def _conditionally(self, operation: str, **request: Any) -> bool:
-        try:
-            getattr(self._dynamodb, operation)(**request)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return False
-        return True
-
-    # --- observed state -----------------------------------------------------------------------------------------------
-
-    def record(self, tenant_id: str) -> dict[str, Any] | None:
-        """The tenant record, or None where the control plane has not seen the tenant yet."""
-        key = _typed({"pk": f"TENANT#{tenant_id}", "sk": "TENANT"})
-        found = self._dynamodb.get_item(TableName=self._table("ProvisioningTableName"), Key=key, ConsistentRead=True)
-        return _plain(found["Item"]) if "Item" in found else None
-
-    def records(self, tenant_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The records of some tenants, by id."""
-        table = self._table("ProvisioningTableName")
-        keys = [_typed({"pk": f"TENANT#{tenant_id}", "sk": "TENANT"}) for tenant_id in tenant_ids]
-        found: dict[str, dict[str, Any]] = {}
-        while keys:
-            answer = self._dynamodb.batch_get_item(RequestItems={table: {"Keys": keys[:_KEYS_A_CALL]}})
-            plain = (_plain(item) for item in answer["Responses"].get(table, []))
-            found.update({record["pk"].removeprefix("TENANT#"): record for record in plain})
-            left = answer["UnprocessedKeys"][table]["Keys"] if answer["UnprocessedKeys"] else []
-            keys = keys[_KEYS_A_CALL:] + [dict(key) for key in left]
-        return found
-
-    def all_records(self) -> dict[str, dict[str, Any]]:
-        """The records of all tenants that ever were, by id. Reads the whole table."""
-        pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table("ProvisioningTableName"),
-            FilterExpression="sk = :tenant",
-            ExpressionAttributeValues=_typed({":tenant": "TENANT"}),
-        )
-        plain = (_plain(item) for page in pages for item in page["Items"])
-        return {record["pk"].removeprefix("TENANT#"): record for record in plain}
-
-    def drift(self) -> list[dict[str, Any]]:
-        """What the last scan has found not to be as it is on record: {kind, tenant_id, what, since, state, repair}."""
-        from tenancy.domain.drift import Finding, Kind
-
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table("ProvisioningTableName"),
-            KeyConditionExpression="pk = :drift",
-            ExpressionAttributeValues=_typed({":drift": "DRIFT"}),
-        )
-        return [
-            {
-                **{name: item[name] for name in ("kind", "tenant_id", "what", "since")},
-                "state": "reported" if item["is_reported"] else "seen once",
-                "repair": Finding(Kind(item["kind"]), item["tenant_id"], item["what"]).repair,
-            }
-            for item in (_plain(item) for page in pages for item in page["Items"])
-        ]
-
-    def below(self, tenant_id: str, prefix: str, newest: int) -> list[dict[str, Any]]:
-        """What stands below a tenant (``EFFECT#``, ``EVENT#``): the last ``newest`` by key, in the order of keys."""
-        found = self._dynamodb.query(
-            TableName=self._table("ProvisioningTableName"),
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=_typed({":pk": f"TENANT#{tenant_id}", ":prefix": prefix}),
-            ScanIndexForward=False,
-            Limit=newest,
-            ConsistentRead=True,
-        )
-        return [_plain(item) for item in reversed(found["Items"])]
-
-    def all_below(self, tenant_id: str, prefix: str) -> list[dict[str, Any]]:
-        """All that stands below a tenant, in the order of keys."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table("ProvisioningTableName"),
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=_typed({":pk": f"TENANT#{tenant_id}", ":prefix": prefix}),
-            ConsistentRead=True,
-        )
-        return [_plain(item) for page in pages for item in page["Items"]]
+def connected(stack: str, local: bool | None) -> Session:
+    """Return the session that is meant. Which AWS it is, is said aloud where it was found and not named."""
+    place = where(STATE, local=local)
+    if place.variables and local is None:
+        display.note(f"Using {place.words}; --no-local asks the AWS of your environment.")
+    return Session(place, stack)
 
 
-def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
-    serialise = TypeSerializer().serialize
-    return {name: serialise(value) for name, value in values.items()}
+def who() -> str:
+    """Return the person, for the audit trail; a claim, not a proof: IAM knows who really called."""
+    import getpass
 
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    deserialise = TypeDeserializer().deserialize
-    return {name: _number(deserialise(value)) for name, value in item.items()}
-
-
-def _number(value: Any) -> Any:
-    """Numbers as int or float, sets as lists, all the way down: what JSON can say."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, Binary):
-        return base64.b64encode(bytes(value.value)).decode()  # type: ignore[attr-defined]
-    if isinstance(value, Mapping):
-        return {name: _number(entry) for name, entry in value.items()}
-    if isinstance(value, list | set):
-        return [_number(entry) for entry in value]
-    return value
+    try:
+        return f"fluxion: {getpass.getuser()}"
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return "fluxion"

@@ -1,20 +1,23 @@
 """`fluxion replay`: what waits in dead-letter queues, and doing it after all."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.tenants import Json, Local, Stack
+from cli import display
+from cli.options import Json, Local, Stack
+from cli.session import connected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cli.dead_letters import Outcome, Queue
+    from cli.dead_letters.queues import DeadLetterQueues, Queue
+    from cli.dead_letters.replaying import Outcome
 
 _SHOWN = 20
 
 
-def replay(
+def command(
     queue: Annotated[
         str | None, typer.Option(metavar="NAME", help="Work through this queue. Without it: show what is in each.")
     ] = None,
@@ -26,25 +29,25 @@ def replay(
 
     What succeeds is deleted. What fails stays as it was; the exit code is then 1.
     """
-    from cli.dead_letters import DeadLetters
-    from cli.tenants import connected
+    from cli.dead_letters.queues import DeadLetterQueues
+    from cli.dead_letters.replaying import Replay
 
-    letters = DeadLetters(connected(stack, local))
+    session = connected(stack, local)
+    queues = DeadLetterQueues(session)
     if queue is None:
-        _show(letters.queues(), letters, as_json)
+        _show(queues, as_json)
         return
-    found = letters.queue(queue)
-    outcomes = letters.work_through(found)
+    found = queues.named(queue)
+    outcomes = Replay(session, queues).work_through(found)
     _tell(found, outcomes, as_json)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _show(queues: "Sequence[Queue]", letters: Any, as_json: bool) -> None:
-    from cli import display
-    from cli.dead_letters import described
+def _show(queues: "DeadLetterQueues", as_json: bool) -> None:
+    from cli.dead_letters.describing import described
 
-    shown = [(queue, letters.peek(queue, _SHOWN)) for queue in queues]
+    shown = [(queue, queues.peek(queue, _SHOWN)) for queue in queues.all()]
     if as_json:
         display.document(
             [
@@ -67,8 +70,7 @@ def _show(queues: "Sequence[Queue]", letters: Any, as_json: bool) -> None:
 
 
 def _tell(queue: "Queue", outcomes: "Sequence[Outcome]", as_json: bool) -> None:
-    from cli import display
-    from cli.dead_letters import described
+    from cli.dead_letters.describing import described
 
     failed = sum(outcome.error is not None for outcome in outcomes)
     if as_json:

@@ -4,24 +4,18 @@ The plan says what there is. Who confirms it says that this, and nothing else, i
 prove nothing. Nothing is written before that.
 """
 
-import json
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli import tenants
-from cli.tenants import ContactEmail, Json, Local, PaidTier, Stack, TenantId, Timeout, Watch, app
-
-if TYPE_CHECKING:
-    from cli.aws import ControlPlane
-
-_FUNCTION = "fluxion-tenant-database"
-_LONGEST_ANSWER_SECONDS = 150  # the function may take 120
+from cli import display
+from cli.errors import Refused
+from cli.options import ContactEmail, Json, Local, PaidTier, Stack, TenantId, Timeout, Watch
+from cli.session import Session, connected, who
 
 
-@app.command()
-def adopt(
+def command(
     tenant_id: TenantId,
     name: Annotated[str, typer.Option(help="What the customer is called, 1 to 80 characters.")],
     database: Annotated[str, typer.Option(metavar="FILE", help="The shared database, a file of the folder .shared.")],
@@ -37,17 +31,16 @@ def adopt(
     as_json: Json = False,
 ) -> None:
     """Plan the adoption of a tenant that exists already; with --confirm, carry it out."""
-    from cli import display, progress
-    from cli.errors import Refused
+    from cli import items
     from tenancy.domain.values import digest_of
 
-    given = {"tenant_id": tenant_id, "name": name, "tier": tier and tier.value, "contact_email": contact_email}
-    item = {key: value for key, value in given.items() if value is not None}
-    tenants._valid(item)
-    control_plane = tenants.connected(stack, local)
-    _require_nobody(control_plane, tenant_id)
-    plan = {"item": item, "adopt": _proof(control_plane, tenant_id, database)}
-    tenants._valid(item | {"adopt": plan["adopt"]})
+    item = items.given(tenant_id=tenant_id, name=name, tier=tier and tier.value, contact_email=contact_email)
+    items.require_valid(item)
+    session = connected(stack, local)
+    _require_nobody(session, tenant_id)
+    plan = {"item": item, "adopt": _proof(session, tenant_id, database)}
+    adopted = item | {"adopt": plan["adopt"]}
+    items.require_valid(adopted)
     digest = digest_of(plan)
     if confirm is None:
         _show(plan, digest, as_json)
@@ -57,47 +50,39 @@ def adopt(
             f"What there is now is not what was planned (the plan's digest is {digest}): look at it again without "
             "--confirm. Nothing was written."
         )
-    at = tenants._now()
-    before = progress.run_of(control_plane.record(tenant_id))
-    asked = {"adopt": plan["adopt"], "requested_by": tenants._who(), "requested_at": at}
-    if not control_plane.add(item | asked):
-        raise Refused(f"Somebody else has put an item '{tenant_id}' meanwhile, and nothing was written.")
-    display.note(f"'{tenant_id}' is adopted as planned.")
-    tenants._follow_or_say(control_plane, tenant_id, (before, at), watch, timeout, as_json)
+    otherwise = f"Somebody else has put an item '{tenant_id}' meanwhile, and nothing was written."
+    said = f"'{tenant_id}' is adopted as planned."
+    items.add(session, adopted, otherwise, said=said, watch=watch, timeout=timeout, as_json=as_json)
 
 
-def _require_nobody(control_plane: "ControlPlane", tenant_id: str) -> None:
-    from cli.errors import Refused
-
-    if control_plane.item(tenant_id) is not None:
+def _require_nobody(session: Session, tenant_id: str) -> None:
+    if session.tables.item(tenant_id) is not None:
         raise Refused(
             f"'{tenant_id}' has an item: it is under management already. See `fluxion tenants show {tenant_id}`."
         )
-    if control_plane.below(tenant_id, "EFFECT#", 1):
+    if session.tables.below(tenant_id, "EFFECT#", 1):
         raise Refused(f"Something of '{tenant_id}' is on record as made by the control plane: it is no stranger's.")
 
 
-def _proof(control_plane: "ControlPlane", tenant_id: str, database: str) -> dict[str, Any]:
+def _proof(session: Session, tenant_id: str, database: str) -> dict[str, Any]:
     """What there is of the tenant, as the item says it. Raises Refused if it can't be adopted as it is."""
-    host = f"{tenant_id}.{control_plane.outputs['BaseDomain']}"
-    distribution = control_plane.client("cloudfront").get_distribution(Id=control_plane.outputs["DistributionId"])
+    host = f"{tenant_id}.{session.outputs['BaseDomain']}"
+    distribution = session.client("cloudfront").get_distribution(Id=session.outputs["DistributionId"])
     found = distribution["Distribution"]
     target = found["DomainName"].lower().rstrip(".")
     return {
         "database": database,
-        "tables": _tables(control_plane, tenant_id, database),
-        "records": _records(control_plane, host, target),
+        "tables": _tables(session, tenant_id, database),
+        "records": _records(session, host, target),
         "alias": host in found["DistributionConfig"].get("Aliases", {}).get("Items", []),
         "target": target,
     }
 
 
-def _records(control_plane: "ControlPlane", host: str, target: str) -> list[str]:
+def _records(session: Session, host: str, target: str) -> list[str]:
     """Types of the host's records, which must be aliases of the distribution."""
-    from cli.errors import Refused
-
-    page = control_plane.client("route53").list_resource_record_sets(
-        HostedZoneId=control_plane.outputs["HostedZoneId"], StartRecordName=host, StartRecordType="A", MaxItems="20"
+    page = session.client("route53").list_resource_record_sets(
+        HostedZoneId=session.outputs["HostedZoneId"], StartRecordName=host, StartRecordType="A", MaxItems="20"
     )
     types = []
     for record in page["ResourceRecordSets"]:
@@ -115,20 +100,14 @@ def _records(control_plane: "ControlPlane", host: str, target: str) -> list[str]
     return sorted(types)
 
 
-def _tables(control_plane: "ControlPlane", tenant_id: str, database: str) -> dict[str, Any]:
+def _tables(session: Session, tenant_id: str, database: str) -> dict[str, Any]:
     """Counts and hashes of the tenant's rows, from the only function that can see the files."""
-    from botocore.config import Config
+    from cli.database_function import DatabaseFunctionFailed, ask
 
-    from cli.errors import Refused
-
-    patient = Config(connect_timeout=5, read_timeout=_LONGEST_ANSWER_SECONDS, retries={"total_max_attempts": 1})
-    question = {"tenant_id": tenant_id, "stage": "InspectShared", "execution_arn": tenants._who(), "database": database}
-    answer = control_plane.client("lambda", patient).invoke(
-        FunctionName=_FUNCTION, Payload=json.dumps(question).encode()
-    )
-    said = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise Refused(f"{said.get('errorType')}: {said.get('errorMessage')}. Nothing was written.")
+    try:
+        said = ask(session, "InspectShared", tenant_id, execution_arn=who(), database=database)
+    except DatabaseFunctionFailed as error:
+        raise Refused(f"{error.kind}: {error}. Nothing was written.") from None
     tables: dict[str, Any] = said["tables"]
     if not any(table["rows"] for table in tables.values()):
         raise Refused(f"{database} has no row of '{tenant_id}': `fluxion tenants add` is for new tenants.")
@@ -136,7 +115,6 @@ def _tables(control_plane: "ControlPlane", tenant_id: str, database: str) -> dic
 
 
 def _show(plan: dict[str, Any], digest: str, as_json: bool) -> None:
-    from cli import display
 
     item, proof = plan["item"], plan["adopt"]
     options = {"--name": item["name"], "--database": proof["database"]}

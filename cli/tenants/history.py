@@ -1,17 +1,17 @@
 """`fluxion tenants history`: who asked for what, what came of it, from the events of a tenant."""
 
-import json
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from cli import tenants
-from cli.tenants import Json, Local, Stack, TenantId, app
+from cli import display
+from cli.options import Json, Local, Stack, TenantId
+from cli.session import connected
+
+_SHOWN = {"at", "run", "event", "event_id", "requested_by", "changed", "code", "message"}
 
 
-@app.command()
-def history(
+def command(
     tenant_id: TenantId,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the newest N events.")] = None,
     stack: Stack = "fluxion",
@@ -19,15 +19,14 @@ def history(
     as_json: Json = False,
 ) -> None:
     """A tenant's audit trail, oldest first: when, which run, what, who asked, what changed. Kept for 30 days."""
-    from cli import display
-    from cli.errors import Refused
+    from cli.items import require_known
+    from control.history import history
 
-    control_plane = tenants.connected(stack, local)
-    found = control_plane.all_below(tenant_id, "EVENT#")
-    if not found and control_plane.record(tenant_id) is None and control_plane.item(tenant_id) is None:
-        raise Refused(f"There is no tenant '{tenant_id}', and no item that asks for one.")
-    # Keys order the events of one run by type, which is not how a removal goes.
-    rows = sorted(map(_entry, found), key=lambda row: row["at"])[-(limit or 0) :]
+    session = connected(stack, local)
+    found = session.tables.below(tenant_id, "EVENT#")
+    if not found:
+        require_known(session, tenant_id)
+    rows = [entry.model_dump(include=_SHOWN) for entry in history(found)[:limit][::-1]]
     if as_json:
         display.document(rows)
         return
@@ -37,32 +36,7 @@ def history(
     )
 
 
-def _entry(event: Mapping[str, Any]) -> dict[str, Any]:
-    data = json.loads(event["detail"])["data"]
-    generation = int(event["sk"].split("#")[1])
-    before, after = _flat(data.get("before") or {}), _flat(data.get("after") or {})
-    fields = [key for key in sorted(before | after) if before.get(key) != after.get(key)]
-    return {
-        "at": event["occurred_at"],
-        "run": f"{generation}.{data.get('attempt')}",
-        "event": event["type"],
-        "event_id": event.get("event_id"),
-        "requested_by": data.get("requested_by"),
-        "changed": {key: {"before": before.get(key), "after": after.get(key)} for key in fields},
-        "code": data.get("code"),
-        "message": data.get("message"),
-    }
-
-
-def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Maps inside maps as ``settings.colour``."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{path}{key}.") if isinstance(value, Mapping) else {path + key: value}
-    return flat
-
-
-def _what(row: Mapping[str, Any]) -> str:
+def _what(row: dict[str, Any]) -> str:
     if row["code"]:
         return f"{row['code']}: {row['message']}"
     shown = (

@@ -112,8 +112,8 @@ class Session:
         """Return the stack's two tables. Raises Refused when there is no such stack."""
         from control.tables import ControlPlane
 
-        names = (self.output(f"{table}TableName") for table in ("Tenants", "Provisioning"))
-        return ControlPlane(*names, client=self.client("dynamodb"))
+        tenants, provisioning = self.output("TenantsTableName"), self.output("ProvisioningTableName")
+        return ControlPlane(tenants, provisioning, self.client("dynamodb"))
 
     def output(self, name: str) -> str:
         """Return an output of the stack. Raises Refused when there is none, or no such stack."""

@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 
 from backend.app import create_app
-from control.tables import ControlPlane as Tables
 from backend.settings import BackendSettings
 from backend.tokens import Issuer
+from control.tables import ControlPlane as Tables
 from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import OPERATORS_CLIENT, PREFIX, STAFF_CLIENT
 from local.oidc.tokens import Signer, staff

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from cli import main, removing
+from cli import confirming, main
 
 from .conftest import Deployed, Fluxion
 
@@ -224,12 +224,12 @@ def test_a_purge_asks_for_the_id(
 ) -> None:
     deployed.record("granja", status="OFFBOARDED")
     function.answer = dict(RECEIPT)
-    monkeypatch.setattr(removing, "_is_terminal", lambda: True)
+    monkeypatch.setattr(confirming, "is_terminal", lambda: True)
 
     CliRunner().invoke(main.app, ["tenants", "purge", "granja"], input=typed)
 
     assert len(function.asked) == asked
-    monkeypatch.setattr(removing, "_is_terminal", lambda: False)
+    monkeypatch.setattr(confirming, "is_terminal", lambda: False)
     assert CliRunner().invoke(main.app, ["tenants", "purge", "granja", "--json"]).exit_code == 1
     assert len(function.asked) == asked
 
@@ -240,7 +240,7 @@ def test_a_purge_asks_for_the_id(
 def test_who_removed_an_item_is_told_to_the_run_that_holds_the_tenant(
     deployed: Deployed, fluxion: Fluxion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cli.aws import ControlPlane
+    from cli.session import Session
 
     calls: list[dict[str, Any]] = []
 
@@ -250,7 +250,7 @@ def test_who_removed_an_item_is_told_to_the_run_that_holds_the_tenant(
             calls.append(given)
 
     deployed.stand_ins["stepfunctions"] = States()
-    monkeypatch.setattr(ControlPlane, "_table", _with_machine(ControlPlane._table))
+    monkeypatch.setattr(Session, "output", _with_machine(Session.output))
     deployed.put(tenant_id="granja", name="A")
 
     told = fluxion.json("tenants", "remove", "granja", "--yes", "--no-watch")
@@ -271,7 +271,7 @@ def test_a_removal_counts_also_if_nobody_can_be_told_who_it_was(deployed: Deploy
 
 
 def _with_machine(real: Any) -> Any:
-    def table(self: Any, output: str) -> str:
+    def output(self: Any, output: str) -> str:
         return "machine" if output == "OffboardTenantStateMachineArn" else str(real(self, output))
 
-    return table
+    return output

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from cli import main, removing
+from cli import confirming, main
 
 from .conftest import Deployed, Fluxion
 
@@ -52,7 +52,7 @@ def test_who_has_a_database_is_asked_for_the_id(
 ) -> None:
     granja.record("granja", archive=KEPT, database_path="granja/f00d.duckdb")
     assert "no terminal" in fluxion("tenants", "restore", "granja", "--no-watch").stderr
-    monkeypatch.setattr(removing, "_is_terminal", lambda: True)
+    monkeypatch.setattr(confirming, "is_terminal", lambda: True)
 
     CliRunner().invoke(main.app, ["tenants", "restore", "granja", "--no-watch"], input=typed)
 

@@ -7,7 +7,7 @@ import { useWords } from '../language/language.tsx';
 import { Field } from '../ui/Field.tsx';
 import { fieldErrors, focusFirstInvalid } from '../ui/form.ts';
 import { usePage } from '../ui/page.ts';
-import { useAsk } from './asking.ts';
+import { useAsk } from './requests.ts';
 import { useMayChange } from './session.tsx';
 import type { Asked, NameCheck, Settings, TenantDetail } from './types.ts';
 import { type PanelWords, panelWords } from './words.ts';

@@ -70,7 +70,11 @@ class Pace:
         return max(0.0, *waits) if waits else 0.0
 
     def spend(self, cost: Measures, now: float) -> None:
-        """Take the cost of a call. A bucket may fall below zero, and makes the next call wait longer."""
+        """Take the cost of a call. A bucket may fall below zero, and makes the next call wait longer.
+
+        A call counts from its answer on, since nobody knows when it reached AWS: two calls are never closer there than
+        the rate allows.
+        """
         for name, amount in cost.items():
             if name in self._rates:
                 self._levels[name] = self._tokens(name, now) - amount, now
@@ -189,14 +193,10 @@ def steps[Item, Result](
     now: Callable[[], float],
     chance: Callable[[], float],
 ) -> Steps[Item, Result]:
-    """What to do, step by step, until all items are settled or the time is over.
+    """Yield what to do, step by step, until all items are settled or the time is over.
 
     A call that is refused for something in it is halved, and halved again, until the poison item stands alone with its
     own error: at most 2·log2(n) more calls. Busy answers are waited out here, and nowhere else.
-
-    A call counts against the buckets from its answer on, since nobody knows when it reached AWS: two calls are never
-    closer there than the rate allows. What the next one has to wait for is waited for at the end, not before it: who
-    comes meanwhile shares that call, and would have come too late for a batch that was taken before the wait.
 
     until, now: on one clock, in seconds. What could not begin before ``until`` is not settled: it is left to whoever
                 comes next.
@@ -216,8 +216,7 @@ def steps[Item, Result](
         if isinstance(answer, BUSY):
             if isinstance(answer, ServiceThrottled):
                 pace.exhaust(now())
-            not_before = now() + rules.backoff.pause(tries, chance())
-            tries += 1
+            not_before, tries = now() + rules.backoff.pause(tries, chance()), tries + 1
             continue
         tries = 0
         waiting.remove_next()
@@ -225,6 +224,7 @@ def steps[Item, Result](
             waiting.add(*group.halves())
         else:
             yield Settled(_results(group, answer))
+    # Waited for here, not before the next batch is taken: who comes meanwhile shares that call.
     rest = min(pace.wait(rules.cost(items[:1]), now()), until - now()) if items else 0.0
     if rest > 0:
         yield Pause(rest)

@@ -79,9 +79,9 @@ class Pace:
             if name in self._rates:
                 self._levels[name] = self._tokens(name, now) - amount, now
 
-    def exhaust(self, now: float) -> None:
-        """AWS says that there is nothing left: others spend from the same quota."""
-        for name in self._rates:
+    def heed(self, answer: object, now: float) -> None:
+        """Empty the buckets where AWS says that there is nothing left: others spend from the same quota."""
+        for name in self._rates if isinstance(answer, ServiceThrottled) else ():
             self._levels[name] = min(0.0, self._tokens(name, now)), now
 
     def _tokens(self, name: str, now: float) -> float:
@@ -196,11 +196,9 @@ def steps[Item, Result](
     """Yield what to do, step by step, until all items are settled or the time is over.
 
     A call that is refused for something in it is halved, and halved again, until the poison item stands alone with its
-    own error: at most 2·log2(n) more calls. Busy answers are waited out here, and nowhere else.
+    own error: at most 2·log2(n) more calls. Busy answers are waited out here alone: ``chance`` draws from 0 to 1.
 
-    until, now: on one clock, in seconds. What could not begin before ``until`` is not settled: it is left to whoever
-                comes next.
-    chance:     random numbers from 0 to 1.
+    until, now: on one clock, in seconds. What could not begin before ``until`` is left to whoever comes next.
     """
     waiting = _Waiting(_Group(pack) for pack in packs(items, rules.limits, rules.measure))
     tries, not_before = 0, now()
@@ -214,8 +212,7 @@ def steps[Item, Result](
         answer = yield Call(group.items)
         pace.spend(cost, now())
         if isinstance(answer, BUSY):
-            if isinstance(answer, ServiceThrottled):
-                pace.exhaust(now())
+            pace.heed(answer, now())
             not_before, tries = now() + rules.backoff.pause(tries, chance()), tries + 1
             continue
         tries = 0
@@ -225,8 +222,7 @@ def steps[Item, Result](
         else:
             yield Settled(_results(group, answer))
     # Waited for here, not before the next batch is taken: who comes meanwhile shares that call.
-    rest = min(pace.wait(rules.cost(items[:1]), now()), until - now()) if items else 0.0
-    if rest > 0:
+    if items and (rest := min(pace.wait(rules.cost(items[:1]), now()), until - now())) > 0:
         yield Pause(rest)
 
 

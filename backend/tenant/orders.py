@@ -125,32 +125,7 @@ def place_order(rows: TenantRows, wanted: NewOrder, key: str | None) -> Placed:
         if json.loads(earlier["detail"])["fingerprint"] != fingerprint:
             raise conflict("idempotency_mismatch", "The Idempotency-Key has been used for another order.")
         return _placed(rows, order_id)
-    lines = _priced(rows, wanted)
-    customer_id = known_customer(rows, NewCustomer(**wanted.customer.model_dump()))
-    rows.write(
-        """
-        INSERT INTO orders (tenant_id, order_id, customer_id, status, total_cents, currency, note,
-                            created_at, updated_at)
-        VALUES ($tenant_id, $order_id, $customer_id, 'placed', $total_cents, $currency, $note, $now, $now)
-        """,
-        order_id=order_id,
-        customer_id=customer_id,
-        total_cents=sum(line_total(line["quantity"], line["unit_price_cents"]) for line in lines),
-        currency=lines[0]["currency"],
-        note=wanted.note,
-        now=now(),
-    )
-    for number, line in enumerate(lines, 1):
-        rows.write(
-            """
-            INSERT INTO order_items (tenant_id, order_id, line, product_id, product_name, quantity, unit_price_cents,
-                                     currency)
-            VALUES ($tenant_id, $order_id, $line, $product_id, $product_name, $quantity, $unit_price_cents, $currency)
-            """,
-            order_id=order_id,
-            line=number,
-            **line,
-        )
+    _write(rows, order_id, wanted, _priced(rows, wanted))
     rows.log("visitor", "order.placed", {"fingerprint": fingerprint}, entry_id=f"order-{order_id}")
     return _placed(rows, order_id)
 
@@ -216,6 +191,34 @@ def change_order(rows: TenantRows, order_id: str, wanted: OrderChange, actor: st
     )
     rows.log(actor, "order.changed", {"order_id": order_id, "before": before.status, "after": status})
     return order(rows, order_id)
+
+
+def _write(rows: TenantRows, order_id: str, wanted: NewOrder, lines: list[dict[str, Any]]) -> None:
+    customer_id = known_customer(rows, NewCustomer(**wanted.customer.model_dump()))
+    rows.write(
+        """
+        INSERT INTO orders (tenant_id, order_id, customer_id, status, total_cents, currency, note,
+                            created_at, updated_at)
+        VALUES ($tenant_id, $order_id, $customer_id, 'placed', $total_cents, $currency, $note, $now, $now)
+        """,
+        order_id=order_id,
+        customer_id=customer_id,
+        total_cents=sum(line_total(line["quantity"], line["unit_price_cents"]) for line in lines),
+        currency=lines[0]["currency"],
+        note=wanted.note,
+        now=now(),
+    )
+    for number, line in enumerate(lines, 1):
+        rows.write(
+            """
+            INSERT INTO order_items (tenant_id, order_id, line, product_id, product_name, quantity, unit_price_cents,
+                                     currency)
+            VALUES ($tenant_id, $order_id, $line, $product_id, $product_name, $quantity, $unit_price_cents, $currency)
+            """,
+            order_id=order_id,
+            line=number,
+            **line,
+        )
 
 
 def _id_of(tenant_id: str, key: str) -> str:

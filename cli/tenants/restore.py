@@ -1,6 +1,6 @@
 """`fluxion tenants restore`: a tenant's rows are to come back from the archive."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +31,6 @@ def command(
 ) -> None:
     """Ask that a tenant gets the rows of an archive. What it has now is archived first, and only then replaced."""
     from cli import items
-    from tenancy.platform import clock
 
     if cancel and archive:
         raise Refused("--cancel takes a restore back, whatever its archive: give one or the other.")
@@ -40,6 +39,16 @@ def command(
     if cancel:
         items.change(session, item, {"restore": {}}, watch=watch, timeout=timeout, as_json=as_json)
         return
+    wanted = _wanted(session, item.values, archive, yes)
+    items.change(session, item, wanted, watch=watch, timeout=timeout, as_json=as_json)
+
+
+def _wanted(session: Session, item: dict[str, Any], archive: str | None, yes: bool) -> dict[str, Any]:
+    """What is to be written, once a person has agreed that it replaces what the tenant has."""
+    from cli.items import require_valid
+    from tenancy.platform import clock
+
+    tenant_id = item["tenant_id"]
     record = session.tables.record(tenant_id) or {}
     folder = archive or (record.get("archive") or {}).get("folder")
     if not folder:
@@ -47,14 +56,14 @@ def command(
             f"No archive of '{tenant_id}' is on record. --archive names one of: {_listed(session, tenant_id)}."
         )
     wanted = {"restore": {"archive": folder, "asked_at": clock.now()}}
-    items.require_valid(item.values | wanted)
+    require_valid(item | wanted)
     if record.get("database_path"):
         display.note(
             f"'{tenant_id}' has a database. It will be archived, and the rows of {folder} take its place: what was "
             "written since then is in the archive alone. `fluxion tenants restore` brings that back in its turn."
         )
         confirm("the tenant's id", tenant_id, yes=yes)
-    items.change(session, item, wanted, watch=watch, timeout=timeout, as_json=as_json)
+    return wanted
 
 
 def _listed(session: Session, tenant_id: str) -> str:

@@ -93,7 +93,7 @@ def create_app(
 
 
 def from_environment() -> ASGIApp:
-    """The application as its environment variables say, for the distribution's requests alone.
+    """Return the application as its environment variables say, for the distribution's requests alone.
 
     Ends the process with one sentence if they say too little.
     """

@@ -28,7 +28,7 @@ class Progress:
 
     @property
     def state(self) -> str:
-        """RUNNING, ROLLING_BACK, SUCCEEDED, FAILED, STALLED, HELD; WAITING before the first run."""
+        """Return RUNNING, ROLLING_BACK, SUCCEEDED, FAILED, STALLED, HELD; WAITING before the first run."""
         return str(self.record["operation"]["state"]) if self.record else "WAITING"
 
     @property
@@ -41,7 +41,7 @@ class Progress:
 
     @property
     def is_held_removal(self) -> bool:
-        """Whether a removal waits for its time, or for a person: nothing goes on before that."""
+        """Return whether a removal waits for its time, or for a person: nothing goes on before that."""
         return self.state == "HELD" and bool(self.record) and (self.record or {})["operation"].get("kind") == "offboard"
 
     @property
@@ -50,7 +50,7 @@ class Progress:
 
     @property
     def document(self) -> dict[str, Any]:
-        """All of it, as values that JSON can say."""
+        """Return all of it, as values that JSON can say."""
         shown = [stage.model_dump(include={"name", "event", "seconds"}) for stage in self.stages]
         return {"tenant_id": self.tenant_id, "record": self.record, "stages": shown, "state": self.state}
 

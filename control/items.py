@@ -22,12 +22,12 @@ class Item:
 
     @cached_property
     def values(self) -> Plain:
-        """Its attributes, as values that JSON can say."""
+        """Return its attributes, as values that JSON can say."""
         return plain(self.raw)
 
     @cached_property
     def etag(self) -> str:
-        """What changes whenever anything in the item does."""
+        """Return what changes whenever anything in the item does."""
         text = json.dumps(self.raw, sort_keys=True, default=lambda value: bytes(value).hex())
         return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 

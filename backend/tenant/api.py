@@ -58,7 +58,7 @@ def _for_everybody(response: Response, visit: TheVisit, how_long: str) -> None:
 
 
 async def _for_whom(request: Request, response: Response, visit: TheVisit, view: str | None) -> bool:
-    """Whether all of the catalogue is asked for, by one who may. Raises Refused."""
+    """Return whether all of the catalogue is asked for, by one who may. Raises Refused."""
     if view is None:
         _for_everybody(response, visit, _CATALOGUE)
         return False

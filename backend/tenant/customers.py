@@ -41,7 +41,7 @@ class CustomerChange(Body):
 
 
 def customers(rows: TenantRows, *, search: str | None, limit: int, cursor: str | None) -> Page[Customer]:
-    """A part of the customers, by name."""
+    """Return a part of the customers, by name."""
     after = place_of(cursor, 2)
     found = rows.all(
         """
@@ -64,7 +64,7 @@ def customers(rows: TenantRows, *, search: str | None, limit: int, cursor: str |
 
 
 def customer(rows: TenantRows, customer_id: str) -> Customer:
-    """One customer. Raises Refused (404)."""
+    """Return one customer. Raises Refused (404)."""
     found = rows.one(
         "SELECT customer_id, name, email, phone, address, created_at, updated_at"
         " FROM customers WHERE tenant_id = $tenant_id AND customer_id = $customer_id",
@@ -76,7 +76,7 @@ def customer(rows: TenantRows, customer_id: str) -> Customer:
 
 
 def add_customer(rows: TenantRows, wanted: NewCustomer) -> Customer:
-    """A new customer."""
+    """Add a customer, and return it."""
     values = wanted.model_dump() | {"customer_id": secrets.token_hex(16)}
     at = now()
     rows.write(
@@ -89,7 +89,7 @@ def add_customer(rows: TenantRows, wanted: NewCustomer) -> Customer:
 
 
 def known_customer(rows: TenantRows, wanted: NewCustomer) -> str:
-    """The customer who is the same in everything, or a new one: nobody who orders changes what is written of another.
+    """Return the customer who is the same in everything, or a new one: no order changes what is written of another.
 
     Returns the customer's id.
     """
@@ -106,7 +106,7 @@ def known_customer(rows: TenantRows, wanted: NewCustomer) -> str:
 
 
 def change_customer(rows: TenantRows, customer_id: str, wanted: CustomerChange, actor: str) -> Customer:
-    """The customer with what is given. Raises Refused (404)."""
+    """Change what is given of a customer, and return all of it. Raises Refused (404)."""
     given: dict[str, Any] = wanted.model_dump(exclude_unset=True)
     changed = {name: value for name, value in given.items() if value is not None or name != "name"}
     before = customer(rows, customer_id)

@@ -106,7 +106,7 @@ class WholeOrder(Order):
 
 
 def line_total(quantity: Decimal, unit_price_cents: int) -> int:
-    """In cents, rounded half up."""
+    """Return a line's total in cents, rounded half up."""
     return int((quantity * unit_price_cents).quantize(Decimal(1), ROUND_HALF_UP))
 
 
@@ -133,7 +133,7 @@ def place_order(rows: TenantRows, wanted: NewOrder, key: str | None) -> Placed:
 def orders(
     rows: TenantRows, *, status: str | None, customer_id: str | None, limit: int, cursor: str | None
 ) -> Page[Order]:
-    """A part of the orders, newest first."""
+    """Return a part of the orders, newest first."""
     after = place_of(cursor, 2)
     found = rows.all(
         """
@@ -159,7 +159,7 @@ def orders(
 
 
 def order(rows: TenantRows, order_id: str) -> WholeOrder:
-    """One order. Raises Refused (404)."""
+    """Return one order. Raises Refused (404)."""
     found = rows.one(
         """
         SELECT order_id, customer_id, customers.name AS customer_name, status, total_cents, currency, note,
@@ -176,7 +176,7 @@ def order(rows: TenantRows, order_id: str) -> WholeOrder:
 
 
 def change_order(rows: TenantRows, order_id: str, wanted: OrderChange, actor: str) -> WholeOrder:
-    """The order with what is given. Raises Refused: 404; 409 where the status cannot follow the one that it has."""
+    """Change what is given of an order. Raises Refused: 404; 409 where the status cannot follow the one that it has."""
     before = order(rows, order_id)
     status = wanted.status or before.status
     if status != before.status and status not in _NEXT.get(before.status, ()):

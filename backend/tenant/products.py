@@ -57,7 +57,7 @@ def products(
     limit: int,
     cursor: str | None,
 ) -> Page[Product]:
-    """A part of the catalogue, by category and name. Those that are not available are for the tenant's staff."""
+    """Return a part of the catalogue, by category and name. Those that are not available are for the tenant's staff."""
     after = place_of(cursor, 3)
     found = rows.all(
         """
@@ -88,7 +88,7 @@ def products(
 
 
 def product(rows: TenantRows, product_id: str, *, all_of_them: bool) -> Product:
-    """One product. Raises Refused (404)."""
+    """Return one product. Raises Refused (404)."""
     found = rows.one(
         "SELECT product_id, name, description, category, unit, price_cents, currency, available"
         " FROM products WHERE tenant_id = $tenant_id AND product_id = $product_id AND (available OR $all_of_them)",
@@ -101,7 +101,7 @@ def product(rows: TenantRows, product_id: str, *, all_of_them: bool) -> Product:
 
 
 def add_product(rows: TenantRows, wanted: NewProduct, actor: str) -> Product:
-    """A new product. Raises Refused (409) where one with its id exists."""
+    """Add a product, and return it. Raises Refused (409) where one with its id exists."""
     values = wanted.model_dump() | {"product_id": wanted.product_id or secrets.token_hex(8)}
     if _exists(rows, values["product_id"]):
         raise conflict("exists", f"There is a product {values['product_id']!r} already.")
@@ -120,7 +120,7 @@ def add_product(rows: TenantRows, wanted: NewProduct, actor: str) -> Product:
 
 
 def change_product(rows: TenantRows, product_id: str, wanted: ProductChange, actor: str) -> Product:
-    """The product with what is given. Raises Refused (404)."""
+    """Change what is given of a product, and return all of it. Raises Refused (404)."""
     changed = wanted.model_dump(exclude_none=True)
     values = product(rows, product_id, all_of_them=True).model_dump() | changed
     rows.write(

@@ -32,22 +32,22 @@ class TenantRows:
             raise TenantDatabaseMissing(f"The database of '{tenant_id}' has no row for it.")
 
     def all(self, statement: LiteralString, **values: Any) -> list[Row]:
-        """What a statement finds, each row by its columns' names."""
+        """Return what a statement finds, each row by its columns' names."""
         found = self._connection.execute(statement, {"tenant_id": self.tenant_id, **values})
         names = [column[0] for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def one(self, statement: LiteralString, **values: Any) -> Row | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         found = self.all(statement, **values)
         return found[0] if found else None
 
     def write(self, statement: LiteralString, **values: Any) -> None:
-        """For statements that find nothing."""
+        """Run a statement that finds nothing."""
         self._connection.execute(statement, {"tenant_id": self.tenant_id, **values})
 
     def log(self, actor: str, action: str, detail: dict[str, Any], entry_id: str | None = None) -> None:
-        """Notes who has done what, in the tenant's own audit log. ``entry_id`` must be new."""
+        """Note who has done what, in the tenant's own audit log. ``entry_id`` must be new."""
         self.write(
             "INSERT INTO audit_log (tenant_id, entry_id, occurred_at, actor, action, detail)"
             " VALUES ($tenant_id, $entry_id, $now, $actor, $action, $detail)",
@@ -66,12 +66,12 @@ class Tenants:
         self._databases = databases
 
     def read[Result](self, tenant_id: str, question: Callable[[TenantRows], Result]) -> Result:
-        """What the question finds now. Blocks, so not for the event loop. Raises what the door raises."""
+        """Return what the question finds now. Blocks, so not for the event loop. Raises what the door raises."""
         with self._opened(tenant_id, "read") as rows:
             return question(rows)
 
     def write[Result](self, tenant_id: str, change: Callable[[TenantRows], Result]) -> Result:
-        """Does all of the change or, if it raises, none; meanwhile nobody else has the tenant's database open."""
+        """Do all of the change or, if it raises, none; meanwhile nobody else has the tenant's database open."""
         with self._opened(tenant_id, "write") as rows, database.transaction(rows._connection):
             return change(rows)
 
@@ -82,11 +82,11 @@ class Tenants:
 
 
 def now() -> datetime:
-    """The time as databases hold it: UTC, without a zone, to the millisecond."""
+    """Return the time as databases hold it: UTC, without a zone, to the millisecond."""
     moment = datetime.now(UTC).replace(tzinfo=None)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def told(moment: datetime) -> str:
-    """Such a time as the API tells it."""
+    """Return such a time as the API tells it."""
     return moment.isoformat(timespec="milliseconds") + "Z"

@@ -21,7 +21,7 @@ class TenantSite(BaseModel):
 
 
 def site(rows: TenantRows, status: str) -> TenantSite:
-    """The tenant's own configuration, in the status that its visitors see."""
+    """Return the tenant's own configuration, in the status that its visitors see."""
     # One statement, and sorted here: a statement costs the engine more than a handful of rows does.
     found = rows.all(
         "SELECT tenants.tenant_id, name, tier, key, value FROM tenants LEFT JOIN settings USING (tenant_id)"

@@ -18,7 +18,7 @@ class Workers:
         self._per_tenant: WeakValueDictionary[str, CapacityLimiter] = WeakValueDictionary()
 
     async def run[Result](self, tenant_id: str, function: Callable[[], Result]) -> Result:
-        """The function's result, or what it raises."""
+        """Return the function's result, or raise what it raises."""
         limiter = self._per_tenant.get(tenant_id)
         if limiter is None:
             limiter = self._per_tenant[tenant_id] = CapacityLimiter(_THREADS_PER_TENANT)

@@ -1,15 +1,15 @@
 """Whether a tenant may have a name: the product's own rules, and whether it, or one that looks like it, is taken."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 
 from control.tables import ControlPlane
 from tenancy.domain import hostnames
 from tenancy.platform import clock
 
-type Code = hostnames.Rule | Literal["taken", "looks_taken"]
+Code = Annotated[str, WithJsonSchema({"type": "string", "enum": [*hostnames.Rule, "taken", "looks_taken"]})]
 
 
 class NameCheck(BaseModel):
@@ -38,9 +38,10 @@ def check(control_plane: ControlPlane, tenant_id: str, base_domain: str) -> Name
 
 def _holder(claim: Mapping[str, Any] | None) -> str | None:
     """Who holds a name, or one that looks like it. One who held it until lately may have it back at any time."""
-    is_free = claim is None or ("free_at" in claim and str(claim["free_at"]) <= clock.now())
-    return None if claim is None or is_free else str(claim["tenant_id"])
+    if claim is None or ("free_at" in claim and str(claim["free_at"]) <= clock.now()):
+        return None
+    return str(claim["tenant_id"])
 
 
 def _bad(good: NameCheck, code: Code, rule: str, like: str | None) -> NameCheck:
-    return NameCheck.model_validate(good.model_dump() | {"ok": False, "code": code, "rule": rule, "like": like})
+    return good.model_copy(update={"ok": False, "code": code, "rule": rule, "like": like})

@@ -78,7 +78,7 @@ PLANTS = (
     ),
     Plant(
         "no claim of the name",
-        _core("lifecycle", "of_two_look_alikes_the_first_wins_and_the_second_is_told_why"),
+        _core("lifecycle", "of_two_confusable_names_the_first_wins_and_the_second_is_told_why"),
         _in("tenant_record/claim_tenant", ('claim=claimed["skeleton"],', "")),
     ),
     Plant(

@@ -1,50 +1,40 @@
-"""The planted bugs are where they say they are, and are noticed by the test that they name.
-
-All of them: ``make planted``. Here as many as take a minute, chosen by a seed that is printed with what went wrong:
-``PLANTED_SEED=7 make test ARGS="-k planted"``.
-"""
-
-import os
-import random
-import secrets
+"""The planted bugs are where they say they are, and so are the tests that notice them. ``make planted`` tries them."""
 
 import pytest
 
-from tests.mutation.product.plants import PLANTS, Change, Plant
-from tests.mutation.product.trials import ROOT, Misplaced, all_tried, planted
-
-SAMPLE = 20
-COPIES = 2
+from tests.mutation.code import Misplaced, code
+from tests.mutation.product.plants import PLANTS, Plant
+from tests.mutation.product.trials import noticing_test, planted
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.mistake)
 def test_what_is_planted_is_found_exactly_once(plant: Plant) -> None:
-    texts: dict[str, str] = {}
-    for change in plant.changes:
-        before = texts.setdefault(change.path, (ROOT / change.path).read_text())
-        texts[change.path] = planted(before, change)
-        assert texts[change.path] != before
+    changed = planted(plant)
+
+    assert changed
+    for path, text in changed.items():
+        assert text != path.read_text()
+        if path.suffix == ".py":
+            compile(text, path, "exec")
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.mistake)
 def test_the_test_that_notices_it_exists(plant: Plant) -> None:
-    path, name, *_ = plant.caught_by.split("::")
-
-    assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / path).read_text()
+    assert noticing_test(plant)
 
 
-@pytest.mark.parametrize(("text", "state"), [("a b", ""), ("", ""), ('{"States": {"One": {"c": 1}}}', "Three")])
-def test_a_planted_bug_whose_place_has_moved_is_an_error(text: str, state: str) -> None:
+def test_a_planted_bug_is_found_by_the_code_wherever_it_stands() -> None:
+    change = code("$RECORD.lease is None", "False", "Writer.look_up")
+    module = "class {}:\n    def look_up(self, {}):\n        return {}.lease is None or (\n            1)\n"
+
+    path, text = change.apply(
+        {"other.py": module.format("Reader", "x", "x"), "a/moved.py": module.format("Writer", "r", "r")}
+    )
+
+    assert (path, text.count("False"), text.count("lease")) == ("a/moved.py", 1, 0)
+
+
+@pytest.mark.parametrize("package", [{}, {"a.py": "f(1)\n", "b.py": "f(2)\n"}])
+def test_a_planted_bug_whose_place_has_moved_is_an_error(package: dict[str, str]) -> None:
     with pytest.raises(Misplaced):
-        planted(text, Change("x", "c", "d", state))
-
-
-@pytest.mark.slow
-def test_every_planted_bug_is_caught_by_the_test_that_it_names() -> None:
-    seed = int(os.environ.get("PLANTED_SEED") or secrets.randbelow(10**6))
-    chosen = random.Random(seed).sample(PLANTS, SAMPLE)  # noqa: S311 - reproducible on purpose
-
-    survived = [trial for trial in all_tried(chosen, COPIES) if not trial.is_caught]
-
-    told = "\n".join(f"{trial.plant.mistake}:\n{trial.said[-2000:]}" for trial in survived)
-    assert not survived, f"PLANTED_SEED={seed}\n{told}"
+        code("f($X)", "g($X)").apply(package)

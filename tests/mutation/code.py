@@ -8,7 +8,7 @@ of arguments or statements.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -46,13 +46,21 @@ class Change:
         return path, _tree(sources[path]).commit_edits([_edit(node, self.new)])
 
 
-def code(old: str, new: str, within: str = "", *, of: str = "", kind: str = "") -> Change:
+def all_applied(changes: Iterable[Change], sources: Mapping[str, str]) -> dict[str, str]:
+    """Return the paths of the files that change, and their new texts. Raises Misplaced."""
+    changed: dict[str, str] = {}
+    for change in changes:
+        path, text = change.apply({**sources, **changed})
+        changed[path] = text
+    return changed
+
+
+def code(old: str, new: str, within: str = "", *, kind: str = "") -> Change:
     """An expression or a statement becomes another one.
 
-    of, kind: code that can't be parsed by itself is found as a node of this kind in the pattern ``of``.
+    kind: that of the node in ``old`` that is meant, where it can't be parsed by itself.
     """
-    pattern: Any = {"context": of, "selector": kind} if kind else old
-    return Change({"pattern": pattern}, new, within)
+    return Change({"pattern": {"context": old, "selector": kind} if kind else old}, new, within)
 
 
 def never(old: str = "", within: str = "", *, before: str = "") -> Change:
@@ -72,8 +80,7 @@ def argument(name: str, new: str = "", within: str = "") -> Change:
 
 def entry(key: str, new: str, within: str = "") -> Change:
     """The value of a dictionary's key becomes another one, in which ``$V`` is the right one."""
-    pattern = {"context": f'{{"{key}": $V}}', "selector": "pair"}
-    return Change({"pattern": pattern}, f'"{key}": {new}', within)
+    return code(f'{{"{key}": $V}}', f'"{key}": {new}', within, kind="pair")
 
 
 def words(old: str, new: str, within: str = "") -> Change:

@@ -221,7 +221,7 @@ PLANTS = (
         "a result from before the tenant turned round is recorded",
         "a_result_from_before_the_tenant_turned_round_is_nobodys",
         words(" AND operation.#state = :state", ""),
-        Change({"pattern": {"context": '{":state": $V}', "selector": "pair"}}, "", "GroupCommit"),
+        code('{":state": $V}', "", "GroupCommit", kind="pair"),
     ),
     # ---- lease, requested, seen ----
     _plant(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.mutation.code import Misplaced
+from tests.mutation.code import Change, Misplaced, all_applied
 from tests.mutation.product.plants import InState, Plant
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,15 +39,14 @@ class Trial:
 def planted(plant: Plant, root: Path = ROOT) -> dict[Path, str]:
     """The files that change, and what is in them then. Raises Misplaced when the product has moved away from it."""
     package = {str(path): path.read_text() for path in sorted((root / _PACKAGE).rglob("*.py"))}
-    changed: dict[Path, str] = {}
-    for change in plant.changes:
-        if isinstance(change, InState):
-            definition = json.loads((root / _ONBOARD).read_text())
+    in_package = [change for change in plant.changes if isinstance(change, Change)]
+    changed = {Path(path): text for path, text in all_applied(in_package, package).items()}
+    in_states = [change for change in plant.changes if isinstance(change, InState)]
+    if in_states:
+        definition = json.loads((root / _ONBOARD).read_text())
+        for change in in_states:
             change.spoil(definition["States"][change.state])
-            changed[root / _ONBOARD] = json.dumps(definition, indent=2)
-        else:
-            path, package[path] = change.apply(package)
-            changed[Path(path)] = package[path]
+        changed[root / _ONBOARD] = json.dumps(definition, indent=2)
     return changed
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from bench.stacks import own_stack
 from cli.aws import ControlPlane, Where
+from control.stacks import MAIN
 from local.stack import Stack
-from local.stack.stack import MAIN
 
 TENANTS = 10
 LONGER_TOKEN = 700 - 36  # characters of a task token on AWS, and of the local one

@@ -176,6 +176,9 @@ def tenant_files_are_closed(template: Template) -> list[str]:
                 found.append(f"{name}: {is_named(rule)} allows a mount past the access point")
             if "elasticfilesystem:ClientRootAccess" in listed(rule.get("Action", [])):
                 found.append(f"{name}: {is_named(rule)} allows root")
+            whole_account = any("AWS::AccountId}:root" in str(one) for one in principals(rule, "AWS"))
+            if whole_account and "aws:principalarn" not in condition_keys(rule):
+                found.append(f"{name}: {is_named(rule)} lets every role of the account mount")
     return found
 
 

@@ -18,10 +18,11 @@ import boto3
 from botocore.config import Config
 from filelock import FileLock, Timeout
 
+from control.stacks import DATA, EDGE, FOUNDATION, MAIN, Output
 from local import loopback
 from local.emulator.quotas import Quotas
 from local.oidc import names
-from local.stack import pages
+from local.stack import cloudformation, pages
 from local.stack.errors import StackFailed
 from local.stack.processes import Children
 from local.stack.sam import Sam
@@ -32,7 +33,8 @@ BASE_DOMAIN = "fluxionia.localhost"
 REGION = "us-east-1"
 ALERT_EMAIL = "ops@fluxionia.localhost"
 INSYNC_SECONDS, DEPLOY_SECONDS, RECORD_TTL, GRACE_SECONDS = 1, 2, 5, 2
-FOUNDATION, MAIN = "fluxion-foundation", "fluxion"
+PLAIN = {FOUNDATION: "foundation.yaml", DATA: "data.yaml", EDGE: "edge.yaml"}
+"""Stacks without functions by their templates, in the order in which one imports from another."""
 
 PACED = {
     "AliasQuota": "aliases",
@@ -63,7 +65,7 @@ class Stack:
     Not detached, it ends with the thread that called `up`.
     without: bridges that the embedded AWS is to leave out, to see what they are worth.
     quotas: what the embedded AWS refuses and delays, and what the product is told of it; None: everything is quick.
-    parameters: of the template, beside and before those that the stack gives itself.
+    parameters: of the templates, beside and before those that the stack gives itself.
     example_tenant: whose site the landing page links to.
     """
 
@@ -157,10 +159,13 @@ class Stack:
             environment = {**self._environment(), **_credentials(places)}
             sam = Sam(self.root, self._children, environment, sam_logs)
             client = self.client("cloudformation", places)
-            with told(on_progress, "deploying the hosted zone"):
-                sam.deploy(FOUNDATION, self.root / "foundation.yaml", {"BaseDomain": BASE_DOMAIN}, client)
-            with told(on_progress, "deploying the stack"):
-                self.outputs = sam.deploy(MAIN, template, self._parameters(places), client)
+            parameters = self._parameters(places)
+            outputs: dict[str, str] = {}
+            with told(on_progress, "deploying zone, data and edge"):
+                for stack, file in PLAIN.items():
+                    outputs |= cloudformation.create(client, stack, self.root / file, parameters)
+            with told(on_progress, "deploying the control plane"):
+                self.outputs = outputs | sam.deploy(MAIN, template, parameters, client)
         finally:
             building.__exit__(None, None, None)
         with told(on_progress, "starting the backend"):
@@ -168,7 +173,7 @@ class Stack:
             self._await_answer(f"{backend_url}/healthz", "backend", "The backend did not start")
         with told(on_progress, "uploading the pages"):
             shown.insert(0, pages.config(BASE_DOMAIN, self._example_tenant))
-            pages.upload(self.client("s3", places), self.outputs["AssetsBucketName"], shown)
+            pages.upload(self.client("s3", places), self.outputs[Output.ASSETS_BUCKET], shown)
         with told(on_progress, "waiting until the distribution is deployed"):
             deploy = self._quotas.scaled().deploy_seconds if self._quotas else DEPLOY_SECONDS
             problem = "The edge does not serve the distribution"
@@ -236,7 +241,6 @@ class Stack:
             **{parameter: f"{getattr(told, quota):.10g}" for parameter, quota in PACED.items()},
             "Environment": "local",
             "BaseDomain": BASE_DOMAIN,
-            "FoundationStack": FOUNDATION,
             "NameServers": places["dns"],
             "ProbePort": places["edge_url"].rpartition(":")[2],
             "CaBundle": places["ca"],
@@ -251,19 +255,19 @@ class Stack:
 
     def _start_backend(self, port: int, places: Mapping[str, str]) -> None:
         edge_port = places["edge_url"].rpartition(":")[2]
-        role = self.outputs["BackendRoleArn"].rpartition("/")[2]
+        role = self.outputs[Output.BACKEND_ROLE].rpartition("/")[2]
         settings = {
             "AWS_ENDPOINT_URL": places["aws_url"],
             # As ECS gives a task the keys of its role.
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{places['aws_url']}/_fluxion/task-credentials/{role}",
-            "TENANTS_TABLE": self.outputs["TenantsTableName"],
-            "PROVISIONING_TABLE": self.outputs["ProvisioningTableName"],
+            "TENANTS_TABLE": self.outputs[Output.TENANTS_TABLE],
+            "PROVISIONING_TABLE": self.outputs[Output.PROVISIONING_TABLE],
             "OIDC_ISSUER": f"https://auth.{BASE_DOMAIN}:{edge_port}{names.PREFIX}",
             "OIDC_DISCOVERY_URL": f"http://{loopback.V4}:{port}{names.PREFIX}/.well-known/openid-configuration",
             "OIDC_OPERATORS_CLIENT": names.OPERATORS_CLIENT,
             "OIDC_STAFF_CLIENT": names.STAFF_CLIENT,
-            "PROBE_SECRET_ARN": self.outputs["ProbeSecretArn"],
-            "ORIGIN_SECRET_ARN": self.outputs["OriginSecretArn"],
+            "PROBE_SECRET_ARN": self.outputs[Output.PROBE_SECRET],
+            "ORIGIN_SECRET_ARN": self.outputs[Output.ORIGIN_SECRET],
             "TENANTS_DIRECTORY": str(self.state_dir / "data"),
             "BASE_DOMAIN": BASE_DOMAIN,
             "PYTHONPATH": os.pathsep.join([str(self.root), str(self.root / "layers" / "tenancy")]),

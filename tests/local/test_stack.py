@@ -6,10 +6,11 @@ import sys
 import zipfile
 
 import pytest
+from botocore.exceptions import WaiterError
 from filelock import FileLock
 
 from local.emulator.quotas import Quotas
-from local.stack import Stack, StackFailed, sam
+from local.stack import Stack, StackFailed, cloudformation, sam
 from local.stack.processes import Children
 
 SLEEP = [sys.executable, "-IS", "-c", "import time; time.sleep(60)"]
@@ -127,6 +128,47 @@ def test_a_failed_deployment_names_the_resource_that_broke_it(root, command_line
     expected = r"Deploying main failed: Zone \(AWS::Route53::HostedZone\): the name is not valid"
     with pytest.raises(StackFailed, match=expected):
         command_line.deploy("main", root / "template.yaml", {}, client)
+
+
+class PlainStacks(CloudFormation):
+    """CloudFormation as it makes a stack of a template with the parameter Zone."""
+
+    def __init__(self, *events):
+        super().__init__(*events)
+        self.made = []
+
+    def validate_template(self, **_):
+        return {"Parameters": [{"ParameterKey": "Zone"}]}
+
+    def create_stack(self, **stack):
+        self.made.append(stack)
+
+    def get_waiter(self, _):
+        return self
+
+    def wait(self, **_):
+        if self._events:
+            raise WaiterError("StackCreateComplete", "ROLLBACK_COMPLETE", {})
+
+
+def test_a_stack_without_functions_gets_its_own_parameters_and_no_other_stack_s(root):
+    client = PlainStacks()
+    values = {"Zone": "z", "AliasQuota": "100", "Empty": ""}
+
+    assert cloudformation.create(client, "data", root / "template.yaml", values) == {"Zone": "Z1"}
+
+    (made,) = client.made
+    assert made["Parameters"] == [{"ParameterKey": "Zone", "ParameterValue": "z"}]
+    assert made["TemplateBody"] == "Resources: {}"
+
+
+def test_a_stack_without_functions_that_fails_names_the_resource_that_broke_it(root):
+    client = PlainStacks(("Table", "AWS::DynamoDB::Table", "CREATE_FAILED", "the key is not there"))
+
+    with pytest.raises(
+        StackFailed, match=r"Deploying data failed: Table \(AWS::DynamoDB::Table\): the key is not there"
+    ):
+        cloudformation.create(client, "data", root / "template.yaml", {})
 
 
 def test_down_ends_everything_and_keeps_logs_and_other_stacks(root):

@@ -21,7 +21,7 @@ from tests.planted.plants import Change, Plant
 
 ROOT = Path(__file__).resolve().parents[2]
 _FOLDERS = ("docs", "events", "functions", "layers", "statemachine", "tests")
-_FILES = ("foundation.yaml", "pyproject.toml", "template.yaml")
+_FILES = ("backend.yaml", "data.yaml", "edge.yaml", "foundation.yaml", "pyproject.toml", "template.yaml")
 
 
 class Misplaced(Exception):

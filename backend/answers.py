@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from backend.problems import MEDIA_TYPE, NOT_FOUND, UNAVAILABLE, Problem, Refused
-from tenancy.errors import TenancyError, TransientError
+from tenancy.domain.errors import TenancyError, TransientError
 
 logger = logging.getLogger(__name__)
 

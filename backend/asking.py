@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from backend.fields import Body
 from backend.problems import Problem, Refused
-from tenancy import clock
-from tenancy.model import TenantItem
+from tenancy.domain.item import TenantItem
+from tenancy.platform import clock
 
 type Setting = str | bool | int | float
 

@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from backend.settings import BackendSettings
-from tenancy.model import TenantItem
+from tenancy.domain.item import TenantItem
 
 type Typed = dict[str, Any]
 type Plain = dict[str, Any]

@@ -12,7 +12,7 @@ from backend import admin_events, names
 from backend.control_plane import ControlPlane
 from backend.names import NameCheck
 from backend.problems import UNAVAILABLE
-from tenancy import hostnames
+from tenancy.domain import hostnames
 
 logger = logging.getLogger(__name__)
 

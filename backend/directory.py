@@ -17,7 +17,7 @@ from anyio import CapacityLimiter
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tenancy.model import Status
+from tenancy.domain.record import Status
 
 logger = logging.getLogger(__name__)
 

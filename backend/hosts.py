@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from tenancy import hostnames
+from tenancy.domain import hostnames
 
 ADMIN, API = "admin", "api"
 _PLATFORM = frozenset({ADMIN, API})

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from tenancy import clock, hostnames
+from tenancy.domain import hostnames
+from tenancy.platform import clock
 
 Code = Literal[
     "plain_form", "length", "characters", "hyphens", "digits", "reserved", "looks_reserved", "taken", "looks_taken"

@@ -11,7 +11,7 @@ import duckdb
 
 from tenancy import database
 from tenancy.database import Mode, TenantDatabases
-from tenancy.errors import TenantDatabaseMissing
+from tenancy.domain.errors import TenantDatabaseMissing
 
 type Row = dict[str, Any]
 

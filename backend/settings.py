@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from tenancy.settings import Settings
+from tenancy.platform.settings import Settings
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 

@@ -18,8 +18,8 @@ from backend.directory import DirectoryUnavailable, TenantDirectory
 from backend.hosts import hostname, platform_finder, tenant_finder
 from backend.probe_secret import ProbeSecret
 from backend.problems import FOREIGN_ORIGIN, NO_STORE, NOT_FOUND, SUSPENDED, TOO_LARGE, UNAVAILABLE, Problem, Refused
-from tenancy import hostnames, probe_token
-from tenancy.model import Status
+from tenancy.domain import hostnames, probe_token
+from tenancy.domain.record import Status
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from tenancy import spanish, timeline
-from tenancy.errors import remedy_for
-from tenancy.model import OperationState
+from tenancy.domain import spanish, timeline
+from tenancy.domain.errors import remedy_for
+from tenancy.domain.record import OperationState
 
 type Plain = Mapping[str, Any]
 

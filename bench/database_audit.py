@@ -10,7 +10,7 @@ import duckdb
 
 from bench.database_writer import BARE, SHARED, seeding
 from tenancy.database import TenantDatabases, engine
-from tenancy.errors import TenantDatabaseMissing
+from tenancy.domain.errors import TenantDatabaseMissing
 
 type Rows = Mapping[tuple[str, str], int]
 """How many rows there are of (tenant, table)."""

@@ -17,7 +17,7 @@ import duckdb
 
 from bench.efs import TRIPS
 from bench.efs.probe import counts
-from tenancy.database import TenantDatabases, TenantSeeder, engine, migrations, publish
+from tenancy.database import TenantDatabases, TenantSeeder, engine, publish, schema_versions
 from tenancy.database.paths import never_used_name
 from tenancy.database.seed import Configuration, Seeding
 
@@ -87,7 +87,7 @@ class Writer:
         check = " CHECK (tenant_id = '<tenant>')"
 
         def fill(connection: duckdb.DuckDBPyConnection) -> None:
-            for migration in migrations.shipped():
+            for migration in schema_versions.shipped():
                 connection.execute(migration.sql.replace(check, ""))
 
         with (

@@ -12,10 +12,11 @@ from bench.calls import calls_of
 from bench.stacks import own_stack
 from local.emulator.quotas import Quotas
 from local.stack import Stack
-from tenancy import hostnames
-from tenancy.items import typed
-from tenancy.model import TenantItem, digest_of
-from tenancy.plan import alias_records
+from tenancy.domain import hostnames
+from tenancy.domain.item import TenantItem
+from tenancy.domain.plan import alias_records
+from tenancy.domain.values import digest_of
+from tenancy.platform.dynamodb_values import typed
 
 SIZES = (100, 1000)
 BOUND_CALLS, BOUND_MIB = 50, 256

@@ -40,7 +40,7 @@ def adopt(
     """Plan the adoption of a tenant that exists already; with --confirm, carry it out."""
     from cli import display, progress
     from cli.errors import Refused
-    from tenancy.model import digest_of
+    from tenancy.domain.values import digest_of
 
     given = {"tenant_id": tenant_id, "name": name, "tier": tier and tier.value, "contact_email": contact_email}
     item = {key: value for key, value in given.items() if value is not None}

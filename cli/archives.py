@@ -12,7 +12,7 @@ from botocore.config import Config
 from cli.aws import ControlPlane
 from cli.errors import Refused
 from control.stacks import Output
-from tenancy.errors import SupersededError, leaves, remedy_for
+from tenancy.domain.errors import SupersededError, leaves, remedy_for
 
 # The function may work for 2 minutes (its timeout); asked again while it works, it would do all of it twice.
 _LONG = Config(connect_timeout=5, read_timeout=150, retries={"mode": "standard", "total_max_attempts": 1})

@@ -242,7 +242,7 @@ class ControlPlane:
 
     def confirm_removal(self, tenant_id: str, by: str, at: str) -> None:
         """Start a run that carries out a removal that was held."""
-        from tenancy.workflow import execution_name
+        from tenancy.platform.step_functions import execution_name
 
         self.client("stepfunctions").start_execution(
             stateMachineArn=self.output(Output.OFFBOARD_MACHINE),
@@ -252,7 +252,7 @@ class ControlPlane:
 
     def say_who_removed(self, tenant_id: str, by: str, at: str) -> None:
         """Start the run that holds the tenant ourselves: an item that is deleted can't say who did it."""
-        from tenancy.workflow import execution_name
+        from tenancy.platform.step_functions import execution_name
 
         self.client("stepfunctions").start_execution(
             stateMachineArn=self.output(Output.OFFBOARD_MACHINE),
@@ -302,7 +302,7 @@ class ControlPlane:
 
     def drift(self) -> list[dict[str, Any]]:
         """What the last scan has found not to be as it is on record: {kind, tenant_id, what, since, state, repair}."""
-        from tenancy.drift import Finding, Kind
+        from tenancy.domain.drift import Finding, Kind
 
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self.output(Output.PROVISIONING_TABLE),

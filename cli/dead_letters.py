@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.aws import ControlPlane
 from cli.errors import Refused
-from tenancy.batching import packs
+from tenancy.domain.batching import packs
 
 SETS_ASIDE = "fluxion-start-workflow"
 """The function that keeps records that it cannot handle, whole, in a queue."""

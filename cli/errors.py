@@ -19,7 +19,7 @@ def _sentence(error: Exception) -> str | None:
     # Neither is imported unless something failed: both are slow to load.
     from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
-    from tenancy.errors import TenancyError
+    from tenancy.domain.errors import TenancyError
 
     if isinstance(error, TenancyError):
         return f"{type(error).__name__}: {error}. {error.remedy}"

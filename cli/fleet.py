@@ -109,9 +109,9 @@ def _deployed(control_plane: "ControlPlane") -> int:
 def _same_release(control_plane: "ControlPlane") -> int:
     """The version that both sides know. The function has its steps from the deployed layer, this command its own."""
     from cli.errors import Refused
-    from tenancy.database import migrations
+    from tenancy.database import schema_versions
 
-    own, deployed = migrations.latest_version(), _deployed(control_plane)
+    own, deployed = schema_versions.latest_version(), _deployed(control_plane)
     if own != deployed:
         raise Refused(
             f"This command has the schema up to version {own}, and the deployed release up to {deployed}: deploy this "

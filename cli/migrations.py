@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cli.errors import Refused
-from tenancy.model import MigrationRequest, OperationState, Status
+from tenancy.domain.calls import MigrationRequest
+from tenancy.domain.record import OperationState, Status
 
 QUEUE, GIVEN_UP = "MigrationsQueue", "MigrationsDeadLetterQueue"
 _A_CALL = 10  # SendMessageBatch, API reference

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from tenancy import timeline
-from tenancy.timeline import ENDED
+from tenancy.domain import timeline
+from tenancy.domain.timeline import ENDED
 
 __all__ = ["ENDED", "ENDED_WELL", "Progress", "Stage", "follow", "look", "run_of", "stages"]
 
@@ -79,7 +79,7 @@ def moment(text: str) -> datetime:
 def stages(
     record: Mapping[str, Any], events: Sequence[Mapping[str, Any]], asked_at: str | None = None
 ) -> tuple[Stage, ...]:
-    """The stages of the tenant's current run, as `tenancy.timeline` has them.
+    """The stages of the tenant's current run, as `tenancy.domain.timeline` has them.
 
     record: the tenant record.
     events: EVENT# items of the tenant, any runs, in any order.

@@ -291,8 +291,8 @@ def _is_halted_by(record: "dict[str, Any] | None", cause: str) -> bool:
 def _valid(item: "dict[str, Any]") -> None:
     """Refuse what the workflow would refuse, before anything is written."""
     from cli.errors import Refused
-    from tenancy.errors import InvalidTenantItem
-    from tenancy.model import TenantItem
+    from tenancy.domain.errors import InvalidTenantItem
+    from tenancy.domain.item import TenantItem
 
     try:
         TenantItem.parse(item)

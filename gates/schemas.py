@@ -11,17 +11,17 @@ from gates import report
 def findings(root: Path) -> list[str]:
     """Schemas that are missing, outdated or left over."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "tenancy.events", folder], check=True)
+        subprocess.run([sys.executable, "-m", "tenancy.domain.events", folder], check=True)
         return compare(Path(folder), root / "events" / "schemas")
 
 
 def compare(fresh: Path, kept: Path) -> list[str]:
     """Differences between two folders of schemas."""
-    advice = "run `.venv/bin/python -m tenancy.events events/schemas`"
+    advice = "run `.venv/bin/python -m tenancy.domain.events events/schemas`"
     wanted = {path.name: path.read_text() for path in fresh.iterdir()}
     there = {path.name: path.read_text() for path in kept.glob("*")} if kept.is_dir() else {}
     if not wanted:
-        return ["tenancy.events wrote no schema"]
+        return ["tenancy.domain.events wrote no schema"]
     return [
         *(f"events/schemas/{name} is missing: {advice}" for name in sorted(wanted.keys() - there.keys())),
         *(f"events/schemas/{name} belongs to no event: {advice}" for name in sorted(there.keys() - wanted.keys())),

@@ -6,6 +6,6 @@
     burst     the way of N tenants through the state machine
 
 What the product decides (which requests share a call, when it may go, how a refused one is split, what is planned) is
-decided here by the product's own code: ``tenancy.batching.steps`` and the ``write`` of each writer. What only takes
-time (functions, tables, streams, propagation) is modelled, with the seconds in ``product.Timings``.
+decided here by the product's own code: ``tenancy.domain.batching.steps`` and the ``write`` of each writer. What only
+takes time (functions, tables, streams, propagation) is modelled, with the seconds in ``product.Timings``.
 """

@@ -19,9 +19,10 @@ from bench.simulation.product import Timings
 from bench.simulation.services import Calls, CloudFront, Route53
 from bench.simulation.writers import Figures, Tenant, WriterFunction
 from local.emulator.quotas import Quotas
-from tenancy import aws, dns, quota
-from tenancy.errors import TenancyError
-from tenancy.group_commit import Result, Writer
+from tenancy.domain.errors import TenancyError
+from tenancy.group_commit import dns_records
+from tenancy.group_commit.protocol import Result, Writer
+from tenancy.platform import aws, quota
 
 type Design = Literal["group_commit", "one_call"]
 
@@ -213,7 +214,7 @@ class Burst:
         services = {"route53": self._zone, "cloudfront": self._cdn}
         with (
             patch.object(aws, "client", lambda service, **_: services[service]),
-            patch.object(dns, "time", SimpleNamespace(monotonic=self._clock.now)),
+            patch.object(dns_records, "time", SimpleNamespace(monotonic=self._clock.now)),
             patch.object(quota, "report"),
         ):
             yield
@@ -307,7 +308,7 @@ class Burst:
         self._advance(tenant, self._path.index(state) + 1, at)
 
     def _verify(self, tenant: Tenant, at: float) -> float:
-        """``tenancy.verification``, and the state's Retry: looks until the site is there. Returns when it was seen.
+        """Look until the site is there, as VerifyTenant and its Retry do. Returns when it was seen.
 
         Written out in one loop, because a burst of 100,000 looks five million times.
         """

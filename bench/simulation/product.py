@@ -12,22 +12,25 @@ import yaml  # type: ignore[import-untyped]
 
 from bench.report import ROOT
 from local.emulator.quotas import Quotas
-from tenancy import aws, group_commit, stage, verification
-from tenancy.batching import Pace, Rate, Rules
-from tenancy.cache import EdgeCache
-from tenancy.cdn import Distribution
-from tenancy.dns import HostedZone
-from tenancy.events import CnameAttached
-from tenancy.group_commit import Result, Start, Work, Writer
-from tenancy.model import TenantRecord
-from tenancy.settings import AliasSettings, CacheSettings, DnsSettings
+from tenancy import handlers
+from tenancy.domain.batching import Pace, Rate, Rules
+from tenancy.domain.events import CnameAttached
+from tenancy.domain.record import TenantRecord
+from tenancy.group_commit import protocol
+from tenancy.group_commit.cdn_aliases import Distribution
+from tenancy.group_commit.dns_records import HostedZone
+from tenancy.group_commit.edge_cache import EdgeCache
+from tenancy.group_commit.protocol import Result, Start, Work, Writer
+from tenancy.platform import aws
+from tenancy.platform.settings import AliasSettings, CacheSettings, DnsSettings
+from tenancy.tenant_probe import verify_tenant
 
 BASE_DOMAIN = "fluxionia.co"
 DISTRIBUTION_TENANTS = 10_000  # of an account (CloudFront quotas, SaaS Manager)
-WRITER_RESERVE_SECONDS: float = stage._RESERVE_SECONDS
-PROBE_PATIENCE_SECONDS: float = verification._PATIENCE_SECONDS
-PROBE_PAUSE_SECONDS: float = verification._PAUSE_SECONDS
-PROBES_IN_A_ROW: int = verification._IN_A_ROW
+WRITER_RESERVE_SECONDS: float = handlers._RESERVE_SECONDS
+PROBE_PATIENCE_SECONDS: float = verify_tenant._PATIENCE_SECONDS
+PROBE_PAUSE_SECONDS: float = verify_tenant._PAUSE_SECONDS
+PROBES_IN_A_ROW: int = verify_tenant._IN_A_ROW
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Timings:
     intents: float = 0.02  # 25 of them, in a transaction
     transaction: float = 0.018
     answer: float = 0.018  # SendTaskSuccess
-    answerers: int = group_commit._THREADS
+    answerers: int = protocol._THREADS
     at_once: int = aws._AT_ONCE  # batch reads and writes
     # Of one whole processor, measured with boto3 on the project's machine: a transaction and its answer in 16 threads
     # 2.9 to 3.7 ms, 25 intents 3 ms, 100 keys 5 ms.
@@ -192,8 +195,8 @@ def retry(state: str, error: str) -> Retry:
 class DistributionTenants:
     """The edge mode ``distribution-tenant`` as it would be written with the same parts: a call for each tenant.
 
-    The product has no such writer yet; its limits and rates stand here, its pacing is ``tenancy.batching``. Half a
-    second's calls go at once, so that the time that each is on its way costs no tokens.
+    The product has no such writer yet; its limits and rates stand here, its pacing is ``tenancy.domain.batching``. Half
+    a second's calls go at once, so that the time that each is on its way costs no tokens.
     """
 
     system = "cdn_tenants"

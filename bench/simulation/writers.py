@@ -12,11 +12,11 @@ import simpy
 from bench.simulation import product
 from bench.simulation.clock import Clock, about
 from bench.simulation.product import Timings
-from tenancy import batching
-from tenancy.errors import TenancyError
-from tenancy.group_commit import Result, Work, Writer
-from tenancy.model import Operation, OperationKind, OperationState, Status, TenantRecord
-from tenancy.provisioning import Effect, EffectState
+from tenancy.domain import batching
+from tenancy.domain.errors import TenancyError
+from tenancy.domain.record import Operation, OperationKind, OperationState, Status, TenantRecord
+from tenancy.group_commit.protocol import Result, Work, Writer
+from tenancy.tables.provisioning import Effect, EffectState
 
 type Process = Generator[simpy.Event, Any]
 
@@ -117,7 +117,7 @@ class Figures:
 
 
 class WriterFunction:
-    """The function that owns one contended system: ``tenancy.group_commit`` with the product's writer."""
+    """The function that owns one contended system: ``tenancy.group_commit.protocol`` with the product's writer."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """The only code that writes the distribution's alternate domain names."""
 
-from tenancy.cdn import Distribution
-from tenancy.settings import AliasSettings
-from tenancy.stage import group_commit
+from tenancy.group_commit.cdn_aliases import Distribution
+from tenancy.handlers import group_commit
+from tenancy.platform.settings import AliasSettings
 
 handler = group_commit(Distribution(AliasSettings.from_environment()))

@@ -1,7 +1,7 @@
 """Brings tenants' databases to the schema of this release, one message a tenant."""
 
-from tenancy.migrating import FleetMigrations
-from tenancy.settings import DatabaseSettings
-from tenancy.stage import messages
+from tenancy.database_migrations import FleetMigrations
+from tenancy.handlers import messages
+from tenancy.platform.settings import DatabaseSettings
 
 handler = messages(FleetMigrations(DatabaseSettings.from_environment()).migrate)

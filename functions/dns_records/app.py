@@ -1,7 +1,7 @@
 """The only code that writes the hosted zone."""
 
-from tenancy.dns import HostedZone
-from tenancy.settings import DnsSettings
-from tenancy.stage import group_commit
+from tenancy.group_commit.dns_records import HostedZone
+from tenancy.handlers import group_commit
+from tenancy.platform.settings import DnsSettings
 
 handler = group_commit(HostedZone(DnsSettings.from_environment()))

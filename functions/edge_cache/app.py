@@ -1,7 +1,7 @@
 """The only code that makes the edge forget."""
 
-from tenancy.cache import EdgeCache
-from tenancy.settings import CacheSettings
-from tenancy.stage import group_commit
+from tenancy.group_commit.edge_cache import EdgeCache
+from tenancy.handlers import group_commit
+from tenancy.platform.settings import CacheSettings
 
 handler = group_commit(EdgeCache(CacheSettings.from_environment()))

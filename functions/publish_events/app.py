@@ -1,7 +1,7 @@
 """What is in the outbox goes to EventBridge."""
 
-from tenancy.outbox import Outbox
-from tenancy.settings import OutboxSettings
-from tenancy.stage import ordered_stream
+from tenancy.handlers import ordered_stream
+from tenancy.platform.settings import OutboxSettings
+from tenancy.publish_events import Outbox
 
 handler = ordered_stream(Outbox(OutboxSettings.from_environment()).publish)

@@ -1,12 +1,12 @@
 """What the states do to tenants' database files: seed, discard, archive."""
 
-from tenancy.archiving import Archiving
-from tenancy.exporting import Exporting
-from tenancy.inspection import Inspection
-from tenancy.purging import Purging
-from tenancy.seeding import Seeding
-from tenancy.settings import ArchiveSettings
-from tenancy.stage import stage
+from tenancy.handlers import stage
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tenant_database.archive import Archiving
+from tenancy.tenant_database.export import Exporting
+from tenancy.tenant_database.inspect import Inspection
+from tenancy.tenant_database.purge import Purging
+from tenancy.tenant_database.seed import Seeding
 
 settings = ArchiveSettings.from_environment()
 seeding = Seeding(settings)

@@ -1,10 +1,10 @@
 """The only code that moves a tenant from one status to the next."""
 
-from tenancy.failing import TenantFailures
-from tenancy.lifecycle import TenantLifecycle
-from tenancy.offboarding import TenantOffboarding
-from tenancy.settings import LifecycleSettings
-from tenancy.stage import stage
+from tenancy.handlers import stage
+from tenancy.platform.settings import LifecycleSettings
+from tenancy.tenant_record.claim_tenant import TenantLifecycle
+from tenancy.tenant_record.hold_tenant import TenantOffboarding
+from tenancy.tenant_record.record_failure import TenantFailures
 
 settings = LifecycleSettings.from_environment()
 tenant = TenantLifecycle(settings)

@@ -31,15 +31,16 @@ def clone(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("path", "line", "contract"),
     [
-        ("tenancy/plan.py", "import boto3", "The core is values in, values out"),
-        ("tenancy/model.py", "import os", "The core is values in, values out"),
-        ("tenancy/hostnames.py", "import tenancy.provisioning", "In the layer imports go one way"),
-        ("tenancy/aws.py", "import tenancy.stage", "In the layer imports go one way"),
+        ("tenancy/domain/plan.py", "import boto3", "The domain is values in, values out"),
+        ("tenancy/domain/record.py", "import os", "The domain is values in, values out"),
+        ("tenancy/domain/hostnames.py", "import tenancy.tables.provisioning", "In the layer imports go one way"),
+        ("tenancy/platform/aws.py", "import tenancy.handlers", "In the layer imports go one way"),
+        ("tenancy/tenant_record/lease.py", "import tenancy.group_commit.protocol", "In the layer imports go one way"),
         ("tenancy/newcomer.py", "", "In the layer imports go one way"),
-        ("tenancy/dns.py", "import duckdb", "Only what opens tenants' files loads the database engine"),
-        ("tenancy/dns.py", "import local.run", "The layer knows nothing of the programs around it"),
-        ("backend/app.py", "import tenancy.stage", "The backend uses the door"),
-        ("local/emulator/state.py", "import tenancy.plan", "The embedded AWS lives in an environment of its own"),
+        ("tenancy/tables/run.py", "import duckdb", "Only what opens tenants' files loads the database engine"),
+        ("tenancy/tables/run.py", "import local.run", "The layer knows nothing of the programs around it"),
+        ("backend/app.py", "import tenancy.handlers", "and no room of a function"),
+        ("local/emulator/state.py", "import tenancy.domain.plan", "The embedded AWS stands in for AWS"),
     ],
 )
 def test_an_import_against_the_direction_is_refused(clone: Path, path: str, line: str, contract: str):

@@ -60,16 +60,16 @@ def test_a_lock_is_whole(repository: Make, changes: dict[str, str], words: str |
     assert found == [] if words is None else any(words in finding for finding in found), found
 
 
-GOOD = '"""Says what it is for."""\n\nfrom tenancy.dns import HostedZone\n\nhandler = HostedZone()\n'
+GOOD = '"""Says what it is for."""\n\nfrom tenancy.start_workflow import HostedZone\n\nhandler = HostedZone()\n'
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
         (GOOD, None),
-        (GOOD.replace("tenancy.dns", "boto3"), "imports boto3"),
-        (GOOD.replace("tenancy.dns", "functions.other.app"), "imports functions.other.app"),
-        (GOOD.replace("from tenancy.dns", "from ."), "imports ."),
+        (GOOD.replace("tenancy.start_workflow", "boto3"), "imports boto3"),
+        (GOOD.replace("tenancy.start_workflow", "functions.other.app"), "imports functions.other.app"),
+        (GOOD.replace("from tenancy.start_workflow", "from ."), "imports ."),
         (GOOD.replace("handler =", "other ="), "has no `handler`"),
         (GOOD.split("\n\n", 1)[1], "does not say"),
         (GOOD + "if handler:\n    pass\n", "decides something"),

@@ -27,7 +27,7 @@ class Clock:
         self.now += max(0.0, seconds)
 
     def iso(self, seconds_from_now: float = 0) -> str:
-        """What ``tenancy.clock.now`` gives."""
+        """What ``tenancy.platform.clock.now`` gives."""
         moment = dt.datetime.fromtimestamp(self.now + seconds_from_now, dt.UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -84,7 +84,7 @@ def install(patches: Patches, clock: Clock) -> None:
     """botocore's pauses between tries, and what the product writes down as the time."""
     import botocore.endpoint
 
-    from tenancy import clock as tenancy_clock
+    from tenancy.platform import clock as tenancy_clock
 
     patches.set(botocore.endpoint, "time", _Time(clock))
     patches.set(tenancy_clock, "now", clock.iso)

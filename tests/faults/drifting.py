@@ -3,13 +3,15 @@
 from collections import defaultdict
 from pathlib import Path
 
-from tenancy import drift
-from tenancy.database import inspecting
-from tenancy.dns import record_of
-from tenancy.drift import Claim, Folder, Item, Observed
-from tenancy.errors import InvalidTenantItem
-from tenancy.model import TenantItem, TenantRecord, digest_of
-from tenancy.plan import Record
+from tenancy.database import inspection
+from tenancy.domain import drift
+from tenancy.domain.drift import Claim, Folder, Item, Observed
+from tenancy.domain.errors import InvalidTenantItem
+from tenancy.domain.item import TenantItem
+from tenancy.domain.plan import Record
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import digest_of
+from tenancy.group_commit.dns_records import record_of
 from tests.faults import template
 from tests.faults.state import Seen, _deserialise
 
@@ -62,5 +64,5 @@ def _records(world: Seen) -> dict[str, set[Record]]:
 def _folders(directory: Path) -> dict[str, Folder]:
     return {
         name: Folder(found["current"], frozenset(found["files"]), frozenset(found["logs"]))  # type: ignore[arg-type]
-        for name, found in inspecting.folders(directory).items()
+        for name, found in inspection.folders(directory).items()
     }

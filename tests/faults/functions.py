@@ -107,10 +107,10 @@ class Functions:
 
     def _die(self, name: str) -> None:
         """The process's memory goes: its handler, and what it had gathered to say."""
-        from tenancy import stage
+        from tenancy import handlers
 
         self._warm.pop(name, None)
-        stage.metrics.clear_metrics()
+        handlers.metrics.clear_metrics()
         self.ended()
 
     def _handler(self, function: Function) -> Callable[..., Any]:

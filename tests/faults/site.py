@@ -43,8 +43,8 @@ class Site:
         self._zone, self._cloudfront, self._record, self._tenants = zone, cloudfront, record, tenants
 
     def install(self, patches: Patches) -> None:
-        """Everything that tenancy.probe reaches the network with."""
-        from tenancy import probe
+        """Everything that tenancy.tenant_probe.probe reaches the network with."""
+        from tenancy.tenant_probe import probe
 
         address = [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("192.0.2.53", 53))]
         lookup = SimpleNamespace(

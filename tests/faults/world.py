@@ -111,7 +111,7 @@ class World(Seen):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _assemble(self) -> None:
-        import tenancy.stage  # noqa: F401 - before anything of it is patched
+        import tenancy.handlers  # noqa: F401 - before anything of it is patched
 
         self._before = random.getstate()
         random.seed(self._seed)

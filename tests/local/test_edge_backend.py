@@ -22,7 +22,7 @@ from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import OPERATORS_CLIENT, PREFIX, STAFF_CLIENT
 from local.oidc.tokens import Signer, staff
 from tenancy.database import TenantDatabases, TenantSeeder
-from tenancy.model import Status
+from tenancy.domain.record import Status
 from tests.local.control_plane import BASE, ControlPlane, distribution
 from tests.unit.backend import matrix
 

@@ -40,19 +40,22 @@ class Mutant:
 def _more_aliases(expression: str) -> InLayer:
     """The writer of aliases adds those of an expression over `batch`."""
     wrong = f"more = [*plan.aliases, *({expression})]; " + _ITEMS.replace("plan.aliases", "more")
-    return InLayer(ALIASES, "cdn", _ITEMS, wrong)
+    return InLayer(ALIASES, "group_commit/cdn_aliases", _ITEMS, wrong)
 
 
 def _more_records(name: str, kind: str, value: str) -> tuple[Mistake, ...]:
     """The writer of records adds one, and its role allows that."""
     record = f'{{"Name": {name}, "Type": "{kind}", "TTL": 60, "ResourceRecords": [{{"Value": {value}}}]}}'
     wrong = f'ChangeBatch={{"Changes": [*changes, {{"Action": "CREATE", "ResourceRecordSet": {record}}}]}}'
-    return InLayer(RECORDS, "dns", _CHANGES, wrong), _ANY_RECORD
+    return InLayer(RECORDS, "group_commit/dns_records", _CHANGES, wrong), _ANY_RECORD
 
 
 MUTANTS = (
     # ---- Route 53 ----
-    Mutant("UPSERT instead of CREATE", (InLayer(RECORDS, "dns", '{"Action": action', '{"Action": "UPSERT"'),)),
+    Mutant(
+        "UPSERT instead of CREATE",
+        (InLayer(RECORDS, "group_commit/dns_records", '{"Action": action', '{"Action": "UPSERT"'),),
+    ),
     Mutant(
         "a CNAME at the zone's apex",
         _more_records('batch[0].record.host.partition(".")[2]', "CNAME", "self._target"),
@@ -71,11 +74,21 @@ MUTANTS = (
         "more than a hundred aliases",
         (_more_aliases('f"spare{n}." + batch[0].record.host.partition(".")[2] for n in range(100)'),),
     ),
-    Mutant("an update without IfMatch", (InLayer(ALIASES, "cdn", "IfMatch=etag, ", ""),)),
-    Mutant("an invalidation of what is neither path nor tag", (InLayer(CACHE, "cache", 'f"#{tag_of(', 'f"{tag_of('),)),
+    Mutant("an update without IfMatch", (InLayer(ALIASES, "group_commit/cdn_aliases", "IfMatch=etag, ", ""),)),
+    Mutant(
+        "an invalidation of what is neither path nor tag",
+        (InLayer(CACHE, "group_commit/edge_cache", 'f"#{tag_of(', 'f"{tag_of('),),
+    ),
     Mutant(
         "an invalidation of everybody (/*)",
-        (InLayer(CACHE, "cache", '{"Quantity": len(tags), "Items": tags}', '{"Quantity": 1, "Items": ["/*"]}'),),
+        (
+            InLayer(
+                CACHE,
+                "group_commit/edge_cache",
+                '{"Quantity": len(tags), "Items": tags}',
+                '{"Quantity": 1, "Items": ["/*"]}',
+            ),
+        ),
         tries.a_neighbours_cache_stays,
     ),
     Mutant("a distribution without a tag header", (WithoutTagHeader(),), tries.a_change_is_seen),
@@ -103,7 +116,7 @@ MUTANTS = (
     Mutant("the machine may not put requests", (InRole("machine", "dynamodb:PutItem"),)),
     Mutant(
         "an answer under another error's name",
-        (InLayer(RECORDS, "workflow", "code = type(outcome).__name__", 'code = "TenancyError"'),),
+        (InLayer(RECORDS, "platform/step_functions", "code = type(outcome).__name__", 'code = "TenancyError"'),),
         _ZONE_THROTTLES,
     ),
     Mutant(
@@ -111,7 +124,7 @@ MUTANTS = (
         (
             InLayer(
                 RECORDS,
-                "group_commit",
+                "group_commit/protocol",
                 'token=image["token"]["S"],',
                 'token=cls.parse.__func__.__dict__.setdefault(image["tenant_id"]["S"], image["token"]["S"]),',
             ),
@@ -120,11 +133,15 @@ MUTANTS = (
     ),
     Mutant(
         "an answer that is not JSON",
-        (InLayer(RECORDS, "workflow", "output=json.dumps(outcome)", "output=str(dict(outcome))"),),
+        (InLayer(RECORDS, "platform/step_functions", "output=json.dumps(outcome)", "output=str(dict(outcome))"),),
     ),
     Mutant(
         "an execution's name that differs each time",
-        (InLayer("fluxion-start-workflow", "workflow", "event_id.encode()", '__import__("os").urandom(8)'),),
+        (
+            InLayer(
+                "fluxion-start-workflow", "platform/step_functions", "event_id.encode()", '__import__("os").urandom(8)'
+            ),
+        ),
         tries.delivered_twice,
     ),
     # ---- Lambda ----
@@ -132,7 +149,10 @@ MUTANTS = (
         "exceptions that lose their class on the way out",
         (
             InLayer(
-                "fluxion-tenant-record", "stage", "            raise\n", "            raise RuntimeError(str(error))\n"
+                "fluxion-tenant-record",
+                "handlers",
+                "            raise\n",
+                "            raise RuntimeError(str(error))\n",
             ),
         ),
         tries.two_runs_at_once,
@@ -145,7 +165,7 @@ MUTANTS = (
     # ---- streams ----
     Mutant(
         "a failed record that is not reported",
-        (InLayer(RECORDS, "stage", "if error] + unreadable", "if error and False] + unreadable"),),
+        (InLayer(RECORDS, "handlers", "if error] + unreadable", "if error and False] + unreadable"),),
         tries.onboards_while("stepfunctions", "SendTaskSuccess", 4, "ThrottlingException", "*DnsRecords*"),
     ),
     Mutant(
@@ -159,7 +179,14 @@ MUTANTS = (
     # ---- SNS, EventBridge ----
     Mutant(
         "a subject with a line break",
-        (InLayer("fluxion-failure-notifier", "messages", "_cut(_escaped(tenant_id), LONGEST_ID_IN_S", _UNESCAPED),),
+        (
+            InLayer(
+                "fluxion-failure-notifier",
+                "domain/failure_mail",
+                "_cut(_escaped(tenant_id), LONGEST_ID_IN_S",
+                _UNESCAPED,
+            ),
+        ),
         tries.mails_about("mal\nhecho"),
     ),
     Mutant(
@@ -167,7 +194,7 @@ MUTANTS = (
         (
             InLayer(
                 "fluxion-failure-notifier",
-                "messages",
+                "domain/failure_mail",
                 "_cut(_escaped(tenant_id), LONGEST_ID_IN_SUBJECT)",
                 "_escaped(tenant_id)",
                 also=("[:LONGEST_SUBJECT]", ""),
@@ -177,7 +204,7 @@ MUTANTS = (
     ),
     Mutant(
         "more than ten events in one call",
-        (InLayer("fluxion-publish-events", "outbox", '"entries": 10,', '"entries": 100,'),),
+        (InLayer("fluxion-publish-events", "publish_events", '"entries": 10,', '"entries": 100,'),),
         tries.many_events,
     ),
 )

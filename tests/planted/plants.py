@@ -46,43 +46,43 @@ PLANTS = (
     Plant(
         "a purge of granja takes granja2 along",
         _core("receipts", "a_purge_touches_nobody_else"),
-        _in("archive_store", ('return f"{tenant_id}/",', 'return f"{tenant_id}",')),
+        _in("tenant_database/archive_bucket", ('return f"{tenant_id}/",', 'return f"{tenant_id}",')),
     ),
     Plant(
         "a purge erases files without looking whether the tenant is back",
         _core("receipts", "of_a_tenant_that_is_back_nothing_more_is_erased"),
-        _in("purging", ("                    self._require_unchanged(record)\n", "")),
+        _in("tenant_database/purge", ("                    self._require_unchanged(record)\n", "")),
     ),
     Plant(
         "an archive that expired takes the claim of another one along",
         _core("expiring", "each_of_several_archives_expires_for_itself"),
-        _in("expiring", ('remove=["archive"] if is_on_record else []', 'remove=["archive"]')),
+        _in("reconcile/expire_archives", ('remove=["archive"] if is_on_record else []', 'remove=["archive"]')),
     ),
     Plant(
         "an alias update without IfMatch",
         _core("writers", "a_writer_that_was_faster_is_read_and_respected"),
-        _in("cdn", ("IfMatch=etag, ", "")),
+        _in("group_commit/cdn_aliases", ("IfMatch=etag, ", "")),
     ),
     Plant(
         "UPSERT instead of CREATE",
         _core("writers", "a_foreign_record_is_left_alone_and_only_its_tenant_fails"),
-        _in("dns", ('_change("CREATE", record)', '_change("UPSERT", record)')),
+        _in("group_commit/dns_records", ('_change("CREATE", record)', '_change("UPSERT", record)')),
     ),
     Plant(
         "an alias that is there counts as ours",
         _core("writers", "an_alias_on_our_distribution_that_we_did_not_put_there_is_not_ours"),
-        _in("plan", ("if host in present and host not in owned)", "if False)")),
+        _in("domain/plan", ("if host in present and host not in owned)", "if False)")),
     ),
     Plant(
         "no claim of the name",
         _core("lifecycle", "of_two_look_alikes_the_first_wins_and_the_second_is_told_why"),
-        _in("lifecycle", ('claim=claimed["skeleton"],', "")),
+        _in("tenant_record/claim_tenant", ('claim=claimed["skeleton"],', "")),
     ),
     Plant(
         "undoing deletes every record of the host",
         _core("plan", "an_alias_that_leads_elsewhere_is_nobodys_to_delete"),
         _in(
-            "plan",
+            "domain/plan",
             (
                 "delete.extend(sorted(observed.get(host, frozenset()) & ours))",
                 "delete.extend(sorted(observed.get(host, frozenset())))",
@@ -92,7 +92,7 @@ PLANTS = (
     Plant(
         "undoing detaches an alias that was never attached",
         _core("plan", "only_what_is_named_and_ours_goes"),
-        _in("plan", ("if host not in detach or host not in owned]", "if host not in detach]")),
+        _in("domain/plan", ("if host not in detach or host not in owned]", "if host not in detach]")),
     ),
     Plant(
         "discarding a database takes the folder with a stranger's file",
@@ -102,43 +102,46 @@ PLANTS = (
     Plant(
         "an intent of which nothing came is kept, and a stranger's record is ours on the next try",
         _core("writers", "a_foreign_record_that_looks_like_ours_is_still_foreign_on_the_next_try"),
-        _in("group_commit", ("                self._withdraw(item, result)\n", "")),
+        _in("group_commit/protocol", ("                self._withdraw(item, result)\n", "")),
     ),
     Plant(
         "the cache of all tenants is invalidated",
         _core("writers", "the_tenants_tags_are_invalidated_together_and_no_others"),
-        _in("cache", ('"Items": tags}', '"Items": ["/*"] * len(tags)}')),
+        _in("group_commit/edge_cache", ('"Items": tags}', '"Items": ["/*"] * len(tags)}')),
     ),
     Plant(
         "an adoption that failed deletes what was there before it",
         _core("adopting", "an_adoption_that_fails_for_good_leaves_records_and_alias_as_they_were"),
-        _in("failing", ("            forget=self._provisioning.found_before(record),\n", "")),
+        _in("tenant_record/record_failure", ("            forget=self._provisioning.found_before(record),\n", "")),
     ),
     Plant(
         "of an adoption that failed a record goes that was there before",
         _core("adopting", "of_an_adoption_that_failed_what_was_made_in_addition_goes"),
-        _in("dns", ("if record.type not in item.record.found_records)", ")")),
+        _in("group_commit/dns_records", ("if record.type not in item.record.found_records)", ")")),
     ),
     Plant(
         "an adoption takes records that nobody has proven",
         _core("adopting", "records_that_are_not_those_of_the_proof_any_more_are_not_touched"),
-        _in("dns", (", **self._not_as_proven(batch)}", "}")),
+        _in("group_commit/dns_records", (", **self._not_as_proven(batch)}", "}")),
     ),
     Plant(
         "an adoption takes whatever is there for proven",
         _core("adopting", "intents_are_for_what_the_proof_names_and_for_nothing_else"),
-        _in("lifecycle", ("            if is_named\n", "")),
+        _in("tenant_record/claim_tenant", ("            if is_named\n", "")),
     ),
     Plant(
         "rows that changed since the plan are adopted",
         _core("adopted_rows", "rows_that_changed_since_the_proof_are_not_taken"),
-        _in("adopting", ("                _require_equal(found, proof)\n", "")),
+        _in("tenant_database/adopt", ("                _require_equal(found, proof)\n", "")),
     ),
     # ---- what comes back from the archive ----
     Plant(
         "what a restore takes the place of is not archived",
         _core("restoring", "the_rows_are_back_and_what_was_there_is_archived"),
-        _in("restoring", ("self._store.keep(before, tenant_id, self._scratch, suffix) if before else {}", "{}")),
+        _in(
+            "tenant_database/restore",
+            ("self._store.keep(before, tenant_id, self._scratch, suffix) if before else {}", "{}"),
+        ),
     ),
     Plant(
         "the rows of a restore are not counted and hashed after they are loaded",
@@ -148,31 +151,35 @@ PLANTS = (
     Plant(
         "a file of an archive is taken for what the manifest says",
         _core("restoring", "a_damaged_archive_changes_nothing"),
-        _in("archive_store", ("ArchiveDamaged) != table.file_sha256:", "ArchiveDamaged) == '':")),
+        _in("tenant_database/archive_bucket", ("ArchiveDamaged) != table.file_sha256:", "ArchiveDamaged) == '':")),
     ),
     Plant(
         "a restore that was published is published again after a crash",
         _core("restoring", "a_try_that_fails_half_way_loses_no_row"),
         _in(
-            "restoring", ('if begun and is_current(self._databases, record.tenant_id, begun["database"]):', "if False:")
+            "tenant_database/restore",
+            ('if begun and is_current(self._databases, record.tenant_id, begun["database"]):', "if False:"),
         ),
     ),
     # ---- intent, effect, result ----
     Plant(
         "no STARTED before records are written",
         _core("group_commit", "the_intent_is_on_record_before_the_effect"),
-        _in("dns", ("        start(batch)\n", "")),
+        _in("group_commit/dns_records", ("        start(batch)\n", "")),
     ),
     Plant(
         "no STARTED before an alias is attached",
         _core("writers", "a_lost_answer_of_cloudfront_is_found_out"),
-        _in("cdn", ("            start([item for item in batch if item.record.host not in refused])\n", "")),
+        _in(
+            "group_commit/cdn_aliases",
+            ("            start([item for item in batch if item.record.host not in refused])\n", ""),
+        ),
     ),
     Plant(
         "a token is answered before the result is on record",
         _core("group_commit", "nobody_hears_of_a_result_before_it_is_on_record"),
         _in(
-            "group_commit",
+            "group_commit/protocol",
             (
                 "                self._finish(item, result)\n",
                 "                told = _answer_all(requests, outcome)\n"
@@ -185,7 +192,7 @@ PLANTS = (
         "the event is not in the result's transaction",
         _core("provisioning", "a_result_that_is_refused_tells_nobody"),
         _in(
-            "provisioning",
+            "tables/provisioning",
             (
                 "            operations.append(self._put_once(_event_item(tenant_id, event)))\n",
                 "            self._dynamodb.put_item(**self._put_once(_event_item(tenant_id, event))['Put'])\n",
@@ -195,7 +202,10 @@ PLANTS = (
     Plant(
         "an effect stays DONE while its database is discarded",
         _core("seeding", "a_discard_that_was_cut_short_is_not_trusted"),
-        _in("seeding", ("        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))\n", "")),
+        _in(
+            "tenant_database/seed",
+            ("        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))\n", ""),
+        ),
     ),
     Plant(
         "a database is published under the name of the one before",
@@ -224,7 +234,7 @@ PLANTS = (
         "a migration overrides an execution that has begun meanwhile",
         _core("migrating", "an_execution_that_begins_meanwhile_finds_the_database_that_it_knows"),
         _in(
-            "migrating",
+            "database_migrations",
             ("condition=f\"{unchanged['condition']} AND database_path", 'condition="database_path'),
             ('values={**unchanged["values"], ', "values={"),
         ),
@@ -237,18 +247,18 @@ PLANTS = (
     Plant(
         "a writer does what the request says, whatever the generation",
         _core("group_commit", "a_request_of_an_older_generation_decides_nothing"),
-        _in("group_commit", (" or record.generation != generation:", ":")),
+        _in("group_commit/protocol", (" or record.generation != generation:", ":")),
     ),
     Plant(
         "a late request is carried out without a lease",
         _core("group_commit", "a_late_request_brings_nothing_back"),
-        _in("group_commit", ("record is None or record.lease is None or", "record is None or")),
+        _in("group_commit/protocol", ("record is None or record.lease is None or", "record is None or")),
     ),
     Plant(
         "a result from before the tenant turned round is recorded",
         _core("group_commit", "a_result_from_before_the_tenant_turned_round_is_nobodys"),
         _in(
-            "group_commit",
+            "group_commit/protocol",
             (" AND operation.#state = :state", ""),
             ('                    ":state": str(record.operation.state),\n', ""),
         ),
@@ -257,23 +267,23 @@ PLANTS = (
     Plant(
         "the lease is given back whatever was requested",
         _core("lifecycle", "the_loser_of_a_lease_leaves_a_note_and_the_holder_goes_round_again"),
-        _in("lifecycle", ("again = record.requested != record.seen", "again = False")),
+        _in("tenant_record/claim_tenant", ("again = record.requested != record.seen", "again = False")),
     ),
     Plant(
         "a failure gives the lease back whatever was requested",
         _core("lifecycle", "a_failure_goes_round_again_if_more_was_asked_meanwhile"),
-        _in("failing", (" and record.requested != record.seen\n", " and False\n")),
+        _in("tenant_record/record_failure", (" and record.requested != record.seen\n", " and False\n")),
     ),
     Plant(
         "a lease is taken from an execution that runs",
         _core("lifecycle", "the_loser_of_a_lease_leaves_a_note_and_the_holder_goes_round_again"),
-        _in("leasing", ("if not workflow.is_running(record.lease.holder):", "if True:")),
+        _in("tenant_record/lease", ("if not workflow.is_running(record.lease.holder):", "if True:")),
     ),
     Plant(
         "a claim that is not conditional on the record as it was read",
         _core("lifecycle", "a_run_that_came_and_went_between_look_and_claim_is_not_overwritten"),
         _in(
-            "leasing",
+            "tenant_record/lease",
             (
                 "generation = :generation AND attempt = :attempt AND requested = :requested",
                 "generation >= :generation OR attempt >= :attempt OR requested >= :requested",
@@ -300,7 +310,7 @@ PLANTS = (
         "a live tenant is rolled back",
         _core("failing", "of_a_tenant_that_was_ever_live_nothing_is_undone"),
         _in(
-            "failing",
+            "tenant_record/record_failure",
             (
                 "if record is None or record.was_ever_live or not is_permanent(call.error):",
                 "if record is None or not is_permanent(call.error):",
@@ -310,39 +320,50 @@ PLANTS = (
     Plant(
         "slow propagation is rolled back",
         _core("failing", "exhausted_retries_undo_nothing"),
-        _in("failing", ("record.was_ever_live or not is_permanent(call.error):", "record.was_ever_live:")),
+        _in(
+            "tenant_record/record_failure",
+            ("record.was_ever_live or not is_permanent(call.error):", "record.was_ever_live:"),
+        ),
     ),
     Plant(
         "the name is not released after a roll-back",
         _core("failing", "what_is_undone_is_failed_and_clean_and_its_name_is_free"),
-        _in("failing", ("release=self.own_claim(record) if is_clean else None", "release=None")),
+        _in("tenant_record/record_failure", ("release=self.own_claim(record) if is_clean else None", "release=None")),
     ),
     Plant(
         "the name is released while something remains",
         _core("failing", "what_could_not_be_undone_is_listed_and_due_and_keeps_its_name"),
-        _in("failing", ("release=self.own_claim(record) if is_clean else None", "release=self.own_claim(record)")),
+        _in(
+            "tenant_record/record_failure",
+            ("release=self.own_claim(record) if is_clean else None", "release=self.own_claim(record)"),
+        ),
     ),
     Plant(
         "an error of the undoing hides the first one",
         _core("ended", "one_that_was_stopped_while_undoing_is_rolled_back_further"),
-        _in("failing", ("if record and record.is_rolling_back and record.last_error:", "if False:")),
+        _in(
+            "tenant_record/record_failure", ("if record and record.is_rolling_back and record.last_error:", "if False:")
+        ),
     ),
     Plant(
         "a stopped execution whose failure is on record is recorded again",
         _core("ended", "what_a_state_has_recorded_is_not_recorded_twice"),
-        _in("ended", ("if not holds_lease and self._provisioning.has_ended(tenant_id, execution):", "if False:")),
+        _in(
+            "ended_executions",
+            ("if not holds_lease and self._provisioning.has_ended(tenant_id, execution):", "if False:"),
+        ),
     ),
     # ---- later tries ----
     Plant(
         "the schedule starts tenants that are not due yet",
         _core("ended", "who_is_due_is_started_once_each_time"),
-        _in("provisioning", ("due_for = :purpose AND due_at <= :now", "due_for = :purpose AND due_at > :now")),
+        _in("tables/provisioning", ("due_for = :purpose AND due_at <= :now", "due_for = :purpose AND due_at > :now")),
     ),
     Plant(
         "a tenant stays due for ever",
         _core("failing", "a_stalled_tenant_is_due_after_pauses_that_grow"),
         _in(
-            "lifecycle",
+            "tenant_record/claim_tenant",
             ('remove=["last_error", "adopting", *DUE, ', 'remove=["last_error", "adopting", '),
             ('                    *DUE,\n                    "hold_until",\n', ""),
         ),
@@ -350,45 +371,45 @@ PLANTS = (
     Plant(
         "the pauses of a stalled tenant do not grow",
         _core("failing", "a_stalled_tenant_is_due_after_pauses_that_grow"),
-        _in("failing", ("2 ** min(stalls, 20)", "1")),
+        _in("tenant_record/record_failure", ("2 ** min(stalls, 20)", "1")),
     ),
     # ---- batches ----
     Plant(
         "a poison batch is not split",
         _core("batching", "one_poison_item_fails_alone_wherever_it_stands"),
-        _in("batching", ("if isinstance(answer, rules.divisible) and len(group.items) > 1:", "if False:")),
+        _in("domain/batching", ("if isinstance(answer, rules.divisible) and len(group.items) > 1:", "if False:")),
     ),
     Plant(
         "a busy answer is passed on like a refusal",
         _core("batching", "busy_answers_are_waited_out_with_growing_pauses"),
-        _in("batching", ("if isinstance(answer, BUSY):", "if False:")),
+        _in("domain/batching", ("if isinstance(answer, BUSY):", "if False:")),
     ),
     Plant(
         "an event that the bus did not take counts as published",
         _core("functions", "an_event_that_the_bus_does_not_take_comes_again_with_all_that_follow"),
-        _in("outbox", ('if "EventId" not in result:', "if False:")),
+        _in("publish_events", ('if "EventId" not in result:', "if False:")),
     ),
     Plant(
         "a mail that was not sent counts as sent",
         _core("notifying", "only_what_was_not_sent_comes_again"),
-        _in("notifying", ("        return again\n\n    def _send", "        return {}\n\n    def _send")),
+        _in("failure_notifier", ("        return again\n\n    def _send", "        return {}\n\n    def _send")),
     ),
     Plant(
         "a record that nobody understands is dropped",
         _core("functions", "a_record_that_can_never_be_understood_is_set_aside_whole_and_its_neighbours_go_on"),
-        _in("starting", ("            self._set_aside(record, error)\n", "            del error\n")),
+        _in("start_workflow", ("            self._set_aside(record, error)\n", "            del error\n")),
     ),
     Plant(
         "a failed record is not reported to its stream",
         _core("functions", "a_record_that_meets_a_throttled_service_comes_again"),
-        _in("stage", ("                again.append(identify(record))\n", "")),
+        _in("handlers", ("                again.append(identify(record))\n", "")),
     ),
     # ---- drift ----
     Plant(
         "drift is believed at the first sight",
         _core("repairing", "the_second_scan_tells_and_starts_the_tenant_s_own_workflow"),
         _in(
-            "repairing",
+            "reconcile/repair",
             (
                 "lasting = [known[key] for key in found if key in known]",
                 "lasting = [known.get(key, Known(finding, now)) for key, finding in found.items()]",
@@ -398,31 +419,34 @@ PLANTS = (
     Plant(
         "an emptied table is compared all the same",
         _core("repairing", "a_table_that_was_emptied_stops_everything"),
-        _in("repairing", ("        if is_emptied:\n", "        if False:\n")),
+        _in("reconcile/repair", ("        if is_emptied:\n", "        if False:\n")),
     ),
     Plant(
         "a repair trusts the record that has brought it about",
         _core("repairing", "the_second_scan_tells_and_starts_the_tenant_s_own_workflow"),
-        _in("repairing", ("            self._distrust(sorted(tenants), system)\n", "")),
+        _in("reconcile/repair", ("            self._distrust(sorted(tenants), system)\n", "")),
     ),
     Plant(
         "what is being worked on counts as put right",
         _core("repairing", "of_a_tenant_that_is_worked_on_nothing_is_said"),
-        _in("repairing", (" and drift.is_judged(each.finding, observed)]", "]")),
+        _in("reconcile/repair", (" and drift.is_judged(each.finding, observed)]", "]")),
     ),
     Plant(
         "a foreign value counts as a missing record",
         _core("drift", "each_kind_is_found_by_its_name"),
-        _in("drift", ("        if rival:\n", "        if False:\n")),
+        _in("domain/drift", ("        if rival:\n", "        if False:\n")),
     ),
     Plant(
         "a repair that fails is begun every hour",
         _core("repairing", "a_run_that_has_failed_is_not_started_every_hour"),
-        _in("repairing", ("[: 10 if has_failed else 13]", "[:13]")),
+        _in("reconcile/repair", ("[: 10 if has_failed else 13]", "[:13]")),
     ),
     Plant(
         "a repaired page has the invalidation of the run before",
         _core("writers", "a_later_run_of_the_same_content_is_another_invalidation"),
-        _in("cache", ("str(item.record.attempt), self.target", "str(item.record.generation), self.target")),
+        _in(
+            "group_commit/edge_cache",
+            ("str(item.record.attempt), self.target", "str(item.record.generation), self.target"),
+        ),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import pytest_socket
 
-# Powertools reads these once, when tenancy.stage is imported; the template sets them for every function.
+# Powertools reads these once, when tenancy.handlers is imported; the template sets them for every function.
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "fluxion")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Fluxion")
 os.environ.setdefault("POWERTOOLS_TRACE_DISABLED", "true")

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from cli.main import app
-from tenancy import errors, events, messages
+from tenancy.domain import errors, events, failure_mail
 from tests.unit.template.reading import FUNCTIONS, STACKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,8 +58,8 @@ def named(page: Path) -> str:
 def test_an_error_that_is_mailed_has_the_page_that_the_mail_names(name: str) -> None:
     metadata = {"id": "1", "tenant_id": "granja", "execution_arn": "arn:aws:states:us-east-1:1:execution:a:b"}
     data = {"stage": "S", "status": "FAILED", "code": name, "message": "m", "remedy": "r"}
-    report = messages.Report.parse("TenantStalled", {"metadata": metadata, "data": data})
-    body = messages.single(report, messages.Links("us-east-1", "docs/runbooks")).body
+    report = failure_mail.Report.parse("TenantStalled", {"metadata": metadata, "data": data})
+    body = failure_mail.single(report, failure_mail.Links("us-east-1", "docs/runbooks")).body
     page = ROOT / f"docs/runbooks/{name.lower()}.md"
 
     assert f"docs/runbooks/{page.name}\n" in body

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tenancy import clock, events, hostnames
+from tenancy.domain import events, hostnames
+from tenancy.platform import clock
 
 from .embedded import EmbeddedAws
 

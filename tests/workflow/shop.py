@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 import httpx
 
-from tenancy.database import TenantDatabases, migrations, transaction
-from tenancy.errors import TenancyError
+from tenancy.database import TenantDatabases, schema_versions, transaction
+from tenancy.domain.errors import TenancyError
 
 CUSTOMER = (
     "INSERT INTO customers (tenant_id, customer_id, name, created_at, updated_at)"
@@ -41,7 +41,7 @@ def place(databases: TenantDatabases, tenant: str, order: str) -> int:
         with transaction(connection):
             connection.execute(CUSTOMER, [tenant])
             connection.execute(ORDER, [tenant, order])
-        return migrations.version_of(connection, tenant)
+        return schema_versions.version_of(connection, tenant)
 
 
 def main(folder: Path, log: Path, domain: str, tenants: list[str]) -> None:

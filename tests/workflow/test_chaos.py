@@ -14,7 +14,7 @@ import pytest
 from local.emulator.quotas import Quotas
 from local.faults import Active, Faults
 from local.stack import Stack, own_folder
-from tenancy import clock
+from tenancy.platform import clock
 
 from .conftest import ROOT
 from .embedded import EmbeddedAws, eventually

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from local.faults import Faults
-from tenancy.errors import remedy_for
-from tenancy.events import SOURCE, Event, TenantOnboardingFailed, TenantStalled, TenantUpdateFailed
+from tenancy.domain.errors import remedy_for
+from tenancy.domain.events import SOURCE, Event, TenantOnboardingFailed, TenantStalled, TenantUpdateFailed
 
 from .embedded import EmbeddedAws, Mail, eventually
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tenancy.database import TenantDatabases, TenantSeeder, migrations
+from tenancy.database import TenantDatabases, TenantSeeder, schema_versions
 
 from .embedded import EmbeddedAws, eventually
 
@@ -27,7 +27,7 @@ TENANTS = [f"flota-{number:03d}" for number in range(COUNT)]
 SPOILT = {"flota-007", "flota-100", "flota-199"}
 # The site does not read it, so the tenant is in service with it; the second step of the schema refuses it.
 SPOIL = "INSERT INTO audit_log VALUES (?, 'e', now()::TIMESTAMP, 'ana', 'note', 'only for my eyes')"
-LATEST = migrations.latest_version()
+LATEST = schema_versions.latest_version()
 AT = "2026-11-24T08:00:00.000Z"
 SECONDS_AT_MOST = 120
 
@@ -49,9 +49,9 @@ class Fleet:
 
     def seed(self) -> None:
         seeder = TenantSeeder(self.folder, self.scratch)
-        first = migrations.shipped()[:1]
+        first = schema_versions.shipped()[:1]
         with pytest.MonkeyPatch.context() as release, self.aws.provisioning.batch_writer() as batch:
-            release.setattr(migrations, "shipped", lambda: first)
+            release.setattr(schema_versions, "shipped", lambda: first)
             for tenant in TENANTS:
                 seeded = seeder.seed({"tenant_id": tenant, "name": f"Mercado {tenant}"}, 1)
                 assert seeded.schema_version == 1

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 from cli import main
 from tenancy.database import TenantDatabases
-from tenancy.database.archive import rows_of
 from tenancy.database.loading import schema_of
+from tenancy.database.parquet import rows_of
 
 from .embedded import EmbeddedAws, eventually
 from .test_life import archive_bucket

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli import main
 from tenancy.database import TenantDatabases
-from tenancy.events import TYPES
+from tenancy.domain.events import TYPES
 
 from .embedded import EmbeddedAws, eventually
 from .test_life import answers, archive_bucket

@@ -25,11 +25,11 @@ const nameRules = [...text('backend/names.py').matchAll(/, "(\w+)"\),$/gm)].map(
 const CODES: [keyof typeof codeWords.es, number, string[]][] = [
   ['stages', 20, states()],
   ['events', 20, schemas],
-  ['statuses', 7, members('layers/tenancy/tenancy/model.py', 'Status')],
-  ['statusHelp', 7, members('layers/tenancy/tenancy/model.py', 'Status')],
-  ['states', 6, members('layers/tenancy/tenancy/model.py', 'OperationState')],
-  ['kinds', 5, members('layers/tenancy/tenancy/model.py', 'OperationKind')],
-  ['drift', 16, members('layers/tenancy/tenancy/drift.py', 'Kind')],
+  ['statuses', 7, members('layers/tenancy/tenancy/domain/record.py', 'Status')],
+  ['statusHelp', 7, members('layers/tenancy/tenancy/domain/record.py', 'Status')],
+  ['states', 6, members('layers/tenancy/tenancy/domain/record.py', 'OperationState')],
+  ['kinds', 5, members('layers/tenancy/tenancy/domain/record.py', 'OperationKind')],
+  ['drift', 16, members('layers/tenancy/tenancy/domain/drift.py', 'Kind')],
 ];
 
 test.each(CODES)('every code among %s has its words', (kind, atLeast, codes) => {

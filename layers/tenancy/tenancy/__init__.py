@@ -1,5 +1,5 @@
-"""The shared package of Fluxion's tenant control plane.
+"""The shared package of Fluxion's tenant control plane: a room for each function, and what they stand on.
 
-A pure core (``model``, ``hostnames``, ``plan``, ``batching``, ``events``, ``errors``, ``messages``, ``probe_token``)
-stands under thin adapters, and those under one stage wrapper. Imports go one way: functions, stage, adapters, core.
+``domain`` decides, ``platform`` talks to AWS, ``tables`` and ``database`` keep. Above them each function has a room of
+its own name, and ``handlers`` is what all functions do around their one call. Imports go that way only.
 """

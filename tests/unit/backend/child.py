@@ -19,7 +19,7 @@ from backend.app import create_app
 from backend.control_plane import ControlPlane
 from backend.settings import BackendSettings
 from backend.tokens import Issuer
-from tenancy.model import Status
+from tenancy.domain.record import Status
 
 BASE = "fluxionia.example"
 AT_ONCE = 8

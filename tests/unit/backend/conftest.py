@@ -24,8 +24,8 @@ from backend.tokens import Issuer
 from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import OPERATORS_CLIENT, PREFIX, STAFF_CLIENT
 from local.oidc.tokens import Signer, operators, staff
-from tenancy import probe_token
 from tenancy.database import TenantDatabases, TenantSeeder
+from tenancy.domain import probe_token
 
 BASE = "fluxionia.example"
 SECRET = "a secret that only the probe knows"

@@ -328,7 +328,7 @@ def test_one_tenant_is_shown_with_all_that_both_tables_say(panel):
 
 
 def test_every_error_is_told_in_both_languages(panel):
-    from tenancy import errors
+    from tenancy.domain import errors
 
     panel.put(GRANJA)
     codes = set(errors.leaves()) - set(errors.leaves(errors.SupersededError))

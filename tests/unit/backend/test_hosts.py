@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.hosts import tenant_finder
-from tenancy import hostnames
+from tenancy.domain import hostnames
 
 BASE = "fluxionia.example"
 find = tenant_finder(BASE)

@@ -12,7 +12,7 @@ from bench import poison_simulated
 from bench.limits import t_star
 from bench.simulation import product
 from bench.simulation.burst import Burst, Case, Outcome
-from tenancy.batching import Pace
+from tenancy.domain.batching import Pace
 
 THOUSAND = 1_000
 

@@ -11,7 +11,7 @@ import pytest
 from cli import migrations
 from cli.migrations import Progress
 from control.stacks import Output
-from tenancy.database.migrations import latest_version
+from tenancy.database.schema_versions import latest_version
 from tests.unit.cli.conftest import Deployed, Fluxion
 
 LATEST = latest_version()

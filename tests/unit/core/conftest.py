@@ -11,17 +11,19 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tenancy import aws, group_commit, workflow
-from tenancy.cdn import Distribution
-from tenancy.dns import HostedZone
-from tenancy.errors import TenancyError
-from tenancy.failing import TenantFailures
-from tenancy.group_commit import GroupCommit, Left, Request, Writer
-from tenancy.lifecycle import TenantLifecycle
-from tenancy.model import StageCall, TenantRecord
-from tenancy.offboarding import TenantOffboarding
-from tenancy.provisioning import Provisioning
-from tenancy.settings import AliasSettings, CacheSettings, DnsSettings, LifecycleSettings, ReconcileSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import TenancyError
+from tenancy.domain.record import TenantRecord
+from tenancy.group_commit import protocol
+from tenancy.group_commit.cdn_aliases import Distribution
+from tenancy.group_commit.dns_records import HostedZone
+from tenancy.group_commit.protocol import GroupCommit, Left, Request, Writer
+from tenancy.platform import aws, step_functions
+from tenancy.platform.settings import AliasSettings, CacheSettings, DnsSettings, LifecycleSettings, ReconcileSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tenant_record.claim_tenant import TenantLifecycle
+from tenancy.tenant_record.hold_tenant import TenantOffboarding
+from tenancy.tenant_record.record_failure import TenantFailures
 
 from .fakes import FakeCloudFront, FakeRoute53
 
@@ -130,13 +132,13 @@ class VirtualTime:
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     """What the writers' clock is, in every test that has tables."""
     virtual = VirtualTime()
-    monkeypatch.setattr(group_commit, "time", virtual)
+    monkeypatch.setattr(protocol, "time", virtual)
     return virtual
 
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch, virtual_time: VirtualTime) -> Iterator[Tables]:
-    monkeypatch.setattr(group_commit, "ThreadPoolExecutor", Inline)
+    monkeypatch.setattr(protocol, "ThreadPoolExecutor", Inline)
     with mock_aws():
         aws.client.cache_clear()
         yield Tables()
@@ -151,8 +153,8 @@ def provisioning(tables: Tables) -> Provisioning:
 @pytest.fixture
 def executions(monkeypatch: pytest.MonkeyPatch) -> Executions:
     fake = Executions()
-    monkeypatch.setattr(workflow, "is_running", fake.running.__contains__)
-    monkeypatch.setattr(workflow, "answer", fake.answer)
+    monkeypatch.setattr(step_functions, "is_running", fake.running.__contains__)
+    monkeypatch.setattr(step_functions, "answer", fake.answer)
     return fake
 
 

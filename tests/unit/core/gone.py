@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tenancy import clock
-from tenancy.archiving import Archiving
 from tenancy.database import TenantDatabases
-from tenancy.exporting import Exporting
-from tenancy.model import StageCall, TenantRecord
-from tenancy.provisioning import Provisioning
-from tenancy.purging import Purging
-from tenancy.seeding import Seeding
-from tenancy.settings import ArchiveSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.record import TenantRecord
+from tenancy.platform import clock
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tenant_database.archive import Archiving
+from tenancy.tenant_database.export import Exporting
+from tenancy.tenant_database.purge import Purging
+from tenancy.tenant_database.seed import Seeding
 
 from .conftest import Lifecycle, Tables
 

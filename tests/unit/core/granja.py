@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from tenancy import clock
-from tenancy.archiving import Archiving
 from tenancy.database import TenantDatabases
-from tenancy.model import StageCall, TenantRecord
-from tenancy.provisioning import Provisioning
-from tenancy.seeding import Seeding
-from tenancy.settings import ArchiveSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.record import TenantRecord
+from tenancy.platform import clock
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tenant_database.archive import Archiving
+from tenancy.tenant_database.seed import Seeding
 
 from .conftest import TARGET, Lifecycle, Tables, record_of
 

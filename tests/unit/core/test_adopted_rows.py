@@ -6,11 +6,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from tenancy import adopting
 from tenancy.database import publish
-from tenancy.errors import AdoptionProofDiffers, SharedDatabaseUnfit, StorageUnavailable
-from tenancy.model import StageCall
-from tenancy.seeding import Seeding
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import AdoptionProofDiffers, SharedDatabaseUnfit, StorageUnavailable
+from tenancy.tenant_database import adopt
+from tenancy.tenant_database.seed import Seeding
 
 from .conftest import last_event
 from .granja import PROOF, Granja
@@ -139,12 +139,12 @@ def _fails(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        (adopting.shared, "taken"),
+        (adopt.shared, "taken"),
         (publish, "clean"),
-        (adopting.Run, "note"),
+        (adopt.Run, "note"),
         (publish, "publish"),
         (publish, "point"),
-        (adopting.Run, "finish"),
+        (adopt.Run, "finish"),
     ],
 )
 def test_a_try_that_fails_half_way_is_done_again(

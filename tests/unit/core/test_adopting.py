@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from tenancy.cdn import Distribution
-from tenancy.dns import HostedZone
-from tenancy.errors import (
-    AliasBelongsToOthers,
-    RecordBelongsToOthers,
-)
-from tenancy.provisioning import Effect, EffectState, Provisioning
+from tenancy.domain.errors import AliasBelongsToOthers, RecordBelongsToOthers
+from tenancy.group_commit.cdn_aliases import Distribution
+from tenancy.group_commit.dns_records import HostedZone
+from tenancy.tables.provisioning import Effect, EffectState, Provisioning
 
 from .conftest import BASE, CDN, DNS, RUN, TARGET, Ask, Lifecycle, Tables, record_of
 from .fakes import FakeCloudFront, FakeRoute53

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from tenancy import archive_store, archiving, clock
-from tenancy.archiving import Archiving
 from tenancy.database import publish
-from tenancy.errors import GenerationSuperseded, StorageUnavailable, TenantDatabaseMissing
-from tenancy.model import StageCall
-from tenancy.provisioning import Provisioning
-from tenancy.seeding import Seeding
-from tenancy.settings import ArchiveSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import GenerationSuperseded, StorageUnavailable, TenantDatabaseMissing
+from tenancy.platform import clock
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tenant_database import archive, archive_bucket
+from tenancy.tenant_database.archive import Archiving
+from tenancy.tenant_database.seed import Seeding
 
 from .conftest import Lifecycle, Tables
 
@@ -83,7 +84,7 @@ def test_the_rows_are_archived_and_the_database_is_gone(
 
 def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: list[str] = []
-    put = archive_store.ArchiveStore.put
+    put = archive_bucket.ArchiveStore.put
 
     def spied(self: Any, made: Any, suffix: str = "") -> str:
         real = self._s3.put_object
@@ -96,7 +97,7 @@ def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monk
         )
         return put(self, made, suffix)
 
-    monkeypatch.setattr(archive_store.ArchiveStore, "put", spied)
+    monkeypatch.setattr(archive_bucket.ArchiveStore, "put", spied)
     archived(tmp_path)
 
     assert stored[-1].endswith("/manifest.json")
@@ -110,10 +111,10 @@ def _fails(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        (archive_store.ArchiveStore, "put"),
-        (archiving.Run, "note"),
+        (archive_bucket.ArchiveStore, "put"),
+        (archive.Run, "note"),
         (publish, "discard"),
-        (archiving.Run, "finish"),
+        (archive.Run, "finish"),
     ],
 )
 def test_a_try_that_fails_half_way_loses_no_row(

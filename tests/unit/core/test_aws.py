@@ -4,8 +4,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.session import get_session
 
-from tenancy import aws
-from tenancy.errors import (
+from tenancy.domain.errors import (
     AccessDenied,
     RequestRefused,
     ServiceThrottled,
@@ -13,6 +12,7 @@ from tenancy.errors import (
     TenancyError,
     ZoneBusy,
 )
+from tenancy.platform import aws
 
 from .fakes import refused
 

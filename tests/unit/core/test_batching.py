@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy import batching
-from tenancy.batching import Backoff, Pace, Rate, Rules
-from tenancy.errors import (
+from tenancy.domain import batching
+from tenancy.domain.batching import Backoff, Pace, Rate, Rules
+from tenancy.domain.errors import (
     AccessDenied,
     ConcurrentUpdate,
     RecordBelongsToOthers,

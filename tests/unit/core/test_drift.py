@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tenancy import drift
-from tenancy.drift import Claim, Folder, Item, Kind, Observed
-from tenancy.model import TenantRecord
-from tenancy.plan import Record, alias_records
+from tenancy.domain import drift
+from tenancy.domain.drift import Claim, Folder, Item, Kind, Observed
+from tenancy.domain.plan import Record, alias_records
+from tenancy.domain.record import TenantRecord
 
 BASE = "fluxionia.co"
 HOST = f"granja.{BASE}"

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tenancy import clock, workflow
-from tenancy.ended import EndedExecutions
-from tenancy.errors import GenerationSuperseded, LeaseHeldByOther
-from tenancy.model import Status
-from tenancy.provisioning import Provisioning
-from tenancy.reconciling import Reconciler
-from tenancy.settings import RecordSettings
+from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther
+from tenancy.domain.record import Status
+from tenancy.ended_executions import EndedExecutions
+from tenancy.platform import clock, step_functions
+from tenancy.platform.settings import RecordSettings
+from tenancy.reconcile.start_due import Reconciler
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import (
     BASE,
@@ -37,7 +37,7 @@ def ended(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Ended:
     ends = EndedExecutions(settings)
 
     def ended(execution: str, status: str = "ABORTED", stage: str = "CreateDnsRecords", **more: Any) -> None:
-        monkeypatch.setattr(workflow, "last_state", lambda _: stage)
+        monkeypatch.setattr(step_functions, "last_state", lambda _: stage)
         detail = {
             "executionArn": execution,
             "status": status,
@@ -204,7 +204,7 @@ def test_who_is_due_is_started_once_each_time(
         started.append((machine, name))
         return True
 
-    monkeypatch.setattr(workflow, "start", start)
+    monkeypatch.setattr(step_functions, "start", start)
     reconciler = Reconciler(reconcile_settings())
     lifecycle.fail("granja", "SiteNotReady", stage="VerifyTenant", execution=RUN)
     lifecycle.end(RUN)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tenancy import errors, spanish
+from tenancy.domain import errors, spanish
 
 ROOT = Path(__file__).resolve().parents[3]
 MACHINES = sorted((ROOT / "statemachine").glob("*.asl.json"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tenancy import events
+from tenancy.domain import events
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "events" / "schemas"
 

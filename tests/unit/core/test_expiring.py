@@ -8,11 +8,12 @@ from typing import Any
 import boto3
 import pytest
 
-from tenancy import clock, expiring
-from tenancy.database.archive import MANIFEST
-from tenancy.events import TYPES
-from tenancy.expiring import ExpiringArchives
-from tenancy.provisioning import EXPIRY, ConditionFailed, Provisioning
+from tenancy.database.parquet import MANIFEST
+from tenancy.domain.events import TYPES
+from tenancy.platform import clock
+from tenancy.reconcile import expire_archives
+from tenancy.reconcile.expire_archives import ExpiringArchives
+from tenancy.tables.provisioning import EXPIRY, ConditionFailed, Provisioning
 
 from .conftest import Lifecycle, Tables, reconcile_settings
 from .gone import Customer
@@ -168,4 +169,4 @@ def test_what_was_erased_meanwhile_does_not_come_back(gone: Customer) -> None:
 
 
 def test_the_manifest_has_the_name_that_is_looked_for() -> None:
-    assert (expiring.MANIFEST, EXPIRY) == (MANIFEST, "expiry")
+    assert (expire_archives.MANIFEST, EXPIRY) == (MANIFEST, "expiry")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tenancy import clock
-from tenancy.cdn import Distribution
-from tenancy.dns import HostedZone
-from tenancy.errors import LeaseHeldByOther
-from tenancy.model import Status
-from tenancy.provisioning import ConditionFailed, Provisioning
+from tenancy.domain.errors import LeaseHeldByOther
+from tenancy.domain.record import Status
+from tenancy.group_commit.cdn_aliases import Distribution
+from tenancy.group_commit.dns_records import HostedZone
+from tenancy.platform import clock
+from tenancy.tables.provisioning import ConditionFailed, Provisioning
 
 from .conftest import (
     CDN,

@@ -11,14 +11,10 @@ from typing import Any
 import boto3
 import pytest
 
-from tenancy import (
-    aws,
-    database,
-    stage,  # noqa: F401 - now, before sockets are forbidden: X-Ray's recorder opens one, and sends nothing
-    workflow,
-)
-from tenancy.events import TYPES
-from tenancy.provisioning import Provisioning
+from tenancy import database
+from tenancy.domain.events import TYPES
+from tenancy.platform import aws, step_functions
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import BASE, Executions, Lifecycle, Tables
 from .fakes import FakeCloudFront, FakeLambda, FakeRoute53
@@ -119,8 +115,8 @@ def world(
     real = aws.client
     monkeypatch.setattr(aws, "client", lambda name, **rest: fakes.get(name) or real(name, **rest))
     started: list[tuple[str, str, str]] = []
-    monkeypatch.setattr(workflow, "start", lambda *arguments: started.append(arguments))
-    monkeypatch.setattr("tenancy.probe.SiteProbe.visit", _visited)
+    monkeypatch.setattr(step_functions, "start", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr("tenancy.tenant_probe.probe.SiteProbe.visit", _visited)
     yield World(
         tables,
         executions,
@@ -135,7 +131,7 @@ def world(
 
 
 def _visited(self: object, tenant_id: str, host: str) -> Any:
-    from tenancy.probe import Answer
+    from tenancy.tenant_probe.probe import Answer
 
     return Answer("192.0.2.1")
 
@@ -197,12 +193,12 @@ def test_a_record_that_can_never_be_understood_is_set_aside_whole_and_its_neighb
 
 
 def test_a_record_that_meets_a_throttled_service_comes_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tenancy.errors import ServiceThrottled
+    from tenancy.domain.errors import ServiceThrottled
 
     def throttled(*_: object) -> bool:
         raise ServiceThrottled("slower, please")
 
-    monkeypatch.setattr(workflow, "start", throttled)
+    monkeypatch.setattr(step_functions, "start", throttled)
     event = sample("start_workflow", "insert")
 
     number = event["Records"][0]["dynamodb"]["SequenceNumber"]
@@ -249,7 +245,7 @@ def test_seeding_again_opens_nothing_and_says_that_nothing_changed(
 
 
 def test_a_lost_database_is_reported_and_not_replaced_by_an_empty_one(world: World, tmp_path: Path) -> None:
-    from tenancy.errors import TenantDatabaseMissing
+    from tenancy.domain.errors import TenantDatabaseMissing
 
     claimed(world)
     run("tenant_database", "seed_database")
@@ -382,7 +378,7 @@ def test_the_samples_of_a_roll_back_leave_nothing(world: World, tmp_path: Path) 
 
 @pytest.mark.parametrize("pointer", [False, True])
 def test_a_database_that_was_there_before_is_somebody_elses(world: World, tmp_path: Path, pointer: bool) -> None:
-    from tenancy.errors import DatabaseBelongsToOthers
+    from tenancy.domain.errors import DatabaseBelongsToOthers
 
     claimed(world)
     folder = tmp_path / "tenants" / "granja"
@@ -400,7 +396,7 @@ def test_a_database_that_was_there_before_is_somebody_elses(world: World, tmp_pa
 def test_the_sample_of_a_stopped_execution_is_recorded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     claimed(world)
     world.executions.running.discard(EXECUTION)
-    monkeypatch.setattr(workflow, "last_state", lambda _: "AttachCname")
+    monkeypatch.setattr(step_functions, "last_state", lambda _: "AttachCname")
 
     assert run("ended_executions", "aborted") == {"batchItemFailures": []}
 
@@ -432,7 +428,7 @@ def test_the_sample_of_the_schedule_finds_nobody_due(world: World) -> None:
 
 def test_the_sample_of_the_other_schedule_compares_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     claimed(world)
-    monkeypatch.setattr(workflow, "running", lambda machines: world.executions.running)
+    monkeypatch.setattr(step_functions, "running", lambda machines: world.executions.running)
 
     assert run("reconcile", "drift") == {"found": 0, "reported": [], "gone": [], "started": []}
 
@@ -446,6 +442,6 @@ def test_what_lies_on_the_file_system_is_looked_up(world: World, tmp_path: Path)
 
 
 def test_suspended_sites_are_visited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenancy.probe.SiteProbe.is_served", lambda self, host: host.startswith("granja"))
+    monkeypatch.setattr("tenancy.tenant_probe.probe.SiteProbe.is_served", lambda self, host: host.startswith("granja"))
 
     assert run("tenant_probe", "visit_suspended") == {"served": ["granja.fluxionia.co"]}

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tenancy import aws, workflow
-from tenancy.cache import EdgeCache
-from tenancy.cdn import Distribution
-from tenancy.dns import HostedZone
-from tenancy.errors import AccessDenied, GenerationSuperseded, RecordBelongsToOthers
-from tenancy.group_commit import GroupCommit, Request, Writer
-from tenancy.provisioning import Effect, EffectState, Provisioning
+from tenancy.domain.errors import AccessDenied, GenerationSuperseded, RecordBelongsToOthers
+from tenancy.group_commit.cdn_aliases import Distribution
+from tenancy.group_commit.dns_records import HostedZone
+from tenancy.group_commit.edge_cache import EdgeCache
+from tenancy.group_commit.protocol import GroupCommit, Request, Writer
+from tenancy.platform import aws, step_functions
+from tenancy.tables.provisioning import Effect, EffectState, Provisioning
 
 from .conftest import BASE, CACHE, CDN, DNS, Ask, Executions, Lifecycle, Tables, instead_of
 from .fakes import FakeCloudFront, FakeRoute53, refused
@@ -76,14 +76,14 @@ def test_nobody_hears_of_a_result_before_it_is_on_record(
     ask: Ask, route53: FakeRoute53, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    answer = workflow.answer
+    answer = step_functions.answer
 
     def watched(token: str, outcome: Any) -> None:
         effect = provisioning.effect("granja", "dns_records")
         seen.append(effect.state if effect else None)
         answer(token, outcome)
 
-    monkeypatch.setattr(workflow, "answer", watched)
+    monkeypatch.setattr(step_functions, "answer", watched)
     ask(HostedZone(DNS), "granja")
 
     assert seen == ["DONE"]

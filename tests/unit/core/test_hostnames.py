@@ -7,7 +7,7 @@ from confusable_homoglyphs import confusables
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy import hostnames
+from tenancy.domain import hostnames
 
 ALPHABET = string.ascii_lowercase + string.digits + "-"
 

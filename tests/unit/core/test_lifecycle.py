@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tenancy.errors import InvalidTenantItem, LeaseHeldByOther, NameClaimedByOther
-from tenancy.provisioning import Provisioning
+from tenancy.domain.errors import InvalidTenantItem, LeaseHeldByOther, NameClaimedByOther
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import Lifecycle, Tables
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy import errors, messages, spanish
-from tenancy.messages import Links, Mail, Report
+from tenancy.domain import errors, failure_mail, spanish
+from tenancy.domain.failure_mail import Links, Mail, Report
 
 DETAIL: dict[str, Any] = {
     "metadata": {
@@ -36,7 +36,7 @@ def report(event_type: str = "TenantOnboardingFailed", **data: object) -> Report
 
 
 def mail(event_type: str = "TenantOnboardingFailed", **data: object) -> Mail:
-    (only,) = messages.mails([report(event_type, **data)], LINKS)
+    (only,) = failure_mail.mails([report(event_type, **data)], LINKS)
     return only
 
 
@@ -107,7 +107,7 @@ def test_a_bad_item_needs_no_retry_because_the_corrected_one_starts_by_itself() 
 
 @given(st.text(min_size=1, max_size=200), st.sampled_from(["TenantOnboardingFailed", "TenantStalled"]))
 def test_sns_accepts_every_subject(tenant_id: str, event_type: str) -> None:
-    subject = messages.subject(tenant_id, "CreateDnsRecords", event_type)
+    subject = failure_mail.subject(tenant_id, "CreateDnsRecords", event_type)
 
     assert subject.isascii()
     assert subject.isprintable()
@@ -116,7 +116,7 @@ def test_sns_accepts_every_subject(tenant_id: str, event_type: str) -> None:
 
 @pytest.mark.parametrize("tenant_id", ["; rm -rf /", "$(reboot)", "a b", "'"])
 def test_a_pasted_command_runs_nothing_that_a_name_smuggles_in(tenant_id: str) -> None:
-    body = messages.single(replace(report(), tenant_id=tenant_id), LINKS).body
+    body = failure_mail.single(replace(report(), tenant_id=tenant_id), LINKS).body
     command = next(line for line in body.splitlines() if "tenants retry" in line)
 
     assert command.split("retry ", 1)[1].startswith("'")
@@ -131,15 +131,15 @@ def test_an_event_that_is_no_failure_is_none() -> None:
 
 
 def test_a_few_failures_are_mailed_one_by_one_and_one_more_as_a_digest() -> None:
-    few, many = reports(messages.FEW), reports(messages.FEW + 1)
+    few, many = reports(failure_mail.FEW), reports(failure_mail.FEW + 1)
 
-    assert [sent.of for sent in messages.mails(few, LINKS)] == [(each.id,) for each in few]
-    assert [set(sent.of) for sent in messages.mails(many, LINKS)] == [{each.id for each in many}]
+    assert [sent.of for sent in failure_mail.mails(few, LINKS)] == [(each.id,) for each in few]
+    assert [set(sent.of) for sent in failure_mail.mails(many, LINKS)] == [{each.id for each in many}]
 
 
 def test_an_event_that_comes_twice_is_told_once() -> None:
-    assert len(messages.mails([report(), report()], LINKS)) == 1
-    (digest,) = messages.mails(reports(20) * 2, LINKS)
+    assert len(failure_mail.mails([report(), report()], LINKS)) == 1
+    (digest,) = failure_mail.mails(reports(20) * 2, LINKS)
     assert len(digest.of) == 20
     assert digest.subject.startswith("[fluxion] 20 failures")
 
@@ -150,7 +150,7 @@ def test_a_digest_says_of_each_cause_how_many_where_and_what_to_do() -> None:
         *reports(30, stage="AttachCname", status="ACTIVE"),
         *reports(40, "InvalidTenantItem", stage="ClaimTenant", remedy="Correct the item."),
     ]
-    (digest,) = messages.mails(mixed, LINKS)
+    (digest,) = failure_mail.mails(mixed, LINKS)
 
     assert digest.subject == (
         "[fluxion] 82 failures: 40 InvalidTenantItem, 30 ServiceThrottled, 12 RecordBelongsToOthers"
@@ -175,7 +175,7 @@ def names(text: str) -> Counter[str]:
 
 def test_tenants_with_the_same_message_stand_together_and_others_with_their_own() -> None:
     mixed = [*reports(20), *(replace(each, message=f"about {each.tenant_id}") for each in reports(3, "ZoneBusy"))]
-    (digest,) = messages.mails(mixed, LINKS)
+    (digest,) = failure_mail.mails(mixed, LINKS)
 
     assert digest.body.count("Rate exceeded") == 1
     assert "    zonebusy-0001: about zonebusy-0001\n" in digest.body
@@ -183,7 +183,7 @@ def test_tenants_with_the_same_message_stand_together_and_others_with_their_own(
 
 def test_a_digest_names_what_a_roll_back_has_left() -> None:
     left = reports(11, status="ROLLBACK_INCOMPLETE", remaining=("dns_records",))
-    (digest,) = messages.mails(left, LINKS)
+    (digest,) = failure_mail.mails(left, LINKS)
 
     assert "Rate exceeded [ROLLBACK_INCOMPLETE: dns_records]" in digest.body
 
@@ -193,11 +193,11 @@ def test_a_digest_names_what_a_roll_back_has_left() -> None:
         st.builds(
             Report,
             id=st.uuids().map(str),
-            type=st.sampled_from(sorted(messages.ENGLISH.what)),
+            type=st.sampled_from(sorted(failure_mail.ENGLISH.what)),
             tenant_id=st.text(min_size=1, max_size=300),
             execution_arn=st.just(DETAIL["metadata"]["execution_arn"]),
             stage=st.sampled_from(["ClaimTenant", "AttachCname"]),
-            status=st.sampled_from([*messages.ENGLISH.status, "OFFBOARDING"]),
+            status=st.sampled_from([*failure_mail.ENGLISH.status, "OFFBOARDING"]),
             code=st.sampled_from([*errors.leaves(), "States.Timeout", "ñ" * 200]),
             message=st.text(max_size=2000),
             remedy=st.just("Do it."),
@@ -207,7 +207,7 @@ def test_a_digest_names_what_a_roll_back_has_left() -> None:
     )
 )
 def test_whatever_fails_is_told_once_in_mails_that_sns_takes(some: list[Report]) -> None:
-    sent = messages.mails(some, LINKS)
+    sent = failure_mail.mails(some, LINKS)
 
     assert Counter(id_ for each in sent for id_ in each.of) == Counter({each.id for each in some})
     for each in sent:
@@ -222,8 +222,8 @@ def test_the_longest_failures_of_a_whole_batch_are_few_mails_that_no_program_cut
         replace(each, tenant_id=f"{n:04d}{'x' * 2000}", message=f"{n} " + "ñ" * 2000)
         for n, each in enumerate(reports(1000))
     ]
-    sent = messages.mails(longest, LINKS)
+    sent = failure_mail.mails(longest, LINKS)
 
-    assert all(len(each.body.encode()) <= messages.LONGEST_DIGEST for each in sent)
+    assert all(len(each.body.encode()) <= failure_mail.LONGEST_DIGEST for each in sent)
     assert len(sent) <= 8
     assert sum(len(each.of) for each in sent) == 1000

@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
-from tenancy import clock
-from tenancy.database import TenantDatabases, migrations
-from tenancy.errors import RequestRefused, ServiceUnavailable, TenantDatabaseMissing
-from tenancy.messages import Links, Report, mails
-from tenancy.migrating import FleetMigrations, NotNow
-from tenancy.model import StageCall, TenantRecord
-from tenancy.provisioning import Provisioning
-from tenancy.seeding import Seeding
-from tenancy.settings import ArchiveSettings
+from tenancy.database import TenantDatabases, schema_versions
+from tenancy.database_migrations import FleetMigrations, NotNow
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import RequestRefused, ServiceUnavailable, TenantDatabaseMissing
+from tenancy.domain.failure_mail import Links, Report, mails
+from tenancy.domain.record import TenantRecord
+from tenancy.platform import clock
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tenant_database.seed import Seeding
 
 from .conftest import Lifecycle, Tables
 
-LATEST = migrations.latest_version()
+LATEST = schema_versions.latest_version()
 
 
 @pytest.fixture
@@ -39,9 +40,9 @@ def live(
     tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning, settings: ArchiveSettings, monkeypatch: Any
 ) -> TenantRecord:
     """A live tenant whose database is of the first release."""
-    first = migrations.shipped()[:1]
+    first = schema_versions.shipped()[:1]
     with monkeypatch.context() as release:
-        release.setattr(migrations, "shipped", lambda: first)
+        release.setattr(schema_versions, "shipped", lambda: first)
         tables.insert("granja")
         lifecycle.claim("granja", "one")
         Seeding(settings).seed(StageCall(tenant_id="granja", stage="SeedDatabase", execution_arn="one", generation=1))

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.errors import InvalidTenantItem
-from tenancy.model import TenantItem, digest_of, shown
+from tenancy.domain.errors import InvalidTenantItem
+from tenancy.domain.item import TenantItem
+from tenancy.domain.values import digest_of, shown
 
 GOOD = {"tenant_id": "granja", "name": "La Granja Mercado"}
 

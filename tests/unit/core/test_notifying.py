@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from tenancy import aws, notifying
-from tenancy.notifying import FailureNotifier, Message
-from tenancy.settings import NotifierSettings
+from tenancy import failure_notifier
+from tenancy.failure_notifier import FailureNotifier, Message
+from tenancy.platform import aws
+from tenancy.platform.settings import NotifierSettings
 
 from .test_messages import DETAIL
 
@@ -89,7 +90,7 @@ def test_two_notifiers_at_once_stay_below_what_sns_allows(services: Services) ->
     for start in moments:
         assert 2 * sum(start <= at < start + 1 for at in moments) < 10
     # The next batch may begin at once, so the pause is kept after the last mail too.
-    assert after - moments[-1] == notifying.PAUSE_SECONDS
+    assert after - moments[-1] == failure_notifier.PAUSE_SECONDS
 
 
 def test_a_thousand_are_told_at_once_and_none_comes_again(services: Services) -> None:

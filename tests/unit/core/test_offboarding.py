@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tenancy import clock, workflow
-from tenancy.errors import GenerationSuperseded, LeaseHeldByOther, NameClaimedByOther
-from tenancy.provisioning import Provisioning
-from tenancy.reconciling import Reconciler
+from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther, NameClaimedByOther
+from tenancy.platform import clock, step_functions
+from tenancy.reconcile.start_due import Reconciler
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import GRACE_SECONDS, Lifecycle, Tables, reconcile_settings
 
@@ -285,7 +285,7 @@ def test_a_claim_says_what_is_asked_for_otherwise_and_no_more_of_it_than_may_be_
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr(workflow, "start", lambda machine, name, tenant: found.append(tenant) or True)
+    monkeypatch.setattr(step_functions, "start", lambda machine, name, tenant: found.append(tenant) or True)
     return found
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tenancy.errors import InvalidTenantItem
-from tenancy.model import TenantItem, digest_of
+from tenancy.domain.errors import InvalidTenantItem
+from tenancy.domain.item import TenantItem
+from tenancy.domain.values import digest_of
 
 GOOD = {"archive": "granja/0186f2-g4", "asked_at": "2026-11-24T12:00:00.000Z"}
 

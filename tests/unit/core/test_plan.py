@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.plan import Record, alias_records, plan_aliases, plan_zone
+from tenancy.domain.plan import Record, alias_records, plan_aliases, plan_zone
 
 HOST, TARGET = "granja.fluxionia.co", "d111.cloudfront.net"
 OURS = alias_records(HOST, TARGET)

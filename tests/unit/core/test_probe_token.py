@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy import probe_token
+from tenancy.domain import probe_token
 
 SECRET, HOST, NOW = b"secret", "granja.fluxionia.co", 1_800_000_000.0
 

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tenancy import aws, provisioning
-from tenancy.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
-from tenancy.events import Event, TenantActivated
-from tenancy.provisioning import ConditionFailed, Provisioning
+from tenancy.domain.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
+from tenancy.domain.events import Event, TenantActivated
+from tenancy.platform import aws
+from tenancy.tables import provisioning
+from tenancy.tables.provisioning import ConditionFailed, Provisioning
 
 from .conftest import Tables
 

@@ -9,12 +9,13 @@ from typing import Any
 import boto3
 import pytest
 
-from tenancy import archive_store, clock, exporting, purging
-from tenancy.archive_store import ArchiveStore
 from tenancy.database import TenantDatabases, erase
-from tenancy.errors import GenerationSuperseded, LeaseHeldByOther, StorageUnavailable, TenantDatabaseMissing
-from tenancy.events import TYPES
-from tenancy.provisioning import Provisioning
+from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther, StorageUnavailable, TenantDatabaseMissing
+from tenancy.domain.events import TYPES
+from tenancy.platform import clock
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tenant_database import archive_bucket, export, purge
+from tenancy.tenant_database.archive_bucket import ArchiveStore
 
 from .conftest import Lifecycle, Tables
 from .gone import Customer
@@ -85,7 +86,7 @@ def test_each_export_is_an_event_and_a_folder_of_its_own(customer: Customer, mon
 
 
 def test_the_database_is_held_while_it_is_exported(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tenancy.errors import TenantDatabaseBusy
+    from tenancy.domain.errors import TenantDatabaseBusy
 
     tried: list[str] = []
 
@@ -115,7 +116,7 @@ def test_what_has_no_database_is_not_exported(customer: Customer) -> None:
 
 
 def test_a_failed_upload_is_no_export(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_store.ArchiveStore, "put", _fails)
+    monkeypatch.setattr(archive_bucket.ArchiveStore, "put", _fails)
 
     with pytest.raises(StorageUnavailable):
         customer.export()
@@ -233,7 +234,7 @@ STEPS = [
 def test_a_purge_goes_on_after_a_crash(
     gone: Customer, monkeypatch: pytest.MonkeyPatch, where: Any, what: str, moment: str
 ) -> None:
-    monkeypatch.setattr(purging, "ERASED_AT_ONCE", 4)
+    monkeypatch.setattr(purge, "ERASED_AT_ONCE", 4)
     events, versions = len(gone.events()), len(gone.versions()) - 1
     with monkeypatch.context() as broken:
         broken.setattr(where, what, _fails if moment == "before" else _after(getattr(where, what)))
@@ -269,7 +270,7 @@ def test_only_what_is_taken_down_can_be_purged(customer: Customer) -> None:
         (Provisioning, "update"),
         (ArchiveStore, "versions"),
         (ArchiveStore, "some_versions"),
-        (purging.TenantDatabases, "hold"),
+        (purge.TenantDatabases, "hold"),
         (Provisioning, "sort_keys"),
     ],
 )
@@ -367,12 +368,12 @@ def test_what_is_not_erased_at_once_is_named_with_its_end(gone: Customer) -> Non
 def test_how_long_it_is_kept_is_what_the_templates_say() -> None:
     root = Path(__file__).parents[3]
     template, data = ((root / name).read_text() for name in ("template.yaml", "data.yaml"))
-    days = {where: days for where, _, days in purging.REMAINS}
+    days = {where: days for where, _, days in purge.REMAINS}
 
     assert f"RetentionDays: {days['archive fluxion-tenants of the event bus']}\n" in template
     assert f"RetentionInDays: {days['logs']}\n" in template
     assert f"MessageRetentionPeriod: {days['queues'] * 86400}\n" in template  # type: ignore[operator]
     assert "RecoveryPeriodInDays" not in data, "35 days is what AWS takes by itself"
     rule = data.partition("- Id: PurgeExports")[2].partition("- Id:")[0]
-    assert f"Prefix: {archive_store.EXPORTS}/" in rule
-    assert f"ExpirationInDays: {exporting.KEPT_DAYS}\n" in rule
+    assert f"Prefix: {archive_bucket.EXPORTS}/" in rule
+    assert f"ExpirationInDays: {export.KEPT_DAYS}\n" in rule

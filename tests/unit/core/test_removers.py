@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tenancy import clock
-from tenancy.provisioning import Provisioning
+from tenancy.platform import clock
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import Lifecycle, Tables
 

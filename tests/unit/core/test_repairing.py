@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tenancy import aws, clock, workflow
-from tenancy.dns import HostedZone
-from tenancy.errors import ServiceUnavailable
-from tenancy.provisioning import Effect, EffectState, Provisioning
-from tenancy.repairing import Repairing
+from tenancy.domain.errors import ServiceUnavailable
+from tenancy.group_commit.dns_records import HostedZone
+from tenancy.platform import aws, clock, step_functions
+from tenancy.reconcile.repair import Repairing
+from tenancy.tables.provisioning import Effect, EffectState, Provisioning
 
 from .conftest import BASE, Executions, Lifecycle, Tables, reconcile_settings
 from .fakes import FakeCloudFront, FakeLambda, FakeRoute53
@@ -67,8 +67,8 @@ def world(
     fakes = {"route53": world.zone, "cloudfront": world.distribution, "lambda": world.functions}
     real = aws.client
     monkeypatch.setattr(aws, "client", lambda name, **rest: fakes.get(name) or real(name, **rest))
-    monkeypatch.setattr(workflow, "start", world.start)
-    monkeypatch.setattr(workflow, "running", lambda machines: executions.running)
+    monkeypatch.setattr(step_functions, "start", world.start)
+    monkeypatch.setattr(step_functions, "running", lambda machines: executions.running)
     tables.insert("granja")
     lifecycle.onboard("granja")
     lifecycle.end("granja")
@@ -261,7 +261,7 @@ def test_a_run_that_has_failed_is_not_started_every_hour(
     world: World, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hours = iter(f"2026-11-24T{hour:02d}:00:00.000Z" for hour in range(24))
-    monkeypatch.setattr("tenancy.repairing.clock.now", lambda seconds=0: next(hours))
+    monkeypatch.setattr("tenancy.reconcile.repair.clock.now", lambda seconds=0: next(hours))
     world.distribution.aliases.remove(HOST)
     for _ in range(4):
         repairing().look()

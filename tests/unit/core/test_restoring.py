@@ -10,11 +10,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from tenancy import archive_store, restoring
 from tenancy.database import publish
-from tenancy.database.archive import rows_of
 from tenancy.database.loading import schema_of
-from tenancy.errors import ArchiveDamaged, ArchiveMissing, StorageUnavailable, TenantDatabaseMissing
+from tenancy.database.parquet import rows_of
+from tenancy.domain.errors import ArchiveDamaged, ArchiveMissing, StorageUnavailable, TenantDatabaseMissing
+from tenancy.tenant_database import archive_bucket, restore
 
 from .conftest import last_event
 from .granja import Granja
@@ -247,15 +247,15 @@ def _fails(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        (archive_store.ArchiveStore, "get"),
+        (archive_bucket.ArchiveStore, "get"),
         (publish, "settled"),
-        (archive_store.ArchiveStore, "keep"),
-        (restoring.Run, "note"),
+        (archive_bucket.ArchiveStore, "keep"),
+        (restore.Run, "note"),
         (publish, "replace"),
         (publish, "publish"),
         (publish, "point"),
         (publish, "_remove_left_overs"),
-        (restoring.Run, "finish"),
+        (restore.Run, "finish"),
     ],
 )
 def test_a_try_that_fails_half_way_loses_no_row(
@@ -281,7 +281,7 @@ def test_an_archive_of_this_very_database_is_not_overwritten_while_it_is_restore
     granja: Granja, archive: str, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An offboarding that was broken off, and taken back, leaves an archive of a database that lives on."""
-    from tenancy.archive_store import ArchiveStore
+    from tenancy.tenant_database.archive_bucket import ArchiveStore
 
     with granja.databases.hold("granja") as folder:
         current = folder.current()
@@ -317,7 +317,7 @@ def test_a_restore_that_is_taken_back_after_it_was_published_is_no_lost_database
 ) -> None:
     granja.ask(**asks(archive))
     with monkeypatch.context() as broken:
-        broken.setattr(restoring.Run, "finish", _fails)
+        broken.setattr(restore.Run, "finish", _fails)
         with pytest.raises(StorageUnavailable):
             granja.seed()
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tenancy.database import TenantSeeder
-from tenancy.errors import StorageUnavailable
-from tenancy.model import StageCall
-from tenancy.provisioning import Provisioning
-from tenancy.seeding import SYSTEM, Seeding
-from tenancy.settings import ArchiveSettings
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import StorageUnavailable
+from tenancy.platform.settings import ArchiveSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tenant_database.seed import SYSTEM, Seeding
 
 from .conftest import Lifecycle, Tables
 

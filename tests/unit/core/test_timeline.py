@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tenancy import timeline
-from tenancy.events import TYPES
+from tenancy.domain import timeline
+from tenancy.domain.events import TYPES
 
 ROOT = Path(__file__).resolve().parents[3]
 START = "2026-11-24T08:00:00.000Z"

@@ -4,10 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tenancy.cache import EdgeCache
-from tenancy.cdn import Distribution
-from tenancy.dns import HostedZone
-from tenancy.errors import (
+from tenancy.domain.errors import (
     AccessDenied,
     AliasBelongsToOthers,
     AliasQuotaExceeded,
@@ -16,7 +13,10 @@ from tenancy.errors import (
     ZoneQuotaExceeded,
     ZoneRefusedRecord,
 )
-from tenancy.provisioning import EffectState, Provisioning
+from tenancy.group_commit.cdn_aliases import Distribution
+from tenancy.group_commit.dns_records import HostedZone
+from tenancy.group_commit.edge_cache import EdgeCache
+from tenancy.tables.provisioning import EffectState, Provisioning
 
 from .conftest import BASE, CACHE, CDN, DNS, Ask, Lifecycle, Tables, VirtualTime
 from .fakes import FakeCloudFront, FakeRoute53, refused

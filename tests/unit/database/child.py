@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tenancy.database import Migrated, TenantDatabases, TenantMigrator, TenantSeeder, publish
-from tenancy.errors import TenancyError
+from tenancy.domain.errors import TenancyError
 
 INSERT = (
     "INSERT INTO audit_log (tenant_id, entry_id, occurred_at, actor, action)"

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tenancy.database import TenantDatabases, TenantSeeder, archive
+from tenancy.database import TenantDatabases, TenantSeeder, parquet
 
 AT = "2026-11-24T12:00:00.000Z"
 
@@ -34,13 +34,13 @@ def rows(file: Path, table: str) -> list[tuple[object, ...]]:
 
 
 def test_every_row_of_every_table_is_in_the_archive(database: Path, tmp_path: Path) -> None:
-    with archive.exported(database, "granja", tmp_path / "scratch", AT) as kept:
+    with parquet.exported(database, "granja", tmp_path / "scratch", AT) as kept:
         with duckdb.connect() as reader:
             found = {
                 name: sorted(reader.read_parquet(str(kept.directory / table.file)).fetchall())
                 for name, table in kept.manifest.tables.items()
             }
-        manifest = json.loads((kept.directory / archive.MANIFEST).read_text())
+        manifest = json.loads((kept.directory / parquet.MANIFEST).read_text())
 
     assert {name: len(table) for name, table in found.items()} == {
         name: table["rows"] for name, table in manifest["tables"].items()
@@ -52,18 +52,18 @@ def test_every_row_of_every_table_is_in_the_archive(database: Path, tmp_path: Pa
 
 
 def test_an_archive_is_loaded_by_the_engine_itself_with_the_same_hashes(database: Path, tmp_path: Path) -> None:
-    with archive.exported(database, "granja", tmp_path / "scratch", AT) as kept, duckdb.connect() as other:
+    with parquet.exported(database, "granja", tmp_path / "scratch", AT) as kept, duckdb.connect() as other:
         other.execute((kept.directory / "schema.sql").read_text())
         for name, table in kept.manifest.tables.items():
             other.read_parquet(str(kept.directory / table.file)).insert_into(name)
-            assert archive.rows_of(other.sql(f"FROM {name}")) == (table.rows, table.rows_sha256)
+            assert parquet.rows_of(other.sql(f"FROM {name}")) == (table.rows, table.rows_sha256)
 
 
 def test_the_hash_of_rows_depends_on_them_and_not_on_their_order() -> None:
     with duckdb.connect() as connection:
-        one = archive.rows_of(connection.sql("SELECT * FROM (VALUES (1, 'a'), (2, NULL)) AS t(number, name)"))
-        two = archive.rows_of(connection.sql("SELECT * FROM (VALUES (2, NULL), (1, 'a')) AS t(number, name)"))
-        other = archive.rows_of(connection.sql("SELECT * FROM (VALUES (2, ''), (1, 'a')) AS t(number, name)"))
+        one = parquet.rows_of(connection.sql("SELECT * FROM (VALUES (1, 'a'), (2, NULL)) AS t(number, name)"))
+        two = parquet.rows_of(connection.sql("SELECT * FROM (VALUES (2, NULL), (1, 'a')) AS t(number, name)"))
+        other = parquet.rows_of(connection.sql("SELECT * FROM (VALUES (2, ''), (1, 'a')) AS t(number, name)"))
 
     assert one == two
     assert one[0] == other[0] == 2
@@ -81,12 +81,12 @@ def test_rows_that_a_killed_writer_had_committed_are_in_the_archive(database: Pa
     assert died.returncode == -signal.SIGKILL
     assert database.with_name(f"{database.name}.wal").exists(), "the row is in the log alone"
 
-    with archive.exported(database, "granja", tmp_path / "scratch", AT) as kept:
+    with parquet.exported(database, "granja", tmp_path / "scratch", AT) as kept:
         assert kept.manifest.tables["settings"].rows == 1
 
 
 def test_nothing_of_an_export_stays_in_scratch_space(database: Path, tmp_path: Path) -> None:
-    with archive.exported(database, "granja", tmp_path / "scratch", AT) as kept:
+    with parquet.exported(database, "granja", tmp_path / "scratch", AT) as kept:
         assert kept.size > 0
 
     assert list((tmp_path / "scratch").iterdir()) == []
@@ -96,11 +96,11 @@ def test_what_could_not_be_read_back_is_no_archive(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = iter(range(100))
-    monkeypatch.setattr(archive, "rows_of", lambda _: (next(counted), ""))
+    monkeypatch.setattr(parquet, "rows_of", lambda _: (next(counted), ""))
 
     with (
         pytest.raises(Exception, match="in the archive"),
-        archive.exported(database, "granja", tmp_path / "scratch", AT),
+        parquet.exported(database, "granja", tmp_path / "scratch", AT),
     ):
         pytest.fail("it is to be refused")
 
@@ -120,7 +120,7 @@ def test_the_export_reaches_no_file_but_its_own(database: Path, directory: Path,
 
 def test_a_tenant_s_door_still_opens_after_an_export(database: Path, directory: Path, tmp_path: Path) -> None:
     databases = TenantDatabases(directory, idle_after=0)
-    with databases.hold("granja"), archive.exported(database, "granja", tmp_path / "scratch", AT):
+    with databases.hold("granja"), parquet.exported(database, "granja", tmp_path / "scratch", AT):
         pass
 
     with databases.open("granja", "read") as connection:

@@ -4,9 +4,9 @@ import time
 import pytest
 
 from tenancy import database
-from tenancy.database import TenantDatabases, gates, transaction
+from tenancy.database import TenantDatabases, handles, transaction
 from tenancy.database.paths import TenantFolder
-from tenancy.errors import InvalidTenantItem, StorageUnavailable, TenantDatabaseBusy, TenantDatabaseMissing
+from tenancy.domain.errors import InvalidTenantItem, StorageUnavailable, TenantDatabaseBusy, TenantDatabaseMissing
 
 COUNT = "SELECT count(*) FROM products"
 INSERT = (
@@ -28,8 +28,8 @@ def test_the_short_form_opens_the_same_door(directory):
 
 def test_readers_in_one_process_share_one_handle(databases, monkeypatch):
     opened = []
-    connect = gates.engine.connect
-    monkeypatch.setattr(gates.engine, "connect", lambda *a, **k: opened.append(a) or connect(*a, **k))
+    connect = handles.engine.connect
+    monkeypatch.setattr(handles.engine, "connect", lambda *a, **k: opened.append(a) or connect(*a, **k))
     barrier = threading.Barrier(8)
     failures = []
 
@@ -93,15 +93,15 @@ def test_an_idle_handle_is_closed_and_forgotten(databases, directory, soon):
     with databases.open("granja", "read"):
         pass
     gate = directory.resolve() / "granja"
-    assert gate in gates._gates
-    assert soon(lambda: gate not in gates._gates)
+    assert gate in handles._gates
+    assert soon(lambda: gate not in handles._gates)
 
 
 def test_nothing_lingers_where_idling_is_not_wanted(directory, child):
     # The environment of a function may be frozen as soon as it has answered.
     with TenantDatabases(directory, idle_after=0).open("granja", "read"):
         pass
-    assert directory.resolve() / "granja" not in gates._gates
+    assert directory.resolve() / "granja" not in handles._gates
 
 
 def test_a_writer_in_another_process_need_not_wait_until_a_reader_has_idled(directory, child):
@@ -328,12 +328,12 @@ def test_a_forked_child_keeps_no_lock_of_its_parent(directory, child):
 def test_a_look_round_that_began_before_a_gate_was_forgotten_leaves_its_successor_alone(databases):
     """Or its handle would stay open for good, and nobody could write the tenant's database any more."""
     folder = TenantFolder.of(databases.directory, "granja")
-    gate = gates.of(folder)
-    seen = gates.below(databases.directory)
-    gates.leave_alone(gate)
+    gate = handles.of(folder)
+    seen = handles.below(databases.directory)
+    handles.leave_alone(gate)
     with databases.open("granja", "read"):
         pass
-    (successor,) = gates.below(databases.directory)
+    (successor,) = handles.below(databases.directory)
     assert successor is not gate
-    gates._forget_all_unused(seen)
-    assert gates.below(databases.directory) == [successor]
+    handles._forget_all_unused(seen)
+    assert handles.below(databases.directory) == [successor]

@@ -9,15 +9,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tenancy.database import NotRecorded, TenantDatabases, TenantMigrator, TenantSeeder, migrations, publish
+from tenancy.database import NotRecorded, TenantDatabases, TenantMigrator, TenantSeeder, publish, schema_versions
 from tenancy.database.failures import without_values
 from tenancy.database.seed import Configuration
-from tenancy.errors import SchemaMigrationFailed, StorageFull, TenantDatabaseBusy, TenantDatabaseMissing
+from tenancy.domain.errors import SchemaMigrationFailed, StorageFull, TenantDatabaseBusy, TenantDatabaseMissing
 
 from .child import INSERT, spec_of
 
 NOW = datetime(2026, 1, 1)  # noqa: DTZ001
-LATEST = migrations.latest_version()
+LATEST = schema_versions.latest_version()
 
 
 def names_in(folder):
@@ -28,7 +28,7 @@ def served(directory):
     """(version, rows of the audit log) as the backend would get them."""
     with TenantDatabases(directory, idle_after=0).open("granja", "read") as connection:
         rows = connection.execute("SELECT entry_id FROM audit_log WHERE actor = 'child' ORDER BY ALL").fetchall()
-        return migrations.version_of(connection, "granja"), [row for (row,) in rows]
+        return schema_versions.version_of(connection, "granja"), [row for (row,) in rows]
 
 
 def assert_nothing_left_over(directory, database_path):
@@ -42,8 +42,8 @@ def built_at_first_version(tmp_path_factory):
     """The folder of a tenant that was seeded by the first release, and the path of its database."""
     folder = tmp_path_factory.mktemp("first")
     with pytest.MonkeyPatch.context() as release:
-        first = migrations.shipped()[:1]
-        release.setattr(migrations, "shipped", lambda: first)
+        first = schema_versions.shipped()[:1]
+        release.setattr(schema_versions, "shipped", lambda: first)
         seeded = TenantSeeder(folder, folder / "scratch").seed(spec_of("granja"), 1)
     assert seeded.schema_version == 1
     return folder / "granja", seeded.database_path

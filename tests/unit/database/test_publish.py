@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 
 from tenancy.database import TenantDatabases, TenantSeeder, publish
-from tenancy.errors import StorageFull, StorageUnavailable, TenantDatabaseMissing
+from tenancy.domain.errors import StorageFull, StorageUnavailable, TenantDatabaseMissing
 
 
 def names_in(folder):

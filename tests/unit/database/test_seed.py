@@ -5,8 +5,8 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from tenancy.database import TenantDatabases, TenantSeeder, migrations
-from tenancy.errors import InvalidTenantItem, StorageFull
+from tenancy.database import TenantDatabases, TenantSeeder, schema_versions
+from tenancy.domain.errors import InvalidTenantItem, StorageFull
 
 TABLES = {
     "tenants", "users", "settings", "products", "customers", "orders", "order_items", "audit_log", "schema_version",
@@ -38,7 +38,7 @@ def test_the_items_values_are_rows(directory, scratch, spec, rows):
 
     assert result.created
     assert result.changed
-    assert result.schema_version == migrations.latest_version()
+    assert result.schema_version == schema_versions.latest_version()
     assert (directory / result.database_path).is_file()
     naive = NOW.replace(tzinfo=None)
     assert rows("SELECT * FROM tenants") == [

@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from tenancy.database import publish, shared
-from tenancy.database.archive import rows_of
 from tenancy.database.loading import Loading, Unfit
+from tenancy.database.parquet import rows_of
 from tenancy.database.seed import TenantSeeder
-from tenancy.errors import SharedDatabaseUnfit, TenantDatabaseBusy
+from tenancy.domain.errors import SharedDatabaseUnfit, TenantDatabaseBusy
 
 TABLES = """
 CREATE TABLE products (

@@ -11,8 +11,8 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from tenancy.database import TenantDatabases, migrations, publish
-from tenancy.errors import StaleWriteAheadLog
+from tenancy.database import TenantDatabases, publish, schema_versions
+from tenancy.domain.errors import StaleWriteAheadLog
 
 NOW = datetime(2026, 1, 1)  # noqa: DTZ001
 OPEN_TO_WRITE = "import duckdb, sys; duckdb.connect(sys.argv[1]).close()"
@@ -128,7 +128,7 @@ def test_trap_b_a_new_database_does_not_meet_the_log_of_a_writer_that_died(direc
     databases = TenantDatabases(directory, idle_after=0)
 
     with (
-        publish.built(scratch, lambda connection: migrations.apply(connection, "granja", NOW)) as new,
+        publish.built(scratch, lambda connection: schema_versions.apply(connection, "granja", NOW)) as new,
         databases.hold("granja") as folder,
     ):
         publish.publish(folder, new)

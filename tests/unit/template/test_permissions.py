@@ -11,7 +11,7 @@ from backend.directory import TenantDirectory
 from backend.origin_guard import OriginSecrets
 from backend.probe_secret import ProbeSecret
 from backend.settings import BackendSettings, OriginSettings
-from tenancy import hostnames
+from tenancy.domain import hostnames
 
 from .reading import FOLDERS, FUNCTIONS, RESOURCES, ROOT, listed, of_type, statements
 

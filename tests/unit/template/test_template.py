@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from edge.template import with_code
-from tenancy import hostnames, notifying, settings
-from tenancy.database import migrations
-from tenancy.events import SOURCE, TYPES, Failure
+from tenancy import failure_notifier
+from tenancy.database import schema_versions
+from tenancy.domain import hostnames
+from tenancy.domain.events import SOURCE, TYPES, Failure
+from tenancy.platform import settings
 
 from .reading import (
     BACKEND,
@@ -136,7 +138,7 @@ def test_failures_are_mailed_together_and_never_faster_than_sns_allows() -> None
     event, queue = events()["failure_notifier"], RESOURCES["FailureEventsQueue"]["Properties"]
 
     at_once = event["ScalingConfig"]["MaximumConcurrency"]
-    assert at_once / notifying.PAUSE_SECONDS < 10
+    assert at_once / failure_notifier.PAUSE_SECONDS < 10
     assert event["BatchSize"] == 1000
     assert 1 <= event["MaximumBatchingWindowInSeconds"] <= 10, "AWS wants one above a size of 10; a person waits for it"
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -146,7 +148,7 @@ def test_failures_are_mailed_together_and_never_faster_than_sns_allows() -> None
 def test_an_outage_of_sns_for_a_day_sends_no_failure_to_the_dead_letter_queue() -> None:
     tries = RESOURCES["FailureEventsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
 
-    assert sum(notifying.postponed(count) for count in range(1, tries)) > 24 * 3600
+    assert sum(failure_notifier.postponed(count) for count in range(1, tries)) > 24 * 3600
 
 
 def test_one_tenant_is_migrated_at_a_time_by_each_of_a_few_workers() -> None:
@@ -166,7 +168,7 @@ def test_one_tenant_is_migrated_at_a_time_by_each_of_a_few_workers() -> None:
 
 
 def test_the_stack_says_which_schema_its_release_brings() -> None:
-    assert MAIN["Outputs"]["SchemaVersion"]["Value"] == str(migrations.latest_version())
+    assert MAIN["Outputs"]["SchemaVersion"]["Value"] == str(schema_versions.latest_version())
 
 
 # --- what stays, and what is protected --------------------------------------------------------------------------------

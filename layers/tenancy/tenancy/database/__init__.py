@@ -3,7 +3,7 @@
 Nothing outside this package opens, copies or names a database file.
 """
 
-from tenancy.database.door import Mode, TenantDatabases, open_database
+from tenancy.database.access import Mode, TenantDatabases, open_database
 from tenancy.database.engine import transaction
 from tenancy.database.migrate import Migrated, NotRecorded, TenantMigrator
 from tenancy.database.seed import SeedResult, TenantSeeder

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from tenancy.errors import StorageFull, StorageUnavailable, TenancyError
+from tenancy.domain.errors import StorageFull, StorageUnavailable, TenancyError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # The engine passes the system's words on in its messages, and nothing else that tells the causes apart.

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from tenancy.database import migrations
-from tenancy.database.archive import rows_of
+from tenancy.database import schema_versions
+from tenancy.database.parquet import rows_of
 from tenancy.database.seed import Seeding
 
 # What the engine says of rows that are not what the table takes. Its messages may hold values, so they stay here.
@@ -69,10 +69,10 @@ class Loading:
 
         Raises Unfit.
         """
-        tenant_id, now, latest = self.seeding.tenant_id, self.seeding.now, migrations.latest_version()
+        tenant_id, now, latest = self.seeding.tenant_id, self.seeding.now, schema_versions.latest_version()
         if not 1 <= self.version <= latest:
             raise Unfit(f"they belong to version {self.version} of the schema, and this release knows 1 to {latest}")
-        migrations.apply(connection, tenant_id, now, migrations=migrations.shipped()[: self.version])
+        schema_versions.apply(connection, tenant_id, now, migrations=schema_versions.shipped()[: self.version])
         schema = schema_of(connection)
         odd = self.tables.keys() ^ schema.keys() if self.is_whole else self.tables.keys() - schema.keys()
         if odd:
@@ -81,9 +81,9 @@ class Loading:
             connection.execute("DELETE FROM schema_version")  # theirs says when each step was taken
         for name in (name for name in schema if name in self.tables):
             load(connection, name, schema[name], self.tables[name], is_whole=self.is_whole)
-        if migrations.version_of(connection, tenant_id) != self.version:
+        if schema_versions.version_of(connection, tenant_id) != self.version:
             raise Unfit(f"their table schema_version does not say {self.version}")
-        migrations.apply(connection, tenant_id, now, have=self.version)
+        schema_versions.apply(connection, tenant_id, now, have=self.version)
         self.seeding.configure(connection)
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import duckdb
 
-from tenancy.database import engine, migrations, publish
-from tenancy.database.door import TenantDatabases
+from tenancy.database import engine, publish, schema_versions
+from tenancy.database.access import TenantDatabases
 from tenancy.database.failures import named_failures, of_engine, without_values
 from tenancy.database.paths import TenantFolder, write_ahead_logs
-from tenancy.errors import SchemaMigrationFailed, TenantDatabaseMissing
+from tenancy.domain.errors import SchemaMigrationFailed, TenantDatabaseMissing
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class TenantMigrator:
             database = _copied(old, space)
             connection = engine.connect(database, read_only=False)
             try:
-                before = migrations.version_of(connection, tenant_id)
+                before = schema_versions.version_of(connection, tenant_id)
                 after = self._apply(connection, tenant_id, before, version)
                 connection.execute("CHECKPOINT")
             finally:
@@ -115,9 +115,9 @@ class TenantMigrator:
         """All steps up to the version, or none of them. Returns the version that the database has now."""
         now = self._now().astimezone(UTC).replace(tzinfo=None)
         with engine.transaction(connection):
-            for step in migrations.shipped()[have:version]:
+            for step in schema_versions.shipped()[have:version]:
                 try:
-                    have = migrations.apply(connection, tenant_id, now, have=have, migrations=[step])
+                    have = schema_versions.apply(connection, tenant_id, now, have=have, migrations=[step])
                 except duckdb.Error as error:
                     if named := of_engine(error, f"migrate the database of '{tenant_id}'"):
                         raise named from error

@@ -16,8 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenancy import hostnames, origins
-from tenancy.errors import InvalidTenantItem, SharedDatabaseUnfit, TenantDatabaseMissing
+from tenancy.domain import hostnames, provenance
+from tenancy.domain.errors import InvalidTenantItem, SharedDatabaseUnfit, TenantDatabaseMissing
 
 _DATABASE_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}\.duckdb", re.ASCII)
 _PARTIAL_NAME = re.compile(r"\.([0-9A-Za-z_-]+(?:\.duckdb)?)\.partial", re.ASCII)
@@ -101,7 +101,7 @@ class TenantFolder:
 
 def shared_database(directory: Path, name: str) -> Path:
     """A shared database, which must be there. name: comes from outside. Raises SharedDatabaseUnfit."""
-    if not origins.is_shared_file(name):
+    if not provenance.is_shared_file(name):
         raise SharedDatabaseUnfit(f"{ascii(name)[:80]} is not the name of a shared database")
     folder = directory / ".shared"
     path = folder / name

@@ -33,7 +33,7 @@ from tenancy.database.paths import (
     write_ahead_log,
     write_ahead_logs,
 )
-from tenancy.errors import StaleWriteAheadLog, StorageUnavailable, TenantDatabaseMissing
+from tenancy.domain.errors import StaleWriteAheadLog, StorageUnavailable, TenantDatabaseMissing
 
 _WORKSHOP_PREFIX = "tenant-database-"
 

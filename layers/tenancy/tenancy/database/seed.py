@@ -12,13 +12,13 @@ from typing import Any
 
 import duckdb
 
-from tenancy.database import migrations, publish
-from tenancy.database.door import TenantDatabases
+from tenancy.database import publish, schema_versions
+from tenancy.database.access import TenantDatabases
 from tenancy.database.engine import file_name, transaction
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
-from tenancy.errors import TenantDatabaseMissing
-from tenancy.model import digest_of
+from tenancy.domain.errors import TenantDatabaseMissing
+from tenancy.domain.values import digest_of
 
 _ACTOR = "fluxion"
 _CONTACT = "contact"
@@ -171,7 +171,7 @@ class TenantSeeder:
         return SeedResult(
             database_path=folder.relative(published),
             content_digest=seeding.wanted.digest,
-            schema_version=migrations.latest_version(),
+            schema_version=schema_versions.latest_version(),
             changed=True,
             created=True,
         )
@@ -193,7 +193,7 @@ class Seeding:
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Schema, configuration and sample catalogue, in an empty database."""
-        migrations.apply(connection, self.tenant_id, self.now)
+        schema_versions.apply(connection, self.tenant_id, self.now)
         self.insert(connection)
 
     def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -222,7 +222,7 @@ class Seeding:
         return SeedResult(
             database_path=f"{self.tenant_id}/{file_name(connection)}",
             content_digest=self.wanted.digest,
-            schema_version=migrations.version_of(connection, self.tenant_id),
+            schema_version=schema_versions.version_of(connection, self.tenant_id),
             changed=changed,
             created=False,
         )

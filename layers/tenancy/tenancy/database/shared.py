@@ -11,12 +11,12 @@ from pathlib import Path
 
 import duckdb
 
-from tenancy.database import engine, migrations
-from tenancy.database.archive import file_of, identifier, rows_of
+from tenancy.database import engine, schema_versions
 from tenancy.database.failures import is_lock_conflict, named_failures
 from tenancy.database.loading import UNFIT, Column, Promised, schema_of
+from tenancy.database.parquet import file_of, identifier, rows_of
 from tenancy.database.paths import shared_database
-from tenancy.errors import SharedDatabaseUnfit, TenantDatabaseBusy
+from tenancy.domain.errors import SharedDatabaseUnfit, TenantDatabaseBusy
 
 _BOOKKEEPING = "schema_version"
 _OWNER = "tenant_id"
@@ -104,7 +104,7 @@ def _matched(table: str, wanted: list[Column], found: list[Column]) -> Iterator[
 def _shipped(tenant_id: str) -> Mapping[str, list[Column]]:
     connection = engine.in_memory()
     try:
-        migrations.apply(connection, tenant_id, datetime.fromtimestamp(0, UTC).replace(tzinfo=None))
+        schema_versions.apply(connection, tenant_id, datetime.fromtimestamp(0, UTC).replace(tzinfo=None))
         return schema_of(connection)
     finally:
         connection.close()

@@ -1,0 +1,439 @@
+"""The facts that EventBridge is told, one class each; the schemas in ``events/schemas/`` are generated from them.
+
+``python -m tenancy.domain.events DIRECTORY`` writes one JSON Schema per event type.
+
+An event's id is derived from what it says, so that every repetition of a stage produces the same event, and a
+subscriber that keeps ids sees each fact once.
+"""
+
+import hashlib
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SOURCE = "fluxion.tenants"
+KEPT_DAYS = 30
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://fluxionia.co/events")
+
+
+class Metadata(BaseModel):
+    """The envelope of every event."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(description="The same for every repetition of this event; subscribers deduplicate by it.")
+    version: Literal[1] = Field(1, description="Version of the schema of `data`.")
+    occurred_at: str = Field(description="ISO 8601, UTC.")
+    tenant_id: str
+    generation: int = Field(description="Counts the desired states that the control plane has accepted.")
+    execution_arn: str = Field(
+        description="The Step Functions execution that this event comes from; empty if none did it, and "
+        "`migration/<version>/<requested_at>` for a schema migration."
+    )
+
+
+class Fact(BaseModel):
+    """What every event says: the state it comes from, and the how manieth run of this tenant that is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Later in the workflow, higher: it orders the events of one run in the audit trail.
+    order: ClassVar[int]
+    # Whether it is no part of the run that it is filed under.
+    beside_runs: ClassVar[bool] = False
+
+    stage: str = Field(description="Name of the state in the state machine; Reconcile for drift.")
+    attempt: int = Field(description="Counts the runs of this tenant.")
+
+    @property
+    def occasion(self) -> str:
+        """What tells two events of this type in one run apart; nothing, for what happens once in a run."""
+        return ""
+
+
+class TenantClaimed(Fact):
+    """The item is valid, its name is ours, and one execution is responsible for the tenant."""
+
+    order = 10
+    kind: str = Field(description="onboard; or update, suspend or resume of a tenant that is live.")
+    name: str
+    tier: str
+    requested_by: str | None = None
+    ignored_attributes: list[str] = Field(description="Attributes of the item that mean nothing to the control plane.")
+    changed: list[str] = Field(
+        default_factory=list, description="Names of what is asked for otherwise than in the run before."
+    )
+    before: dict[str, str] = Field(
+        default_factory=dict,
+        description="What was asked for before: name, tier and desired_state, where changed.",
+    )
+    after: dict[str, str] = Field(default_factory=dict, description="What is asked for now, of the same.")
+
+
+class CnameAttached(Fact):
+    """The distribution answers for the tenant's host by name."""
+
+    order = 20
+    host: str
+    distribution_id: str
+
+
+class DnsRecordsCreated(Fact):
+    """The zone holds the A and AAAA alias records of the tenant's host."""
+
+    order = 30
+    host: str
+    hosted_zone_id: str
+    target: str = Field(description="Domain name of the distribution that both records point at.")
+
+
+class DatabaseSeeded(Fact):
+    """The tenant's own database is published, or its configuration rows are up to date."""
+
+    order = 40
+    database_path: str
+    schema_version: int
+    created: bool = Field(description="False when an existing database got new configuration rows.")
+    restored_from: str | None = Field(None, description="Folder of the archive whose rows the new database has.")
+    adopted_from: str | None = Field(None, description="Name of the shared database whose rows the new one has.")
+    kept_as: str | None = Field(None, description="Folder of the archive of the database that it takes the place of.")
+
+
+class CacheInvalidated(Fact):
+    """CloudFront has accepted to forget what it has cached of this tenant, and of no other."""
+
+    order = 50
+    tag: str
+    invalidation_id: str
+
+
+class TenantVerified(Fact):
+    """The site was asked as a visitor asks: name server, address, TLS, answer of the right tenant, twice."""
+
+    order = 60
+    host: str
+    address: str = Field(description="The IPv4 address that the zone's own name server gave.")
+
+
+class Found(BaseModel):
+    """One thing that is not as it is on record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str = Field(description="Which kind of drift it is; docs/events.md lists all.")
+    where: str = Field(description="The function that owns the system in which it is.")
+    what: str = Field(description="The very thing: a record, an alias, a file, a name.")
+    since: str = Field(description="When it was seen first. ISO 8601, UTC.")
+    repair: str = Field(description="workflow: by the tenant's own; removal: as the stack is configured; person.")
+
+
+class Drift(Fact):
+    """What both events of drift say. They come from no execution: its ARN in the envelope is empty."""
+
+    beside_runs = True
+    findings: list[Found]
+
+    @property
+    def occasion(self) -> str:
+        """The same kind of thing may be found again for one run of a tenant: another day it is another event."""
+        return "\n".join(f"{found.kind} {found.what} {found.since}" for found in self.findings)
+
+
+class DriftDetected(Drift):
+    """Two scans in a row have found that something is not as it is on record."""
+
+    order = 97
+
+
+class DriftRepaired(Drift):
+    """What was reported is not found any more, whoever has put it right."""
+
+    order = 98
+
+
+class Ending(Fact):
+    """The last word of a run on the tenant."""
+
+
+class TenantActivated(Ending):
+    """The tenant is live for the first time."""
+
+    order = 70
+    host: str
+
+
+class TenantUpdated(Ending):
+    """A later run of a live tenant has ended well."""
+
+    order = 71
+    host: str
+    changed: bool = Field(description="False when everything already was as the item asks.")
+
+
+class TenantSuspended(Ending):
+    """Visitors get 503 from now on; data, records and alias stay."""
+
+    order = 72
+    host: str
+
+
+class TenantResumed(Ending):
+    """A suspended tenant is served again."""
+
+    order = 73
+    host: str
+
+
+class DatabaseExported(Fact):
+    """A customer's data was asked for: a copy is in the bucket for some days. Nothing of the tenant has changed."""
+
+    order = 74
+    request: str = Field(description="The same for every repetition of one request.")
+    requested_by: str
+    archive: str = Field(description="Folder in the archive bucket.")
+    rows: dict[str, int] = Field(description="How many rows each table had.")
+    bytes: int = Field(description="Size of the export without its manifest.")
+    manifest_sha256: str
+
+    @property
+    def occasion(self) -> str:
+        return self.request
+
+
+class Migration(Fact):
+    """What both events of a schema migration say. They come from no execution."""
+
+    beside_runs = True
+    to_version: int
+    requested_by: str
+    requested_at: str = Field(description="The same for all tenants that were asked for together.")
+
+    @property
+    def occasion(self) -> str:
+        """A migration may be asked for, and fail, more than once within one run of a tenant."""
+        return f"{self.to_version} {self.requested_at}"
+
+
+class DatabaseMigrated(Migration):
+    """The tenant's database has a later version of the schema."""
+
+    order = 75
+    from_version: int
+    database_path: str = Field(description="The new file, relative to the tenants' folder.")
+
+
+class DatabaseArchived(Fact):
+    """The tenant's rows are in the archive, and its database is gone."""
+
+    order = 83
+    archive: str | None = Field(description="Folder in the archive bucket; null if there was no database.")
+    rows: dict[str, int] = Field(description="How many rows each table had.")
+    bytes: int = Field(description="Size of the archive without its manifest.")
+    manifest_sha256: str | None
+
+
+class HostnameReleased(Fact):
+    """Nobody holds the name any more; names that look like it are kept from others until the cool-down is over."""
+
+    order = 85
+    host: str
+    free_at: str = Field(description="From when on a look-alike may be claimed. The same id may return at any time.")
+
+
+class TenantOffboarded(Ending):
+    """Nothing of the tenant is left but its archive and its record."""
+
+    order = 86
+    host: str
+    requested_by: str | None = Field(None, description="Who removed the item, if that was done with `fluxion`.")
+    confirmed_by: str | None = Field(None, description="Who confirmed it, if it was held among many.")
+
+
+class ArchiveExpired(Fact):
+    """The archive of a tenant's database is gone from the bucket: it was kept for as long as it was to be."""
+
+    order = 87
+    archive: str = Field(description="Folder in the archive bucket, of which nothing is left.")
+    manifest_sha256: str
+
+
+class TenantPurged(Fact):
+    """All data of a tenant that was taken down is erased, but for what runs out by itself. It was the last of it."""
+
+    order = 95
+    requested_by: str
+    archive_files: int = Field(description="Versions of files in the archive bucket that were erased.")
+    archive_bytes: int
+    manifests: list[str] = Field(description="SHA-256 of the manifests of the archives that were erased.")
+    database_files: int = Field(description="Files that were left in the tenant's folder, and were erased.")
+    events: int = Field(description="Events that were erased from the audit trail.")
+    effects: int
+
+
+class DatabaseDiscarded(Fact):
+    """The database of a tenant that was never live is gone; nobody but the control plane had written to it."""
+
+    order = 80
+
+
+class DnsRecordsDeleted(Fact):
+    """The zone holds no record any more that the control plane created for the tenant's host."""
+
+    order = 81
+    host: str
+    hosted_zone_id: str
+    target: str = Field(description="Domain name of the distribution that the records pointed at.")
+
+
+class CnameDetached(Fact):
+    """The distribution does not list the tenant's host any more."""
+
+    order = 82
+    host: str
+    distribution_id: str
+
+
+class Failure(Ending):
+    """What the failure events share. Each of them is e-mailed."""
+
+    status: str = Field(description="What the tenant's visitors get now.")
+    name: str | None = Field(None, description="The tenant's display name, if a valid item was ever seen.")
+    code: str = Field(description="Name of the error; the runbook is called by it.")
+    message: str
+    remedy: str = Field(description="What a person should do.")
+    remaining: list[str] = Field(
+        default_factory=list, description="Systems in which something of the tenant is left that is still to be undone."
+    )
+    undo_errors: list[str] = Field(default_factory=list, description="What kept it from being undone.")
+
+
+class TenantOnboardingFailed(Failure):
+    """A tenant that was never live can't be onboarded without a person."""
+
+    order = 90
+
+
+class TenantUpdateFailed(Failure):
+    """A change of a live tenant can't be carried out; its site is as it was."""
+
+    order = 91
+
+
+class TenantOffboardingFailed(Failure):
+    """The tenant is not served any more, and something of it is still there. It is tried again with growing pauses."""
+
+    order = 93
+
+
+class TenantStalled(Failure):
+    """Retries are exhausted, nothing is undone; what stands is kept, and a later run continues."""
+
+    order = 92
+
+
+class DatabaseMigrationFailed(Migration, Failure):
+    """The tenant's rows do not fit a step of the schema; its database is as it was, and in service."""
+
+    order = 94
+
+
+TYPES: dict[str, type[Fact]] = {
+    fact.__name__: fact
+    for fact in (
+        TenantClaimed, CnameAttached, DnsRecordsCreated, DatabaseSeeded, CacheInvalidated, TenantVerified,
+        TenantActivated, TenantUpdated, TenantSuspended, TenantResumed, DatabaseExported, DatabaseMigrated,
+        DatabaseDiscarded, DnsRecordsDeleted, CnameDetached, DatabaseArchived, HostnameReleased, TenantOffboarded,
+        ArchiveExpired, TenantPurged,
+        TenantOnboardingFailed, TenantUpdateFailed, TenantOffboardingFailed, TenantStalled,
+        DatabaseMigrationFailed, DriftDetected, DriftRepaired,
+    )
+}  # fmt: skip
+
+
+class Event(BaseModel):
+    """One event as the outbox keeps it and EventBridge gets it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metadata: Metadata
+    data: Fact
+
+    @classmethod
+    def of(cls, data: Fact, *, tenant_id: str, generation: int, execution_arn: str, occurred_at: str) -> "Event":
+        """The event that states ``data``, with an id that depends only on what happened, not on when or how often."""
+        said = [tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__, data.occasion]
+        identity = "\n".join(filter(None, said))
+        metadata = Metadata(
+            id=str(uuid.uuid5(_NAMESPACE, identity)),
+            occurred_at=occurred_at,
+            tenant_id=tenant_id,
+            generation=generation,
+            execution_arn=execution_arn,
+        )
+        return cls(metadata=metadata, data=data)
+
+    @property
+    def type(self) -> str:
+        """The detail-type on the bus."""
+        return type(self.data).__name__
+
+    @property
+    def sort_key(self) -> str:
+        """Key in the outbox, below the tenant: in the order in which things happened.
+
+        It ends in a mark of the execution: that the key is taken means that this execution has recorded this very
+        event before, and never that another one, which read the same record at the same moment, was faster. What no
+        execution has done is marked by what it says.
+        """
+        mark = mark_of(self.metadata.execution_arn or self.metadata.id)
+        run = f"{self.metadata.generation:06d}#{self.data.attempt:06d}"
+        return f"EVENT#{run}#{self.data.order:02d}#{self.type}#{mark}"
+
+    @property
+    def detail(self) -> str:
+        """The detail on the bus, as JSON text."""
+        return json.dumps({"metadata": self.metadata.model_dump(), "data": self.data.model_dump()}, sort_keys=True)
+
+
+def mark_of(execution_arn: str) -> str:
+    """What the keys of an execution's events end in."""
+    return hashlib.sha256(execution_arn.encode()).hexdigest()[:8]
+
+
+def schema(fact: type[Fact]) -> dict[str, object]:
+    """JSON Schema of the detail of one event type."""
+    definition = {"metadata": Metadata.model_json_schema(), "data": fact.model_json_schema()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": fact.__name__,
+        "description": fact.__doc__,
+        "type": "object",
+        "required": ["metadata", "data"],
+        "additionalProperties": False,
+        "properties": definition,
+    }
+
+
+def schema_text(fact: type[Fact]) -> str:
+    """The schema as its file in ``events/schemas/`` holds it."""
+    return json.dumps(schema(fact), indent=2) + "\n"
+
+
+def main(directory: str) -> None:
+    """Write every schema, and remove schemas of events that are no more."""
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.json"):
+        if stale.stem not in TYPES:
+            stale.unlink()
+    for name, fact in TYPES.items():
+        (folder / f"{name}.json").write_text(schema_text(fact))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""The tables of the control plane: what is wanted, and what is."""

@@ -1,0 +1,97 @@
+"""A stage that works on one tenant at a time: what it may do, and how its result is written down."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import GenerationSuperseded
+from tenancy.domain.events import Event, Fact
+from tenancy.domain.record import TenantRecord
+from tenancy.domain.values import shown
+from tenancy.platform import clock
+from tenancy.tables.provisioning import ConditionFailed, Effect, KeptArchive, Provisioning
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution at work on one tenant."""
+
+    call: StageCall
+    record: TenantRecord
+    provisioning: Provisioning
+
+    @classmethod
+    def of(cls, call: StageCall, provisioning: Provisioning) -> "Run":
+        """Read the record. Raises GenerationSuperseded unless it is this execution's turn."""
+        record = provisioning.record(call.tenant_id)
+        if (
+            record is None
+            or record.generation != call.generation
+            or record.lease is None
+            or record.lease.holder != call.execution_arn
+        ):
+            raise GenerationSuperseded(
+                f"generation {call.generation} of {shown(call.tenant_id)} is not in the hands of {call.execution_arn}"
+            )
+        return cls(call, record, provisioning)
+
+    def note(self, fields: Mapping[str, Any]) -> None:
+        """Write something down on the way to the result."""
+        try:
+            self.provisioning.update(
+                self.record.tenant_id,
+                fields=fields,
+                condition="generation = :generation AND lease.holder = :holder",
+                values={":generation": self.call.generation, ":holder": self.call.execution_arn},
+            )
+        except ConditionFailed:
+            raise self._superseded() from None
+
+    def note_archive(self, kept: Mapping[str, Any], **more: Any) -> None:
+        """Write down what an archive holds and where it is, and when to look whether the bucket still has it."""
+        archive = KeptArchive(
+            tenant_id=self.record.tenant_id,
+            folder=kept["folder"],
+            manifest_sha256=kept["manifest_sha256"],
+            generation=self.record.generation,
+            attempt=self.record.attempt,
+            exported_at=kept["exported_at"],
+            due_at=kept["exported_at"],
+        )
+        self.provisioning.note_archive(archive)
+        self.note({"archive": dict(kept), **more})
+
+    def finish(
+        self,
+        fact: Fact,
+        *,
+        fields: Mapping[str, Any] | None = None,
+        remove: Iterable[str] = (),
+        effect: Effect | None = None,
+        forget: Iterable[str] = (),
+    ) -> None:
+        """Write the result down: the record, the effect and the event, all or nothing."""
+        event = Event.of(
+            fact,
+            tenant_id=self.record.tenant_id,
+            generation=self.record.generation,
+            execution_arn=self.call.execution_arn,
+            occurred_at=clock.now(),
+        )
+        try:
+            self.provisioning.commit(
+                self.record.tenant_id,
+                fields={"operation.stage": self.call.stage, **(fields or {})},
+                remove=remove,
+                condition="generation = :generation AND lease.holder = :holder",
+                values={":generation": self.call.generation, ":holder": self.call.execution_arn},
+                event=event,
+                effect=effect,
+                forget=forget,
+            )
+        except ConditionFailed:
+            raise self._superseded() from None
+
+    def _superseded(self) -> GenerationSuperseded:
+        return GenerationSuperseded(f"{shown(self.record.tenant_id)} changed hands during {self.call.stage}")

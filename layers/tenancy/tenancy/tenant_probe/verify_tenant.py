@@ -1,0 +1,57 @@
+"""VerifyTenant: the site is served, twice in a row, before anybody is told that it is."""
+
+import time
+from typing import Any
+
+from tenancy.domain.calls import StageCall
+from tenancy.domain.errors import SiteNotReady
+from tenancy.domain.events import TenantVerified
+from tenancy.domain.record import TenantRecord
+from tenancy.platform import aws
+from tenancy.platform.settings import ProbeSettings
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.run import Run
+from tenancy.tenant_probe.probe import Answer, SiteProbe
+
+_IN_A_ROW = 2
+_PAUSE_SECONDS = 0.1
+_PATIENCE_SECONDS = 2.0  # of the first try; a later one looks once, so that waiting tenants occupy no functions
+
+
+class Verification:
+    """The stage VerifyTenant, and visits to suspended sites."""
+
+    def __init__(self, settings: ProbeSettings) -> None:
+        self._provisioning = Provisioning(settings.provisioning_table)
+        self._probe = SiteProbe(settings)
+
+    def verify(self, call: StageCall) -> dict[str, Any]:
+        """Visit the tenant's site. Raises SiteNotReady, which the state tries again with growing pauses."""
+        run = Run.of(call, self._provisioning)
+        until = time.monotonic() + (0 if call.retry else _PATIENCE_SECONDS)
+        answer = self._visit(run.record, until)
+        run.finish(
+            TenantVerified(stage=call.stage, attempt=run.record.attempt, host=run.record.host, address=answer.address)
+        )
+        return {"changed": False}
+
+    def visit_suspended(self, call: StageCall) -> dict[str, Any]:
+        """Visit sites that are to be closed. Returns ``{served}``, the hosts that answer as if they were not."""
+        answers = aws.at_once(self._probe.is_served, call.hosts)
+        return {"served": [host for host, is_served in zip(call.hosts, answers, strict=True) if is_served]}
+
+    def _visit(self, record: TenantRecord, until: float) -> Answer:
+        """The answer of the last of enough visits in a row."""
+        good = 0
+        while True:
+            try:
+                answer = self._probe.visit(record.tenant_id, record.host)
+            except SiteNotReady:
+                good = 0
+                if time.monotonic() > until:
+                    raise
+            else:
+                good += 1
+                if good == _IN_A_ROW:
+                    return answer
+            time.sleep(_PAUSE_SECONDS)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from backend.origin_guard import HEADER
-from control.stacks import EDGE
+from control.stacks import EDGE, Output
 from tests.unit.template import reading
 
 from .embedded import EmbeddedAws, eventually
@@ -103,7 +103,7 @@ def straight(aws: EmbeddedAws, tenant: str, path: str = "/api/tenant", **headers
 
 def sent(aws: EmbeddedAws) -> dict[str, str]:
     """The headers that the distribution adds to what it asks the backend."""
-    config = aws.client("cloudfront").get_distribution_config(Id=aws.outputs["DistributionId"])["DistributionConfig"]
+    config = aws.client("cloudfront").get_distribution_config(Id=aws.outputs[Output.DISTRIBUTION])["DistributionConfig"]
     (backend,) = (origin for origin in config["Origins"]["Items"] if origin["Id"] == "backend")
     return {each["HeaderName"]: each["HeaderValue"] for each in backend["CustomHeaders"].get("Items", [])}
 
@@ -117,9 +117,9 @@ def guarded(embedded_aws: EmbeddedAws) -> Iterator[str]:
 
 
 def test_a_site_is_answered_through_the_distribution_only(embedded_aws: EmbeddedAws, guarded: str) -> None:
-    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs["OriginSecretArn"]
+    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs[Output.ORIGIN_SECRET]
     value = secrets.get_secret_value(SecretId=arn)["SecretString"]
-    config = embedded_aws.client("cloudfront").get_distribution_config(Id=embedded_aws.outputs["DistributionId"])
+    config = embedded_aws.client("cloudfront").get_distribution_config(Id=embedded_aws.outputs[Output.DISTRIBUTION])
 
     assert embedded_aws.host(guarded) in embedded_aws.aliases()
     assert sent(embedded_aws) == {HEADER: value}, "whoever writes an alias leaves the header alone"
@@ -134,7 +134,7 @@ def test_a_site_is_answered_through_the_distribution_only(embedded_aws: Embedded
 
 def test_the_secret_is_rotated_and_no_visitor_notices(embedded_aws: EmbeddedAws, guarded: str) -> None:
     """As docs/deploying.md says it."""
-    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs["OriginSecretArn"]
+    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs[Output.ORIGIN_SECRET]
     before, new = sent(embedded_aws)[HEADER], "n" * 64
     with visitors(embedded_aws, [guarded]) as answers:
         version = secrets.put_secret_value(SecretId=arn, SecretString=new)["VersionId"]
@@ -144,7 +144,7 @@ def test_the_secret_is_rotated_and_no_visitor_notices(embedded_aws: EmbeddedAws,
         assert sent(embedded_aws) == {HEADER: new}
         deployed = {"Delay": 1, "MaxAttempts": 60}
         waiter = embedded_aws.client("cloudfront").get_waiter("distribution_deployed")
-        waiter.wait(Id=embedded_aws.outputs["DistributionId"], WaiterConfig=deployed)
+        waiter.wait(Id=embedded_aws.outputs[Output.DISTRIBUTION], WaiterConfig=deployed)
         stages = secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
         (old,) = (each for each, stage in stages.items() if "AWSPREVIOUS" in stage)
         secrets.update_secret_version_stage(SecretId=arn, VersionStage="AWSPREVIOUS", RemoveFromVersionId=old)

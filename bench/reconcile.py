@@ -11,8 +11,8 @@ from bench.bursts import names
 from bench.calls import calls_of
 from bench.stacks import own_stack
 from control.stacks import Output
-from local.emulator.quotas import Quotas
 from local.stack import Stack
+from local_aws.quotas import Quotas
 from tenancy.domain import hostnames
 from tenancy.domain.item import TenantItem
 from tenancy.domain.plan import alias_records

@@ -1,11 +1,13 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import { mock } from './mock/plugin.ts';
+import { stages } from './stages.ts';
 
 // The mock answers in `vite` and `vite preview` only; nothing of it is in the build.
 
 export default defineConfig({
   plugins: [react(), mock()],
+  define: { STAGES: JSON.stringify(stages) },
   // Without it Vite answers every unknown path with index.html itself, and the edge's own rule would never be tried.
   appType: 'mpa',
   build: {

@@ -61,7 +61,11 @@ ALL = (
     Gate("policies", "parliament: actions and condition keys that exist", own("policies", GATES)),
     Gate("imports", "import-linter: one direction", (PROJECT / "lint-imports",)),
     Gate("functions", "a function parses, delegates and answers", own("functions")),
-    Gate("schemas", "events/schemas/ is what the models say", own("schemas")),
+    Gate(
+        "generated",
+        "state machines, schemas and docs/reference.md are what their sources say",
+        (PROJECT / "python", "-m", "generate", "--check"),
+    ),
     Gate("documents", "docs/local-aws.md is what the conformance cases and the mutants say", own("documents")),
     Gate("tree", "no registry, no machine's path, no oversized file, locks whole", own("tree")),
     Gate("format", "ruff format", (PROJECT / "ruff", "format", "--check", ".")),

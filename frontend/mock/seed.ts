@@ -2,17 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import type { HistoryEntry, Item, LastError, Progress, Stage, Status } from '../src/panel/types.ts';
+import { stages } from '../stages.ts';
 
-export const UP = [
-  'ClaimTenant',
-  'AttachCname',
-  'CreateDnsRecords',
-  'SeedDatabase',
-  'InvalidateCache',
-  'VerifyTenant',
-  'ActivateTenant',
-];
-export const DOWN = ['DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
+export const { bringingUp: UP, takingDown: DOWN } = stages;
 export const EVENTS: Record<string, string> = {
   ClaimTenant: 'TenantClaimed',
   AttachCname: 'CnameAttached',
@@ -171,7 +163,7 @@ export function firstTenants(): Tenant[] {
   const stalled = standing('frutas-del-valle', 'Frutas del Valle', 'PENDING', {});
   stalled.state = 'STALLED';
   stalled.kind = 'onboard';
-  stalled.stages = UP.slice(0, 5).map((name) => told(name, 0.8));
+  stalled.stages = UP.slice(0, UP.indexOf('VerifyTenant')).map((name) => told(name, 0.8));
   stalled.stages.push({ name: 'VerifyTenant', event: null, state: 'failed', started_at: now(), seconds: 61.2 });
   stalled.dueFor = 'retry';
   stalled.dueAt = new Date(Date.now() + 240_000).toISOString();

@@ -1,11 +1,11 @@
-"""Files, locks, functions and schemas."""
+"""Files, locks and functions."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gates import functions, schemas, tree
+from gates import functions, tree
 
 Make = Callable[..., Path]
 HASH = "    --hash=sha256:" + "0" * 64 + "\n"
@@ -80,23 +80,3 @@ def test_a_function_parses_delegates_and_answers(source: str, words: str | None)
     found = functions.inspect(source)
 
     assert found == [] if words is None else any(words in finding for finding in found), found
-
-
-def test_schemas_are_compared_both_ways(tmp_path: Path):
-    fresh, kept = tmp_path / "fresh", tmp_path / "kept"
-    for folder, files in ((fresh, {"A": "1", "B": "2"}), (kept, {"B": "other", "C": "3"})):
-        folder.mkdir()
-        for name, text in files.items():
-            (folder / f"{name}.json").write_text(text)
-
-    found = schemas.compare(fresh, kept)
-    assert [finding.split(":")[0] for finding in found] == [
-        "events/schemas/A.json is missing",
-        "events/schemas/C.json belongs to no event",
-        "events/schemas/B.json is not what the model says",
-    ]
-    assert schemas.compare(fresh, fresh) == []
-
-
-def test_no_schema_at_all_is_no_agreement(tmp_path: Path):
-    assert schemas.compare(tmp_path, tmp_path)

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.pages.conftest import BASE, Site, Window
 from tests.pages.keyboard import tab_to
+from tests.stages import tasks
 
 OpenWindow = Callable[..., Window]
 SignIn = Callable[..., Page]
@@ -16,11 +17,7 @@ SignIn = Callable[..., Page]
 LOOKS_AGAIN = 5_000  # every page of the panel has asked again
 GRACE = 2_600  # a removal in the miniature has come to its end
 
-ONBOARDING = [
-    *("ClaimTenant", "AttachCname", "CreateDnsRecords", "SeedDatabase"),
-    *("InvalidateCache", "VerifyTenant", "ActivateTenant"),
-]
-OFFBOARDING = ["DeleteDnsRecords", "DetachCname", "ArchiveDatabase", "InvalidateCache", "ReleaseHostname"]
+ONBOARDING, OFFBOARDING = tasks("onboard_tenant"), tasks("offboard_tenant")[1:]  # HoldTenant comes before
 
 
 def _create(page: Page, tenant: str, name: str = "Tienda de prueba") -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from control.stacks import Output
-from local.faults import Faults
+from local_aws.client import Faults
 from tests.faults.points import Fault, Place
 from tests.faults.world import World
 

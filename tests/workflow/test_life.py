@@ -18,22 +18,13 @@ import pytest
 
 from control.stacks import Output
 from tenancy.database import TenantDatabases
+from tests.stages import way
 
 from .embedded import EmbeddedAws, eventually
 
 pytestmark = pytest.mark.embedded_aws
 
 WRITES = ("UpdateDistribution", "ChangeResourceRecordSets", "CreateInvalidation")
-ON_THE_WAY_OUT = [
-    "HoldTenant",
-    "IsGraceOver",
-    "DeleteDnsRecords",
-    "DetachCname",
-    "ArchiveDatabase",
-    "InvalidateCache",
-    "ReleaseHostname",
-    "TenantOffboarded",
-]
 
 
 def answers(aws: EmbeddedAws, host: str, path: str, status: int) -> bool:
@@ -176,7 +167,7 @@ def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
 
     writes = [call["operation"] for call in trail.calls if call["operation"] in WRITES]
     assert writes == ["ChangeResourceRecordSets", "UpdateDistribution", "CreateInvalidation"]
-    assert embedded_aws.states(embedded_aws.executions(tenant, "Offboard")[0]["executionArn"]) == ON_THE_WAY_OUT
+    assert embedded_aws.states(embedded_aws.executions(tenant, "Offboard")[0]["executionArn"]) == way("offboard_tenant")
     assert resources(embedded_aws, tenant) == (set(), False, set())
     assert embedded_aws.left_over(tenant) == ["CLAIM#vida-solo"]
     assert answers(embedded_aws, host, "/api/tenant", 404)

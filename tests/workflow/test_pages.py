@@ -12,6 +12,7 @@ from control.stacks import Output
 from tenancy.database import TenantDatabases
 from tests.pages.accessibility import sticks_out, violations
 from tests.pages.browser import BASE, ROOT, WIDTHS, Site, Window, launched, open_window
+from tests.stages import tasks
 
 from .embedded import EmbeddedAws
 
@@ -20,10 +21,7 @@ __all__ = ["open_window"]
 OpenWindow = Callable[..., Window]
 
 PICTURES = Path(os.environ.get("FLUXION_PICTURES") or ROOT / ".local" / "pages")
-ONBOARDING = [
-    *("ClaimTenant", "AttachCname", "CreateDnsRecords", "SeedDatabase"),
-    *("InvalidateCache", "VerifyTenant", "ActivateTenant"),
-]
+ONBOARDING = tasks("onboard_tenant")
 
 
 @pytest.fixture(scope="module")

@@ -85,13 +85,18 @@ function Home({ deployment }: { deployment: Deployment }) {
           <h2 id="steps">{words.stepsTitle}</h2>
           <p className="lead">{words.stepsLead}</p>
           <ol>
-            {words.steps.map(([state, title, text]) => (
-              <li key={state}>
-                <h3>{title}</h3>
-                <p>{text}</p>
-                <code>{state}</code>
-              </li>
-            ))}
+            {STAGES.bringingUp.map((state) => {
+              const [title, text] = words.steps[state] ?? [];
+              return (
+                title && (
+                  <li key={state}>
+                    <h3>{title}</h3>
+                    <p>{text}</p>
+                    <code>{state}</code>
+                  </li>
+                )
+              );
+            })}
           </ol>
         </section>
 

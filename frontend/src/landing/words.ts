@@ -21,28 +21,25 @@ const es = {
   example: 'Ver una tienda que ya está en línea',
   stepsTitle: 'Qué pasa entre el nombre y el sitio',
   stepsLead:
-    'Siete estados, siempre en este orden. Si uno falla sin remedio, lo anterior se deshace y a una persona le llega un correo que dice la causa y qué hacer.',
-  steps: [
-    [
-      'ClaimTenant',
+    'Siempre en este orden. Si un paso falla sin remedio, lo anterior se deshace y a una persona le llega un correo que dice la causa y qué hacer.',
+  steps: {
+    ClaimTenant: [
       'Reserva el nombre',
       'También para los parecidos: quien pida lagranja con un uno por ele no lo recibe.',
     ],
-    ['AttachCname', 'Le abre la puerta', 'La red de entrega responde por la nueva dirección.'],
-    [
-      'CreateDnsRecords',
+    AttachCname: ['Le abre la puerta', 'La red de entrega responde por la nueva dirección.'],
+    CreateDnsRecords: [
       'Publica la dirección',
       'Dos registros, uno para IPv4 y otro para IPv6. Nunca toca los de otros.',
     ],
-    ['SeedDatabase', 'Le da sus datos', 'Un archivo de base de datos para este negocio y para nadie más.'],
-    ['InvalidateCache', 'Borra lo viejo', 'Solo las copias de este sitio; las de los demás siguen donde estaban.'],
-    [
-      'VerifyTenant',
+    SeedDatabase: ['Le da sus datos', 'Un archivo de base de datos para este negocio y para nadie más.'],
+    InvalidateCache: ['Borra lo viejo', 'Solo las copias de este sitio; las de los demás siguen donde estaban.'],
+    VerifyTenant: [
       'Entra como visita',
       'Pregunta el nombre, abre la conexión segura y mira si contesta el sitio correcto.',
     ],
-    ['ActivateTenant', 'Lo pone en línea', 'Desde aquí cualquiera puede hacer un pedido.'],
-  ] as [string, string, string][],
+    ActivateTenant: ['Lo pone en línea', 'Desde aquí cualquiera puede hacer un pedido.'],
+  } as Record<string, [string, string]>,
   getsTitle: 'Lo que recibe un negocio',
   gets: [
     ['Una dirección con su nombre', 'Con conexión segura desde el primer minuto.'],
@@ -81,28 +78,25 @@ const en: typeof es = {
   example: 'See a shop that is online',
   stepsTitle: 'What happens between the name and the site',
   stepsLead:
-    'Seven states, always in this order. If one fails for good, what came before is undone, and a person gets a mail that says why and what to do.',
-  steps: [
-    [
-      'ClaimTenant',
+    'Always in this order. If a step fails for good, what came before is undone, and a person gets a mail that says why and what to do.',
+  steps: {
+    ClaimTenant: [
       'Reserves the name',
       'Look-alikes too: whoever asks for lagranja with a one for the l does not get it.',
     ],
-    ['AttachCname', 'Opens the door', 'The delivery network answers for the new address.'],
-    [
-      'CreateDnsRecords',
+    AttachCname: ['Opens the door', 'The delivery network answers for the new address.'],
+    CreateDnsRecords: [
       'Publishes the address',
       'Two records, one for IPv4 and one for IPv6. It never touches anybody else’s.',
     ],
-    ['SeedDatabase', 'Gives it its data', 'One database file for this business, and for nobody else.'],
-    ['InvalidateCache', 'Clears what is old', 'Only the copies of this site; all others stay where they are.'],
-    [
-      'VerifyTenant',
+    SeedDatabase: ['Gives it its data', 'One database file for this business, and for nobody else.'],
+    InvalidateCache: ['Clears what is old', 'Only the copies of this site; all others stay where they are.'],
+    VerifyTenant: [
       'Comes in as a visitor',
       'Asks for the name, opens the secure connection, and looks whether the right site answers.',
     ],
-    ['ActivateTenant', 'Puts it online', 'From here on anybody can place an order.'],
-  ],
+    ActivateTenant: ['Puts it online', 'From here on anybody can place an order.'],
+  },
   getsTitle: 'What a business gets',
   gets: [
     ['An address with its name', 'On a secure connection from the first minute.'],

@@ -28,15 +28,18 @@ const progress = (more: Partial<Progress>): Progress => ({
 
 const shown = (more: Partial<Progress>) => timeline(progress(more)).map(({ name, state }) => `${name} ${state}`);
 
+test('the order is that of the state machines', () => {
+  expect(STAGES.bringingUp.slice(0, 2)).toEqual(['ClaimTenant', 'AttachCname']);
+  expect(STAGES.bringingUp.at(-1)).toBe('ActivateTenant');
+  expect(STAGES.undoing).toEqual(['RollBack', 'DiscardDatabase', 'DeleteDnsRecords', 'DetachCname']);
+  expect([STAGES.takingDown[0], STAGES.takingDown.at(-1)]).toEqual(['DeleteDnsRecords', 'ReleaseHostname']);
+});
+
 test('a run that goes its way shows what is still to come', () => {
   expect(shown({ stages: [done('ClaimTenant'), running('AttachCname')] })).toEqual([
     'ClaimTenant done',
     'AttachCname running',
-    'CreateDnsRecords coming',
-    'SeedDatabase coming',
-    'InvalidateCache coming',
-    'VerifyTenant coming',
-    'ActivateTenant coming',
+    ...STAGES.bringingUp.slice(2).map((name) => `${name} coming`),
   ]);
 });
 
@@ -48,12 +51,12 @@ test('between two stages the next one runs, since the others have ended', () => 
     state: 'running',
     started_at: '2026-11-24T00:00:02.500Z',
   });
-  expect(stages[3]).toMatchObject({ name: 'SeedDatabase', state: 'coming' });
+  expect(stages[3]).toMatchObject({ name: STAGES.bringingUp[3], state: 'coming' });
   expect(shown({ stages: [done('ClaimTenant')], started_at: null })[1]).toBe('AttachCname running');
 });
 
 test('a run that nobody has begun yet shows all of it', () => {
-  expect(shown({ state: 'WAITING', kind: null })).toHaveLength(7);
+  expect(shown({ state: 'WAITING', kind: null })).toHaveLength(STAGES.bringingUp.length);
 });
 
 test('a stage out of the plan stands where it was told', () => {
@@ -85,10 +88,7 @@ test('what is streamed counts while the run lasts, and what is polled once it ha
 test('a removal has stages of its own', () => {
   expect(shown({ kind: 'offboard', stages: [running('DeleteDnsRecords')] })).toEqual([
     'DeleteDnsRecords running',
-    'DetachCname coming',
-    'ArchiveDatabase coming',
-    'InvalidateCache coming',
-    'ReleaseHostname coming',
+    ...STAGES.takingDown.slice(1).map((name) => `${name} coming`),
   ]);
 });
 

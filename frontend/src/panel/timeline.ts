@@ -4,18 +4,6 @@ import type { Progress, Stage } from './types.ts';
 
 export type TimelineStage = Omit<Stage, 'state'> & { state: Stage['state'] | 'coming' };
 
-const BRINGING_UP = [
-  'ClaimTenant',
-  'AttachCname',
-  'CreateDnsRecords',
-  'SeedDatabase',
-  'InvalidateCache',
-  'VerifyTenant',
-  'ActivateTenant',
-];
-const UNDOING = ['RollBack', 'DiscardDatabase', 'DeleteDnsRecords', 'DetachCname'];
-const TAKING_DOWN = ['DeleteDnsRecords', 'DetachCname', 'ArchiveDatabase', 'InvalidateCache', 'ReleaseHostname'];
-
 /**
  * The stages of a run in their order. What is to come is only shown while the run goes its ordinary way: after a
  * failure, or while it is being undone, nobody waits for the rest.
@@ -24,7 +12,7 @@ export function timeline(progress: Progress): TimelineStage[] {
   const takesDown = progress.kind === 'offboard';
   const told = takesDown ? progress.stages : failedFirst(progress.stages);
   if (progress.state !== 'RUNNING' && progress.state !== 'WAITING') return told;
-  return [...told, ...begun(progress, coming(told, takesDown ? TAKING_DOWN : BRINGING_UP))];
+  return [...told, ...begun(progress, coming(told, takesDown ? STAGES.takingDown : STAGES.bringingUp))];
 }
 
 /**
@@ -32,9 +20,9 @@ export function timeline(progress: Progress): TimelineStage[] {
  * on record: so it has no duration there.
  */
 function failedFirst(stages: readonly Stage[]): Stage[] {
-  const undone = stages.filter(({ name }) => UNDOING.includes(name));
+  const undone = stages.filter(({ name }) => STAGES.undoing.includes(name));
   if (undone.length === 0) return [...stages];
-  const failed = stages.filter(({ state, name }) => state === 'failed' && !UNDOING.includes(name));
+  const failed = stages.filter(({ state, name }) => state === 'failed' && !STAGES.undoing.includes(name));
   const before = stages.filter((stage) => !undone.includes(stage) && !failed.includes(stage));
   return [...before, ...failed.map((stage) => ({ ...stage, seconds: null })), ...undone];
 }

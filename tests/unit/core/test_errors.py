@@ -7,29 +7,15 @@ from typing import Any
 
 import pytest
 
-from tenancy.domain import errors, spanish
+from tenancy.domain import errors, retries, spanish
 
 ROOT = Path(__file__).resolve().parents[3]
 MACHINES = sorted((ROOT / "statemachine").glob("*.asl.json"))
 
-# What Step Functions, Lambda and DynamoDB raise by themselves. Sandbox.Timedout and Runtime.ExitError are what Lambda's
-# runtime calls a function that ran out of time, or whose process ended.
-NOT_OURS = {
-    "States.ALL",
-    "States.Timeout",
-    "Lambda.TooManyRequestsException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.Unknown",
-    "Sandbox.Timedout",
-    "Runtime.ExitError",
-    "DynamoDb.ProvisionedThroughputExceededException",
-    "DynamoDb.RequestLimitExceeded",
-    "DynamoDb.ThrottlingException",
-    "DynamoDb.InternalServerErrorException",
-    "DynamoDb.SdkClientException",
-}
+GROUPS = retries.groups()
+OF_LAMBDA = {*GROUPS["lambda refuses"], *GROUPS["function died"]}
+OF_DYNAMODB = set(GROUPS["dynamodb refuses"])
+NOT_OURS = {"States.ALL", "States.Timeout", *OF_LAMBDA, *OF_DYNAMODB}
 
 
 def tasks() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -65,18 +51,13 @@ def test_a_task_cannot_hang_and_cannot_vanish(machine: str, name: str, state: di
     assert any(entry["ErrorEquals"] == ["States.ALL"] for entry in state["Catch"])
 
 
-_ALWAYS = {"ServiceThrottled", "ServiceUnavailable", "ConcurrentUpdate"}
-_OF_LAMBDA = {name for name in NOT_OURS if name.startswith("Lambda.")} | {"Sandbox.Timedout", "Runtime.ExitError"}
-_OF_DYNAMODB = {name for name in NOT_OURS if name.startswith("DynamoDb.")}
-_OF_THE_ZONE = {"ZoneBusy"}
-_OF_DATABASES = {"TenantDatabaseBusy", "TenantDatabaseMissing", "StorageFull", "StorageUnavailable"}
 OF_STATES = {
-    "CreateDnsRecords": _OF_THE_ZONE,
-    "DeleteDnsRecords": _OF_THE_ZONE,
-    "SeedDatabase": _OF_DATABASES,
-    "DiscardDatabase": _OF_DATABASES,
-    "ArchiveDatabase": _OF_DATABASES,
-    "VerifyTenant": {"SiteNotReady"},
+    "CreateDnsRecords": "transient of the zone",
+    "DeleteDnsRecords": "transient of the zone",
+    "SeedDatabase": "transient of databases",
+    "DiscardDatabase": "transient of databases",
+    "ArchiveDatabase": "transient of databases",
+    "VerifyTenant": "transient of the site",
 }
 
 
@@ -84,9 +65,10 @@ OF_STATES = {
 def test_each_state_retries_every_transient_error_that_can_come_to_it(
     machine: str, name: str, state: dict[str, Any]
 ) -> None:
-    of_its_service = _OF_LAMBDA if "lambda" in state["Resource"] else _OF_DYNAMODB
+    of_its_service = OF_LAMBDA if "lambda" in state["Resource"] else OF_DYNAMODB
+    of_its_kind = GROUPS[OF_STATES.get(name, "transient")]
 
-    assert names(state, "Retry") == _ALWAYS | {"States.Timeout"} | of_its_service | OF_STATES.get(name, set())
+    assert names(state, "Retry") == {"States.Timeout", *of_its_service, *GROUPS["transient"], *of_its_kind}
 
 
 def test_what_cannot_be_undone_does_not_keep_the_rest_from_being_undone() -> None:

@@ -7,21 +7,38 @@ Transient: trying again may help, and the state's Retry does; who reads of one i
 used up. Nothing is undone. Permanent: a person, or another item, must change something.
 """
 
+from enum import Enum
 from typing import ClassVar
+
+
+class Again(Enum):
+    """What runs again after a failure, in the words of the runbooks. A removal is always tried again by itself."""
+
+    BY_ITSELF = "It is tried again by itself, after pauses that grow from a minute to six hours."
+    WHEN_CORRECTED = "The corrected item starts a run by itself; nothing else does."
+    WHEN_ASKED = "Nothing runs again by itself: a person asks for it when the cause is gone."
 
 
 class TenancyError(Exception):
     """Root of all errors of this package. ``str(error)`` is one sentence for a person."""
 
+    again: ClassVar[Again] = Again.BY_ITSELF
     remedy: ClassVar[str] = "Look up the execution in the Step Functions console and the function's log."
 
 
 class TransientError(TenancyError):
-    """The same request may succeed later. Never raised itself: Step Functions matches leaves only."""
+    """The same request may succeed later. Never raised itself: Step Functions matches leaves only.
+
+    comes_to: the states that it can come to, and that try again after it, as ``retries.groups`` calls them.
+    """
+
+    comes_to: ClassVar[str] = "transient"
 
 
 class PermanentError(TenancyError):
     """The same request will fail again. Never raised itself: Step Functions matches leaves only."""
+
+    again = Again.WHEN_ASKED
 
 
 class SupersededError(TenancyError):
@@ -49,6 +66,7 @@ class GenerationSuperseded(SupersededError):
 class InvalidTenantItem(PermanentError):
     """The item in the ``tenants`` table breaks a rule. The message names field, value and rule."""
 
+    again = Again.WHEN_CORRECTED
     remedy = "Correct the item in the tenants table; the corrected item starts a new run by itself."
 
 
@@ -181,6 +199,7 @@ class ServiceUnavailable(TransientError):
 class ZoneBusy(TransientError):
     """Route 53 still works on the zone's last change (``PriorRequestNotComplete``)."""
 
+    comes_to = "transient of the zone"
     remedy = "Look for what else changes the hosted zone all the time, then run the tenant again."
 
 
@@ -193,30 +212,35 @@ class ConcurrentUpdate(TransientError):
 class SiteNotReady(TransientError):
     """The tenant's site does not answer as it should, yet. The message says which step of the check fails."""
 
+    comes_to = "transient of the site"
     remedy = "The message names the step that fails: follow it from there, then run the tenant again."
 
 
 class TenantDatabaseBusy(TransientError):
     """The tenant's database is locked by another process for longer than a waiter waits."""
 
+    comes_to = "transient of databases"
     remedy = "Look for a process that holds the tenant's lock file, then run the tenant again."
 
 
 class TenantDatabaseMissing(TransientError):
     """The tenant's pointer names no file, or the file is not there."""
 
+    comes_to = "transient of databases"
     remedy = "Restore the tenant's database file from a backup, then set requested_at on the tenant."
 
 
 class StorageFull(TransientError):
     """The file system has no room, or refuses to grow a file."""
 
+    comes_to = "transient of databases"
     remedy = "Free space on the file system or raise its quota, then run the tenant again."
 
 
 class StorageUnavailable(TransientError):
     """The file system answers with an input/output error."""
 
+    comes_to = "transient of databases"
     remedy = "Look at the EFS mount target and the network path, then run the tenant again."
 
 
@@ -234,6 +258,11 @@ def is_permanent(code: str) -> bool:
     ``Lambda.TooManyRequestsException``, …): they are exhausted retries, so trying later may help.
     """
     return code in leaves(PermanentError)
+
+
+def again_after(code: str) -> Again:
+    """What runs again after a failure with this name."""
+    return leaves().get(code, TenancyError).again
 
 
 def remedy_for(code: str) -> str:

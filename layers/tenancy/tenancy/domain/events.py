@@ -1,6 +1,4 @@
-"""The facts that EventBridge is told, one class each; the schemas in ``events/schemas/`` are generated from them.
-
-``python -m tenancy.domain.events DIRECTORY`` writes one JSON Schema per event type.
+"""The facts that EventBridge is told, one class each; `make generate` writes their schemas to ``events/schemas/``.
 
 An event's id is derived from what it says, so that every repetition of a stage produces the same event, and a
 subscriber that keeps ids sees each fact once.
@@ -8,9 +6,7 @@ subscriber that keeps ids sees each fact once.
 
 import hashlib
 import json
-import sys
 import uuid
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -193,6 +189,7 @@ class DatabaseExported(Fact):
     """A customer's data was asked for: a copy is in the bucket for some days. Nothing of the tenant has changed."""
 
     order = 74
+    beside_runs = True
     request: str = Field(description="The same for every repetition of one request.")
     requested_by: str
     archive: str = Field(description="Folder in the archive bucket.")
@@ -258,6 +255,7 @@ class ArchiveExpired(Fact):
     """The archive of a tenant's database is gone from the bucket: it was kept for as long as it was to be."""
 
     order = 87
+    beside_runs = True
     archive: str = Field(description="Folder in the archive bucket, of which nothing is left.")
     manifest_sha256: str
 
@@ -266,6 +264,7 @@ class TenantPurged(Fact):
     """All data of a tenant that was taken down is erased, but for what runs out by itself. It was the last of it."""
 
     order = 95
+    beside_runs = True
     requested_by: str
     archive_files: int = Field(description="Versions of files in the archive bucket that were erased.")
     archive_bytes: int
@@ -403,37 +402,3 @@ class Event(BaseModel):
 def mark_of(execution_arn: str) -> str:
     """What the keys of an execution's events end in."""
     return hashlib.sha256(execution_arn.encode()).hexdigest()[:8]
-
-
-def schema(fact: type[Fact]) -> dict[str, object]:
-    """JSON Schema of the detail of one event type."""
-    definition = {"metadata": Metadata.model_json_schema(), "data": fact.model_json_schema()}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": fact.__name__,
-        "description": fact.__doc__,
-        "type": "object",
-        "required": ["metadata", "data"],
-        "additionalProperties": False,
-        "properties": definition,
-    }
-
-
-def schema_text(fact: type[Fact]) -> str:
-    """The schema as its file in ``events/schemas/`` holds it."""
-    return json.dumps(schema(fact), indent=2) + "\n"
-
-
-def main(directory: str) -> None:
-    """Write every schema, and remove schemas of events that are no more."""
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("*.json"):
-        if stale.stem not in TYPES:
-            stale.unlink()
-    for name, fact in TYPES.items():
-        (folder / f"{name}.json").write_text(schema_text(fact))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tenancy.domain import spanish
-from tenancy.domain.errors import leaves
+from tenancy.domain.errors import Again, again_after, leaves
 
 # SNS: the subject must be ASCII, begin with a letter, digit or punctuation, and be shorter than 100 characters.
 LONGEST_SUBJECT = 99
@@ -163,7 +163,7 @@ class Report:
     @property
     def starts_by_itself(self) -> bool:
         """Whether what is to be done starts a run, or a run comes anyway. Else a person says when the cause is gone."""
-        return self.code == "InvalidTenantItem" or self.type == "TenantOffboardingFailed"
+        return again_after(self.code) is Again.WHEN_CORRECTED or self.type == "TenantOffboardingFailed"
 
     @property
     def is_migration(self) -> bool:

@@ -5,24 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tenancy.domain.record import OperationKind, OperationState
-
-# The states that do something, as they follow each other; tests hold them to statemachine/*.asl.json.
-BRINGING_UP = (
-    *("ClaimTenant", "SuspendTenant", "AttachCname", "CreateDnsRecords", "SeedDatabase"),
-    *("InvalidateCache", "VerifyTenant", "ActivateTenant"),
-    *("RollBack", "DiscardDatabase", "DeleteDnsRecords", "DetachCname", "RecordFailure"),
-)
-TAKING_DOWN = (
-    *("HoldTenant", "DeleteDnsRecords", "DetachCname", "ArchiveDatabase", "InvalidateCache"),
-    *("ReleaseHostname", "RecordFailure"),
-)
+from tenancy.domain.events import TYPES
+from tenancy.domain.record import OperationState
 
 ENDED = frozenset({OperationState.SUCCEEDED, OperationState.FAILED, OperationState.STALLED, OperationState.HELD})
 """States of an operation in which nothing goes on."""
 
 _GONE_WRONG = ("Failed", "Stalled")  # how the types of events end that say so
-_BESIDE_RUNS = frozenset({"DatabaseMigrationFailed"})  # of those, what is no end of a run
 
 
 @dataclass(frozen=True)
@@ -46,11 +35,12 @@ class Stage:
 def stages(
     record: Mapping[str, Any], events: Iterable[Mapping[str, Any]], since: str | None = None
 ) -> tuple[Stage, ...]:
-    """The stages of the tenant's current run, each once, in the order of its states; the one that runs comes last.
+    """Return the stages of the tenant's current run, each once, as they ended; the one that runs comes last.
 
     record: the tenant record.
     events: EVENT# items of the tenant, any runs, in any order: their keys order them by type, which is not how a
-        removal goes. What is filed beside a run (drift, migrations, exports) is none of its stages.
+        removal goes. What is filed beside a run (drift, migrations, exports) is none of its stages. A failure is told
+        last, behind what was undone before it was recorded.
     since: when the first stage began. Without it when the operation did, which is that stage's own end.
     """
     operation = record["operation"]
@@ -68,17 +58,12 @@ def stages(
 
 
 def _ended(record: Mapping[str, Any], events: Iterable[Mapping[str, Any]], since: str) -> Iterator[Stage]:
-    order = TAKING_DOWN if record["operation"]["kind"] == OperationKind.OFFBOARD else BRINGING_UP
-    own = list[tuple[int, Stage]]()
+    own = list[tuple[bool, str, int, Stage]]()
     for event in events:
-        data = json.loads(event["detail"])["data"]
-        if data.get("attempt") != record.get("attempt"):
-            continue
-        stage = Stage(data["stage"], event["type"], since, event["occurred_at"])
-        if stage.has_failed and event["type"] not in _BESIDE_RUNS:
-            own.append((len(order), stage))  # what was undone meanwhile is told before
-        elif stage.name in order:
-            own.append((order.index(stage.name), stage))
-    for _, stage in sorted(own, key=lambda each: each[0]):
+        data, fact = json.loads(event["detail"])["data"], TYPES[event["type"]]
+        if data.get("attempt") == record.get("attempt") and not fact.beside_runs:
+            stage = Stage(data["stage"], event["type"], since, event["occurred_at"])
+            own.append((stage.has_failed, event["occurred_at"], fact.order, stage))
+    for *_, stage in sorted(own, key=lambda each: each[:3]):
         yield replace(stage, since=since)
         since = stage.until or since

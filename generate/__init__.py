@@ -1,0 +1,1 @@
+"""What is made from other files of the repository, and never edited: `make generate`."""

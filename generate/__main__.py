@@ -1,0 +1,50 @@
+"""`make generate`: writes every file that is made from others. With --check, says which are not what they should be.
+
+What has another source is not edited by hand: definitions of the state machines, schemas of the events, the reference,
+the index of decisions.
+"""
+
+import sys
+from pathlib import Path
+
+from generate import decisions, machines, reference, schemas
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("statemachine/*.asl.json", "events/schemas/*.json")
+"""Files that all come from here: one that has no source is left over."""
+
+
+def everything(root: Path) -> dict[Path, str]:
+    """Return the text of every generated file below a folder."""
+    return {path: text for made in (machines, schemas, reference, decisions) for path, text in made.files(root)}
+
+
+def differences(root: Path, wanted: dict[Path, str]) -> list[str]:
+    """Return what is not as its source says: files that are missing, outdated, or left over."""
+    there = {path for pattern in FOLDERS for path in root.glob(pattern)}
+    outdated = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
+    return [
+        *(f"{path.relative_to(root)} is not what its source says: run `make generate`" for path in outdated),
+        *(
+            f"{path.relative_to(root)} has no source any more: run `make generate`"
+            for path in sorted(there - {*wanted})
+        ),
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Write everything, or compare it; 0 if all is as it should be."""
+    wanted = everything(ROOT)
+    if "--check" in arguments:
+        found = differences(ROOT, wanted)
+        print(*found, sep="\n", end="\n" if found else "")
+        return bool(found)
+    for path in {path for pattern in FOLDERS for path in ROOT.glob(pattern)} - {*wanted}:
+        path.unlink()
+    for path, text in wanted.items():
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""State machines: from ``statemachine/*.asl.yaml`` to ``*.asl.json``, which alone is deployed and tested.
+
+The sources are YAML with anchors, aliases and merge keys, and have JSON's types. Nothing in them is a template: what is
+`${…}` or `{% … %}` there is so in the definition.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tenancy.domain import retries
+
+_KEYS_OF_A_STATE = ("Comment", "Type", "Resource", "Arguments", "TimeoutSeconds", "Retry", "Catch", "Assign", "Output")
+_ERROR = re.compile(r"[A-Z]\w*(\.\w+)?")
+
+
+def files(root: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the path and the text of each definition below a folder."""
+    shared = (root / "statemachine" / "shared.yaml").read_text()
+    for source in sorted((root / "statemachine").glob("*.asl.yaml")):
+        definition = definition_of(shared + source.read_text())
+        yield source.with_suffix(".json"), json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
+
+
+def definition_of(text: str) -> dict[str, Any]:
+    """Return what a source means. Keys that Step Functions does not know held anchors, and are left out.
+
+    Raises ValueError for a key that stands twice, and for an error's name that is none.
+    """
+    source = yaml.load(text, Loader=_JsonTypes)  # noqa: S506 - a SafeLoader
+    states = {name: _in_order(state) for name, state in source["States"].items()}
+    return {key: value for key, value in source.items() if key[0].isupper()} | {"States": states}
+
+
+def _in_order(state: dict[str, Any]) -> dict[str, Any]:
+    """A merged state as a person would write it, with the names of its errors."""
+    known = {key: state[key] for key in _KEYS_OF_A_STATE if key in state} | state
+    rules = {key: [_with_names(rule) for rule in known[key]] for key in ("Retry", "Catch") if key in known}
+    return known | rules
+
+
+def _with_names(rule: dict[str, Any]) -> dict[str, Any]:
+    groups = retries.groups()
+    names = [name for entry in rule["ErrorEquals"] for name in groups.get(entry, (entry,))]
+    if wrong := [name for name in names if not _ERROR.fullmatch(name)]:
+        raise ValueError(f"ErrorEquals: {wrong[0]!r} is neither an error's name nor a group of tenancy.domain.retries")
+    return {"ErrorEquals": names} | {key: value for key, value in rule.items() if key != "ErrorEquals"}
+
+
+class _JsonTypes(yaml.SafeLoader):
+    """Plain scalars are what they would be in JSON, else strings; and no key stands twice."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML wants it so
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        keys = [key.value for key, _ in node.value]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise ValueError(f"{', '.join(twice)}: stands twice{node.start_mark}")
+        return node
+
+
+for _tag, _pattern, _first in (
+    ("merge", r"<<", "<"),
+    ("null", r"null", "n"),
+    ("bool", r"true|false", "tf"),
+    ("int", r"-?(0|[1-9]\d*)", "-0123456789"),
+    ("float", r"-?(0|[1-9]\d*)\.\d+", "-0123456789"),
+):
+    _JsonTypes.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))

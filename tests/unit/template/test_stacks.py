@@ -7,7 +7,7 @@ import tomllib
 from control.stacks import Output
 from local.stack.stack import PLAIN
 
-from .reading import DATA, EDGE, MAIN, RESOURCES, ROOT, STACKS, of_type, read, statements
+from .reading import DATA, EDGE, FOUNDATION, MAIN, RESOURCES, ROOT, STACKS, of_type, read, statements
 
 
 def test_an_export_is_called_as_its_output_is() -> None:
@@ -18,9 +18,11 @@ def test_an_export_is_called_as_its_output_is() -> None:
             }
 
 
-def test_the_outputs_that_programs_ask_for_are_there() -> None:
+def test_the_outputs_that_programs_and_people_ask_for_are_there() -> None:
     assert set(Output) <= set(MAIN["Outputs"]) | set(EDGE["Outputs"])
     assert {Output.DISTRIBUTION_HOST, Output.ASSETS_BUCKET, Output.ORIGIN_SECRET} == set(Output) - set(MAIN["Outputs"])
+    assert "FailureTopicArn" in MAIN["Outputs"]
+    assert {"HostedZoneId", "NameServers", "BaseDomain"} <= set(FOUNDATION["Outputs"])
 
 
 def test_what_is_between_foundation_and_backend_can_be_read_as_one() -> None:

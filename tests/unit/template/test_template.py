@@ -314,18 +314,3 @@ def test_every_queue_rings_and_nothing_else_tells_of_failed_executions() -> None
     assert watched == set(of_type("AWS::SQS::Queue"))
     assert not [alarm for alarm in alarms if alarm.get("Namespace") == "AWS/States"], "they have a mail of their own"
     assert all(a["AlarmActions"] == [{"Ref": "FailureTopic"}] for a in alarms)
-
-
-def test_outputs_have_the_names_that_other_programs_rely_on() -> None:
-    assert {
-        "TenantsTableName",
-        "ProvisioningTableName",
-        "OnboardTenantStateMachineArn",
-        "OffboardTenantStateMachineArn",
-        "EventBusName",
-        "FailureTopicArn",
-        "HostedZoneId",
-        "DistributionId",
-        "BaseDomain",
-    } <= set(MAIN["Outputs"])
-    assert {"HostedZoneId", "NameServers", "BaseDomain"} < set(FOUNDATION["Outputs"])

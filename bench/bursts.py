@@ -13,7 +13,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from control.stacks import Output
 from local.stack import Stack
-from local.stack.stack import BASE_DOMAIN
+from local.stack.settings import BASE_DOMAIN
 from local_aws.quotas import Quotas
 
 _WRITTEN_AT_ONCE, _READ_AT_ONCE = 25, 100  # BatchWriteItem, BatchGetItem: API reference, request limits

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import WaiterError
 from filelock import FileLock
 
-from local.stack import Stack, StackFailed, cloudformation, sam
+from local.stack import Stack, StackFailed, cloudformation, sam, settings
 from local.stack.processes import Children
-from local.stack.stack import PACED
+from local.stack.settings import PACED
 from local_aws.quotas import Quotas
 from tests.unit.template.reading import MAIN
 
@@ -218,18 +218,17 @@ def test_the_emulator_and_the_product_are_told_the_same_quotas_and_without_any_t
     program.chmod(0o755)
     monkeypatch.setenv("LOCAL_AWS_PYTHON", str(program))
     quotas = Quotas(scale=10, aliases=500, distribution_updates_per_second=0.04)
-    stack = Stack(root, root / ".local/test-1", quotas=quotas, parameters={"TenantsACall": "1"})
     with pytest.raises(StackFailed, match=rf"--quotas {re.escape(quotas.to_json())} \("):
-        stack.up()
+        Stack(root, root / ".local/test-1", quotas=quotas).up()
     places = {"dns": "127.0.0.1:53", "edge_url": "https://127.0.0.1:443", "ca": "/ca.pem"}
-    told = stack._parameters(places)
+    told = settings.parameters(places, root, quotas, {"TenantsACall": "1"})
     assert (told["AliasQuota"], told["TenantsACall"]) == ("500", "1")
     assert (told["DistributionUpdatesPerSecond"], told["ZoneChangesPerSecond"]) == ("0.4", "1000")
     assert (told["ZoneChangeBurst"], told["InvalidationsPerSecond"]) == ("1500", "1500")
     raised = Stack(root, root / ".local/test-3", parameters={"AliasQuota": "300"})
     with pytest.raises(StackFailed, match=r"--aliases 300 \("):
         raised.up()
-    plain = Stack(root, root / ".local/test-2")._parameters(places)
+    plain = settings.parameters(places, root, None, {})
     assert (plain["DistributionUpdatesPerSecond"], plain["ZoneChangesPerSecond"]) == ("100", "100000")
 
 

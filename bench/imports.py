@@ -27,8 +27,9 @@ from bench.stacks import own_stack
 from cli import migrations
 from cli.aws import ControlPlane, Where
 from cli.progress import ENDED
+from control.stacks import MAIN, Output
 from local.stack.sam import digest
-from local.stack.stack import MAIN, REGION
+from local.stack.settings import REGION
 from tenancy.platform import clock
 
 TITLE = "imports: import ≤ 400 ms and package ≤ 50 MB but for DuckDB, peak ≤ half of the function's memory"
@@ -85,7 +86,7 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
         control_plane = ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN)
         tenants = _burst(control_plane)
         say("asking for a migration of each")
-        latest = int(control_plane.outputs["SchemaVersion"])
+        latest = int(control_plane.outputs[Output.SCHEMA_VERSION])
         migrations.ask(control_plane, tenants, latest, "bench", clock.now())
         peaks = _peaks(stack.env["AWS_ENDPOINT_URL"], {function.deployed_name for function in functions})
         say(f"importing each function {RUNS + RUNS_BY_PART} times")

@@ -16,8 +16,9 @@ from typing import Any
 from bench.stacks import own_stack
 from cli.progress import follow
 from cli.session import Session, Where
+from control.stacks import MAIN
 from control.tables import ControlPlane
-from local.stack.stack import INSYNC_SECONDS, MAIN
+from local.stack.settings import INSYNC_SECONDS
 
 TITLE = (
     f"single: seconds from PutItem to ACTIVE; propagation is {INSYNC_SECONDS} s until DNS is in sync "

@@ -9,6 +9,7 @@ from cli import database_function
 from cli.database_function import DatabaseFunctionFailed
 from cli.errors import Refused
 from cli.session import Session
+from control.stacks import Output
 from tenancy.domain.errors import SupersededError, leaves, remedy_for
 
 _PIECE_BYTES = 1024 * 1024
@@ -47,10 +48,7 @@ class Archives:
 
     @cached_property
     def _bucket(self) -> str:
-        try:
-            return self._session.resources("AWS::S3::Bucket")["ArchiveBucket"]
-        except KeyError:
-            raise Refused("The stack has no archive bucket: deploy it again.") from None
+        return self._session.output(Output.ARCHIVE_BUCKET)
 
     @cached_property
     def _s3(self) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from cli import display
 from cli.errors import Refused
 from cli.session import Session
+from control.stacks import Output
 from tenancy.domain.calls import MigrationRequest
 from tenancy.domain.record import OperationState, Status
 
@@ -162,12 +163,7 @@ def follow(
 
 def deployed_version(session: Session) -> int:
     """Return the version of the schema that the deployed release has. Raises Refused if it does not say."""
-    try:
-        return int(session.outputs["SchemaVersion"])
-    except KeyError:
-        raise Refused(
-            "The stack has no output SchemaVersion: it is of a release before this. Deploy it again."
-        ) from None
+    return int(session.output(Output.SCHEMA_VERSION))
 
 
 def tell_failures(failed: Mapping[str, Record]) -> None:

@@ -10,6 +10,7 @@ from cli import display
 from cli.confirming import confirm
 from cli.errors import Refused, sentence
 from cli.session import Session, who
+from control.stacks import Output
 from tenancy.platform import clock
 from tenancy.platform.step_functions import execution_name
 
@@ -18,7 +19,7 @@ def start(session: Session, tenant_id: str, what: Literal["confirmed", "removed"
     """Start a run that is told who has confirmed or removed. Returns why it could not be started, or None."""
     try:
         session.client("stepfunctions").start_execution(
-            stateMachineArn=session.output("OffboardTenantStateMachineArn"),
+            stateMachineArn=session.output(Output.OFFBOARD_MACHINE),
             name=execution_name(tenant_id, f"{what}/{tenant_id}/{at}"),
             input=json.dumps({"tenant_id": tenant_id, f"{what}_by": by}),
         )

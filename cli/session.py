@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from cli import display
 from cli.errors import Refused
+from control.stacks import Output, outputs_of
 
 if TYPE_CHECKING:
     import boto3
@@ -112,24 +113,23 @@ class Session:
         """Return the stack's two tables. Raises Refused when there is no such stack."""
         from control.tables import ControlPlane
 
-        tenants, provisioning = self.output("TenantsTableName"), self.output("ProvisioningTableName")
+        tenants, provisioning = self.output(Output.TENANTS_TABLE), self.output(Output.PROVISIONING_TABLE)
         return ControlPlane(tenants, provisioning, self.client("dynamodb"))
 
-    def output(self, name: str) -> str:
+    def output(self, output: Output) -> str:
         """Return an output of the stack. Raises Refused when there is none, or no such stack."""
         try:
-            return self.outputs[name]
+            return self._outputs[output]
         except KeyError:
             raise Refused(
-                f"The stack '{self._stack}' has no output {name} (its status may say why): deploy it again."
+                f"The stack '{self._stack}' has no output {output}: it is of a release before this, or its status says "
+                "why. Deploy it again."
             ) from None
 
     @cached_property
-    def outputs(self) -> dict[str, str]:
-        """Return the stack's outputs. Raises Refused when there is no such stack."""
+    def _outputs(self) -> dict[str, str]:
         with self._asking_the_stack():
-            (found,) = self.client("cloudformation").describe_stacks(StackName=self._stack)["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+            return outputs_of(self.client("cloudformation"), self._stack)
 
     def resources(self, kind: str) -> dict[str, str]:
         """Return the stack's resources of a kind (``AWS::SQS::Queue``): logical → physical id. Raises Refused too."""

@@ -1,1 +1,1 @@
-"""What those who run tenants share, at a terminal and in the panel: items, records, and a tenant as it is shown."""
+"""What programs around a deployed control plane share: its stacks, items and records, a tenant as it is shown."""

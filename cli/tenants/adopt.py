@@ -13,6 +13,7 @@ from cli import display
 from cli.errors import Refused
 from cli.options import ContactEmail, Json, Local, PaidTier, Stack, TenantId, Timeout, Watch
 from cli.session import Session, connected, who
+from control.stacks import Output
 
 
 def command(
@@ -66,8 +67,8 @@ def _require_nobody(session: Session, tenant_id: str) -> None:
 
 def _proof(session: Session, tenant_id: str, database: str) -> dict[str, Any]:
     """What there is of the tenant, as the item says it. Raises Refused if it can't be adopted as it is."""
-    host = f"{tenant_id}.{session.outputs['BaseDomain']}"
-    distribution = session.client("cloudfront").get_distribution(Id=session.outputs["DistributionId"])
+    host = f"{tenant_id}.{session.output(Output.BASE_DOMAIN)}"
+    distribution = session.client("cloudfront").get_distribution(Id=session.output(Output.DISTRIBUTION))
     found = distribution["Distribution"]
     target = found["DomainName"].lower().rstrip(".")
     return {
@@ -82,7 +83,7 @@ def _proof(session: Session, tenant_id: str, database: str) -> dict[str, Any]:
 def _records(session: Session, host: str, target: str) -> list[str]:
     """Types of the host's records, which must be aliases of the distribution."""
     page = session.client("route53").list_resource_record_sets(
-        HostedZoneId=session.outputs["HostedZoneId"], StartRecordName=host, StartRecordType="A", MaxItems="20"
+        HostedZoneId=session.output(Output.HOSTED_ZONE), StartRecordName=host, StartRecordType="A", MaxItems="20"
     )
     types = []
     for record in page["ResourceRecordSets"]:

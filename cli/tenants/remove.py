@@ -12,6 +12,7 @@ from cli.confirming import confirm
 from cli.errors import Refused
 from cli.options import Json, Local, Stack, Timeout, Watch, Yes
 from cli.session import Session, connected, who
+from control.stacks import Output
 
 if TYPE_CHECKING:
     from cli.progress import Progress
@@ -93,7 +94,7 @@ def _putting_back(session: Session, item: "Item") -> str:
     if endpoint := session.endpoint:
         words += ["--endpoint-url", endpoint]
     text = json.dumps(item.raw, default=_base64)
-    words += ["--table-name", session.output("TenantsTableName"), "--item", text]
+    words += ["--table-name", session.output(Output.TENANTS_TABLE), "--item", text]
     return shlex.join([*words, "--condition-expression", "attribute_not_exists(tenant_id)"])
 
 

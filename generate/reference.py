@@ -2,6 +2,7 @@
 
 import ast
 import json
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,13 @@ def _functions(root: Path, functions: Sequence[templates.Function], machines: It
 
 def _modules(root: Path) -> Iterator[str]:
     layer = root / "layers" / "tenancy"
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (order,) = (each["layers"] for each in contracts if each["type"] == "layers")
+    yield "Below `functions/`, imports go down this list only:\n"
+    yield "\n".join(
+        f"{number}. {', '.join(f'`{room}`' for room in row.split(' | '))}" for number, row in enumerate(order, 1)
+    )
+    yield ""
     rooms = sorted({path.parent for path in layer.glob("tenancy/**/*.py")})
     for room in rooms:
         head = room / "__init__.py"

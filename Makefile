@@ -36,17 +36,17 @@ bench: ## measure; prints tables and writes bench/report.json (ARGS="gateway sin
 	$(setup) project emulator sam $$(command -v cc >/dev/null || echo compiler)
 	@.venv/bin/python -m bench $(ARGS)
 
-conformance: ## the cases of tests/conformance in a real account, never run so far: PROFILE=name (ARGS="-k name" for some)
+conformance: ## the cases of local_aws/tests/conformance in a real account, never run so far: PROFILE=name (ARGS="-k name" for some)
 	$(setup) project
-	@.venv/bin/python -m tests.conformance $(if $(PROFILE),$(PROFILE),$(error name a profile of your AWS configuration: make conformance PROFILE=name)) $(ARGS)
+	@.venv/bin/python -m local_aws.tests.conformance $(if $(PROFILE),$(PROFILE),$(error name a profile of your AWS configuration: make conformance PROFILE=name)) $(ARGS)
 
 mutants: ## twenty and more wrong products, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
 	$(setup) project emulator sam
-	@.venv/bin/python -m tests.mutants $(ARGS)
+	@.venv/bin/python -m tests.mutation.emulator $(ARGS)
 
 planted: ## dozens of mistakes in the product, each noticed by the test that it names (ARGS='--only lease' for some)
 	$(setup) project
-	@.venv/bin/python -m tests.planted $(ARGS)
+	@.venv/bin/python -m tests.mutation.product $(ARGS)
 
 faults: ## a fault at every call, in one process; a table and .local/faults.json (CASE='id' replays one, ARGS="--seed 7")
 	$(setup) project

@@ -12,7 +12,7 @@ from typing import Any
 from bench.bursts import burst, lost, names, raised
 from bench.calls import CONTENDED, calls_of
 from bench.stacks import own_stack
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 
 TENANTS = 500
 QUOTAS = Quotas(scale=3, distribution_updates_per_second=1, aliases=600, insync_seconds=15, deploy_seconds=30)

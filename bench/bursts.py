@@ -11,9 +11,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from local.emulator.quotas import Quotas
 from local.stack import Stack
 from local.stack.stack import BASE_DOMAIN
+from local_aws.quotas import Quotas
 
 _WRITTEN_AT_ONCE, _READ_AT_ONCE = 25, 100  # BatchWriteItem, BatchGetItem: API reference, request limits
 _LOOK_SECONDS, _TELL_SECONDS = 2.0, 15.0

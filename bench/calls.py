@@ -11,7 +11,7 @@ from typing import Any
 from local.stack import Stack
 
 CONTENDED = ("route53", "cloudfront")
-_LATE_SECONDS = 0.3  # local.emulator.trace writes a little late
+_LATE_SECONDS = 0.3  # local_aws.gateway.trace writes a little late
 _ADMINISTRATOR = "administrator"
 
 

@@ -23,7 +23,7 @@ import boto3
 from botocore.config import Config
 
 from bench.report import ROOT
-from local.emulator.bridges import BRIDGES
+from local_aws.services import BRIDGES
 
 TITLE = "gateway: what the embedded AWS adds to a call, against stock MiniStack (the layer: ≤ 2 ms at the median)"
 ROUNDS, WARM_UP = 300, 40
@@ -141,7 +141,7 @@ def _client(url: str, key: str, secret: str) -> Callable[[str], Any]:
 
 
 def _python() -> str:
-    return os.environ.get("FLUXION_EMULATOR_PYTHON") or str(ROOT / ".venvs" / "emulator" / "bin" / "python")
+    return os.environ.get("LOCAL_AWS_PYTHON") or str(ROOT / ".venvs" / "emulator" / "bin" / "python")
 
 
 @contextmanager
@@ -185,9 +185,9 @@ def _stock(folder: Path) -> Iterator[Callable[[str], Any]]:
 
 @contextmanager
 def _embedded(folder: Path, *options: str) -> Iterator[Callable[[str], Any]]:
-    command = [_python(), "-m", "local.emulator", "--state", str(folder / "state"), "--no-edge", "--exit-with-parent"]
+    command = [_python(), "-m", "local_aws", "--state", str(folder / "state"), "--no-edge", "--exit-with-parent"]
     command += options
-    settings = {"PYTHONPATH": str(ROOT), "FLUXION_LATENCY": "0", "LOG_LEVEL": "WARNING"}
+    settings = {"PYTHONPATH": str(ROOT), "LOCAL_AWS_LATENCY": "0", "LOG_LEVEL": "WARNING"}
     with _process(command, settings, folder) as process:
         ready = folder / "state" / "emulator.json"
         _await(ready.exists, process, folder)

@@ -6,7 +6,7 @@ from typing import Any
 from bench.bursts import burst, names, raised
 from bench.calls import CONTENDED, calls_of
 from bench.stacks import memory_mib, own_stack, processor_seconds
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 
 SIZES = (100, 200, 500, 1000)
 QUOTAS = Quotas(scale=20, distribution_updates_per_second=1, aliases=1200)

@@ -1,7 +1,7 @@
 """The least time that a burst of tenants can take under AWS's quotas: arithmetic, independent of the simulation.
 
 N tenants ask at one moment. Each has two records in the zone, created by CREATE (one change each; an UPSERT would be
-two). Rates are a second's. Sources of the quotas: ``local.emulator.quotas``; ``u`` (UpdateDistribution) and ``rho``
+two). Rates are a second's. Sources of the quotas: ``local_aws.quotas``; ``u`` (UpdateDistribution) and ``rho``
 (CreateDistributionTenant) are not published, so they are parameters.
 """
 

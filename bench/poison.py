@@ -12,8 +12,8 @@ from typing import Any
 from bench.bursts import aliases, burst, host, lost, names, raised, records
 from bench.calls import Calls, calls_of, invocations
 from bench.stacks import own_stack
-from local.emulator.quotas import Quotas
 from local.stack import Stack
+from local_aws.quotas import Quotas
 
 TENANTS = 1000
 QUOTAS = Quotas(scale=20, distribution_updates_per_second=1, aliases=1200)

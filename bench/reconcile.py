@@ -10,8 +10,8 @@ from typing import Any
 from bench.bursts import names
 from bench.calls import calls_of
 from bench.stacks import own_stack
-from local.emulator.quotas import Quotas
 from local.stack import Stack
+from local_aws.quotas import Quotas
 from tenancy.domain import hostnames
 from tenancy.domain.item import TenantItem
 from tenancy.domain.plan import alias_records

@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.report import ROOT
-from local.emulator.quotas import Quotas
 from local.stack import Stack, own_folder
+from local_aws.quotas import Quotas
 
 
 @contextmanager

@@ -1,1 +1,5 @@
-"""What runs at the edge: the CloudFront Function, and how to run the very same file here."""
+"""What runs at the edge: the CloudFront Function of the distribution."""
+
+from pathlib import Path
+
+VIEWER_REQUEST = Path(__file__).with_name("viewer_request.js")

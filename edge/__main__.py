@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from edge.run import VIEWER_REQUEST
+from edge import VIEWER_REQUEST
 from edge.template import with_code
 
 

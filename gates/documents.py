@@ -12,14 +12,18 @@ from gates import report
 def findings(root: Path) -> list[str]:
     """Sections that are outdated."""
     table = subprocess.run(
-        [sys.executable, "-m", "tests.conformance.table", "--check"],
+        [sys.executable, "-m", "local_aws.tests.conformance.table", "--check"],
         cwd=root,
         capture_output=True,
         text=True,
         check=False,
     )
     listed = subprocess.run(
-        [sys.executable, "-m", "tests.mutants", "--list"], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tests.mutation.emulator", "--list"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found = (table.stdout + table.stderr).splitlines() if table.returncode else []
     return found + wrong_products((root / "docs" / "local-aws.md").read_text(), listed.stdout.splitlines())

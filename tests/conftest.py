@@ -1,7 +1,7 @@
 """What all tests share: an AWS that cannot be the real one, and folders by what they prove.
 
-`unit` is pure and has no network; `conformance` holds the embedded AWS to AWS's words; `workflow` runs the shipped
-state machines and templates on it.
+`unit` is pure and has no network; `workflow` runs the shipped state machines and templates on the embedded AWS. Its own
+tests are in local_aws/tests.
 """
 
 from typing import Any
@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_WITH_AN_EMBEDDED_AWS = ("conformance", "local", "workflow")
+from local_aws.tests.isolation import no_real_aws
+
+__all__ = ["no_real_aws"]
+
+_WITH_AN_EMBEDDED_AWS = ("local", "workflow")
 
 
 class SharedScheduling(LoadScopeScheduling):
@@ -21,7 +25,7 @@ class SharedScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        folder = file.split("/")[1]
+        folder = "local" if file.startswith("local_aws/") else file.split("/")[1]
         return "aws" if folder in _WITH_AN_EMBEDDED_AWS else folder if folder == "pages" else file
 
 
@@ -30,11 +34,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedSchedu
 
 
 @pytest.fixture(autouse=True)
-def no_real_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the developer's shell says, no test can reach an account."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_CONFIG_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+def no_running_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the developer's shell says (`. .local/env`), no test can reach that stack."""
+    for name in ("EDGE_URL", "BACKEND_URL", "DNS", "FAULTS", "DATA_DIR", "MAIL_DIR", "CA", "BASE_DOMAIN", "STATE_DIR"):
+        monkeypatch.delenv(f"FLUXION_{name}", raising=False)

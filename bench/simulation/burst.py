@@ -18,7 +18,7 @@ from bench.simulation.clock import Bucket, Clock, about
 from bench.simulation.product import Timings
 from bench.simulation.services import Calls, CloudFront, Route53
 from bench.simulation.writers import Figures, Tenant, WriterFunction
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 from tenancy.domain.errors import TenancyError
 from tenancy.group_commit import dns_records
 from tenancy.group_commit.protocol import Result, Writer

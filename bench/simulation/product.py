@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from bench.report import ROOT
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 from tenancy import handlers
 from tenancy.domain.batching import Pace, Rate, Rules
 from tenancy.domain.events import CnameAttached

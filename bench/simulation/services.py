@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from bench.simulation.clock import Bucket, Clock, about
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 
 LIST_SECONDS = 0.05  # of a read; what writes take is in Quotas
 READ_SECONDS = 0.1

@@ -21,7 +21,7 @@ def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """The packages of this project, to be broken."""
-    for package in ("backend", "bench", "cli", "gates", "generate", "local"):
+    for package in ("backend", "bench", "cli", "gates", "generate", "local", "local_aws"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "layers" / "tenancy" / "tenancy", tmp_path / "tenancy")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -40,7 +40,9 @@ def clone(tmp_path: Path) -> Path:
         ("tenancy/tables/run.py", "import duckdb", "Only what opens tenants' files loads the database engine"),
         ("tenancy/tables/run.py", "import local.run", "The layer knows nothing of the programs around it"),
         ("backend/app.py", "import tenancy.handlers", "and no room of a function"),
-        ("local/emulator/state.py", "import tenancy.domain.plan", "The embedded AWS stands in for AWS"),
+        ("local_aws/settings.py", "import tenancy.domain.plan", "The embedded AWS stands in for AWS"),
+        ("local_aws/gateway/call.py", "import local_aws.edge.cache", "In the embedded AWS imports go one way"),
+        ("local_aws/gateway/call.py", "import local_aws.gateway.answers", "No circle in the embedded AWS"),
     ],
 )
 def test_an_import_against_the_direction_is_refused(clone: Path, path: str, line: str, contract: str):

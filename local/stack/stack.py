@@ -18,8 +18,6 @@ import boto3
 from botocore.config import Config
 from filelock import FileLock, Timeout
 
-from local import loopback
-from local.emulator.quotas import Quotas
 from local.oidc import names
 from local.stack import pages
 from local.stack.errors import StackFailed
@@ -27,6 +25,8 @@ from local.stack.processes import Children
 from local.stack.sam import Sam
 from local.stack.signals import interruptible, undisturbed
 from local.stack.steps import Progress, Step, told
+from local_aws import loopback
+from local_aws.quotas import Quotas
 
 BASE_DOMAIN = "fluxionia.localhost"
 REGION = "us-east-1"
@@ -200,7 +200,7 @@ class Stack:
         }
 
     def _start_emulator(self, backend_url: str) -> int:
-        python = os.environ.get("FLUXION_EMULATOR_PYTHON") or str(self.root / ".venvs" / "emulator" / "bin" / "python")
+        python = os.environ.get("LOCAL_AWS_PYTHON") or str(self.root / ".venvs" / "emulator" / "bin" / "python")
         if not Path(python).exists():
             raise StackFailed(f"The embedded AWS is not installed ({python}): run `make up`, which installs it.")
         options = {
@@ -208,7 +208,7 @@ class Stack:
             "--port": 0,
             "--edge-port": self._ports["edge"],
             "--dns-port": self._ports["dns"],
-            "--backend": backend_url,
+            "--origin": f"origin.{BASE_DOMAIN}={backend_url}",
             "--record-ttl": RECORD_TTL,
             "--cache": self.root / ".local" / "cache" / "code",
         }
@@ -221,7 +221,7 @@ class Stack:
         if self._without:
             options["--off"] = ",".join(self._without)
         arguments = [str(part) for pair in options.items() for part in pair]
-        command = [python, "-m", "local.emulator", *arguments]
+        command = [python, "-m", "local_aws", *arguments]
         return self._children.start("emulator", command, self._environment(), self.root)
 
     def _await_emulator(self, pid: int) -> dict[str, str]:
@@ -255,7 +255,7 @@ class Stack:
         settings = {
             "AWS_ENDPOINT_URL": places["aws_url"],
             # As ECS gives a task the keys of its role.
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{places['aws_url']}/_fluxion/task-credentials/{role}",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{places['aws_url']}/_local_aws/task-credentials/{role}",
             "TENANTS_TABLE": self.outputs["TenantsTableName"],
             "PROVISIONING_TABLE": self.outputs["ProvisioningTableName"],
             "OIDC_ISSUER": f"https://auth.{BASE_DOMAIN}:{edge_port}{names.PREFIX}",

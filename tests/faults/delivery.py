@@ -2,7 +2,7 @@
 
 One process, one thing at a time: a lane of a stream has at most one batch in flight, as on AWS.
 Source: docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html, …/with-sqs.html. The embedded AWS is held to
-the same in tests/conformance (test_streams.py, test_sqs_source.py).
+the same in local_aws/tests/conformance (test_streams.py, test_sqs_source.py).
 """
 
 import json

@@ -1,7 +1,7 @@
 """The shared systems, Route 53 and CloudFront, as far as the product uses them, with AWS's refusals.
 
 Strict where it matters: what AWS refuses is refused with its code, and an operation or a parameter that nobody thought
-of raises NotImplementedError instead of passing. The embedded AWS is held to the same words in tests/conformance.
+of raises NotImplementedError instead of passing. The embedded AWS is held to the same words in local_aws/tests.
 """
 
 import copy

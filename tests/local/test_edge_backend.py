@@ -16,14 +16,14 @@ from backend.app import create_app
 from backend.control_plane import ControlPlane as Tables
 from backend.settings import BackendSettings
 from backend.tokens import Issuer
-from local.edge import serve
-from local.emulator.state import Settings
 from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import OPERATORS_CLIENT, PREFIX, STAFF_CLIENT
 from local.oidc.tokens import Signer, staff
+from local_aws.edge import serve
+from local_aws.settings import Settings
+from local_aws.tests.control_plane import BASE, ControlPlane, distribution
 from tenancy.database import TenantDatabases, TenantSeeder
 from tenancy.domain.record import Status
-from tests.local.control_plane import BASE, ControlPlane, distribution
 from tests.unit.backend import matrix
 
 NAMES = {"colmena": "La Colmena Mercado", "vecino": "El Vecino"}  # in no sample product's name
@@ -99,7 +99,7 @@ def control_plane():
 def edge(tmp_path, control_plane, backend_url, statuses):
     """With an empty cache. Both tenants are live."""
     statuses.update(dict.fromkeys(NAMES, Status.ACTIVE))
-    running = serve(Settings(state_dir=tmp_path, backend=backend_url, base_domain=BASE), control_plane)
+    running = serve(Settings(state_dir=tmp_path, origins={f"origin.{BASE}": backend_url}), control_plane)
     yield running
     running.close()
 

@@ -72,7 +72,7 @@ def test_a_stack_that_was_killed_comes_up_clean(state: Path) -> None:
     aws = EmbeddedAws(first, stack.outputs)
     aws.onboard("antes")
     before = processes(state)
-    assert any("local.emulator" in command for command in before.values())
+    assert any("local_aws" in command for command in before.values())
     assert any("worker.py" in command for command in before.values()), "functions run"
 
     again = Stack(ROOT, state)

@@ -83,7 +83,7 @@ def test_every_run_has_a_folder_of_its_own(tmp_path):
 
 def test_a_start_that_fails_ends_with_1_and_one_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run, "ROOT", tmp_path)
-    monkeypatch.setenv("FLUXION_EMULATOR_PYTHON", "/nonexistent")
+    monkeypatch.setenv("LOCAL_AWS_PYTHON", "/nonexistent")
     assert run.main(["--once"]) == 1
     assert "The embedded AWS is not installed (/nonexistent)" in capsys.readouterr().out
     with FileLock(tmp_path / ".local/run-1/run.lock").acquire(timeout=0):

@@ -8,9 +8,11 @@ import zipfile
 import pytest
 from filelock import FileLock
 
-from local.emulator.quotas import Quotas
 from local.stack import Stack, StackFailed, sam
 from local.stack.processes import Children
+from local.stack.stack import PACED
+from local_aws.quotas import Quotas
+from tests.unit.template.reading import MAIN
 
 SLEEP = [sys.executable, "-IS", "-c", "import time; time.sleep(60)"]
 
@@ -150,7 +152,7 @@ def test_down_ends_everything_and_keeps_logs_and_other_stacks(root):
 
 
 def test_a_start_that_fails_leaves_nothing(root, monkeypatch):
-    monkeypatch.setenv("FLUXION_EMULATOR_PYTHON", "/nonexistent")
+    monkeypatch.setenv("LOCAL_AWS_PYTHON", "/nonexistent")
     stack = Stack(root, root / ".local")
     with pytest.raises(StackFailed, match="not installed"):
         stack.up()
@@ -161,7 +163,7 @@ def test_an_emulator_that_dies_is_reported_with_its_last_words(root, fake_sam, m
     program = root / "emulator"
     program.write_text("#!/bin/sh\necho 'the port is taken' >&2\nexit 1\n")
     program.chmod(0o755)
-    monkeypatch.setenv("FLUXION_EMULATOR_PYTHON", str(program))
+    monkeypatch.setenv("LOCAL_AWS_PYTHON", str(program))
     with pytest.raises(StackFailed, match="did not start: the port is taken"):
         Stack(root, root / ".local/test-1").up()
 
@@ -172,7 +174,7 @@ def test_the_emulator_and_the_product_are_told_the_same_quotas_and_without_any_t
     program = root / "emulator"
     program.write_text('#!/bin/sh\necho "$@"\nexit 1\n')
     program.chmod(0o755)
-    monkeypatch.setenv("FLUXION_EMULATOR_PYTHON", str(program))
+    monkeypatch.setenv("LOCAL_AWS_PYTHON", str(program))
     quotas = Quotas(scale=10, aliases=500, distribution_updates_per_second=0.04)
     stack = Stack(root, root / ".local/test-1", quotas=quotas, parameters={"TenantsACall": "1"})
     with pytest.raises(StackFailed, match=rf"--quotas {re.escape(quotas.to_json())} \("):
@@ -195,7 +197,7 @@ def test_what_a_killed_stack_left_is_cleaned_before_the_next_start(root, fake_sa
     (state / "env").write_text("export AWS_ENDPOINT_URL=http://127.0.0.1:1\n")
     half_dead = Children(state, detached=True)
     half_dead.start("backend", SLEEP, dict(os.environ), root)  # its emulator was killed
-    monkeypatch.setenv("FLUXION_EMULATOR_PYTHON", "/bin/false")
+    monkeypatch.setenv("LOCAL_AWS_PYTHON", "/bin/false")
     steps = []
     with pytest.raises(StackFailed):
         Stack(root, state).up(lambda step: steps.append(step.name))
@@ -219,3 +221,9 @@ def test_a_layer_is_packed_once_and_the_template_names_the_archive(tmp_path):
     with zipfile.ZipFile(tmp_path / "Layer.zip") as archive:
         assert archive.read("python/module.py") == b"x = 1"
     assert not (tmp_path / "Layer").exists()
+
+
+@pytest.mark.parametrize(("parameter", "quota"), PACED.items())
+def test_a_template_as_it_comes_keeps_to_awss_quotas(parameter, quota):
+    """A parameter's default is the quota of a new account, so that the product is not refused there."""
+    assert MAIN["Parameters"][parameter]["Default"] == getattr(Quotas(), quota)

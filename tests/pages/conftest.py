@@ -36,7 +36,8 @@ def _free_port() -> int:
 
 def node() -> str:
     """The Node that scripts/frontend uses."""
-    return shutil.which("node") or str(ROOT / ".venv/bin/node")
+    own = ROOT / ".venvs/node/bin/node"  # there if the machine's is none or too old
+    return str(own) if own.exists() else str(shutil.which("node"))
 
 
 @pytest.fixture(scope="package")

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from edge.run import VIEWER_REQUEST, EdgeFunction, Redirect, viewer_request
+from edge import VIEWER_REQUEST
+from local_aws.edge.function import EdgeFunction, Redirect, viewer_request
 from tests.pages.conftest import FRONTEND, ROOT, node
 
 CASES = json.loads((ROOT / "edge/cases.json").read_text())

@@ -206,12 +206,3 @@ def test_every_state_is_documented_and_no_other_is() -> None:
     machine = json.loads((ROOT / "statemachine" / "onboard_tenant.asl.json").read_text())
 
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(machine["States"])
-
-
-def test_every_bridge_of_the_local_aws_is_documented() -> None:
-    section = (DOCS / "local-aws.md").read_text().partition("## The bridges")[2].partition("\n## ")[0]
-    installed = (ROOT / "local" / "emulator" / "bridges" / "__init__.py").read_text()
-    bridges = re.search(r"BRIDGES = \((.*?)\)", installed, re.DOTALL)
-
-    assert bridges
-    assert set(re.findall(r'"(\w+)"', bridges[1])) <= set(re.findall(r"^\| `(\w+)`", section, re.MULTILINE))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.mutants import MUTANTS
-from tests.mutants.product import InLayer, replaced
+from tests.mutation.emulator.mutants import MUTANTS
+from tests.mutation.emulator.product import InLayer, replaced
 
 LAYER = Path(__file__).resolve().parents[2] / "layers" / "tenancy" / "tenancy"
 MISTAKES = [

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from local.emulator.quotas import Quotas
-from local.faults import Active, Faults
 from local.stack import Stack, own_folder
+from local_aws.client import Active, Faults
+from local_aws.quotas import Quotas
 from tenancy.platform import clock
 
 from .conftest import ROOT

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from local.faults import Faults
+from local_aws.client import Faults
 from tenancy.domain.errors import remedy_for
 from tenancy.domain.events import SOURCE, Event, TenantOnboardingFailed, TenantStalled, TenantUpdateFailed
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local.faults import Faults
+from local_aws.client import Faults
 
 from .embedded import EmbeddedAws, eventually
 from .mishaps import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.faults import Faults
+from local_aws.client import Faults
 
 from .embedded import EmbeddedAws, Trail
 

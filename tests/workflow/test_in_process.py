@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local.faults import Faults
+from local_aws.client import Faults
 from tests.faults.points import Fault, Place
 from tests.faults.world import World
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from local.faults import Active, Faults
+from local_aws.client import Active, Faults
 
 from .embedded import EmbeddedAws, eventually
 from .test_failures import without_permission

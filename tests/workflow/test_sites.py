@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local.faults import Faults
 from local.oidc.names import PREFIX
+from local_aws.client import Faults
 from tenancy.database import TenantDatabases
 from tests import endurance
 from tests.unit.backend import matrix

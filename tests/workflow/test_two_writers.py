@@ -16,9 +16,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.emulator.quotas import Quotas
-from local.faults import Faults
 from local.stack import Stack, own_folder
+from local_aws.client import Faults
+from local_aws.quotas import Quotas
 
 from .embedded import EmbeddedAws, Trail, eventually
 

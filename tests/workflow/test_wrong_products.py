@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.mutants.columns import NOTICED, Column, product_of
-from tests.mutants.mutants import MUTANTS
+from tests.mutation.emulator.columns import NOTICED, Column, product_of
+from tests.mutation.emulator.mutants import MUTANTS
 
 from .embedded import EmbeddedAws
 

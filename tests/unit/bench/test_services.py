@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from bench.simulation.clock import Bucket, Clock
 from bench.simulation.services import Calls, CloudFront, Route53
-from local.emulator.quotas import Quotas
+from local_aws.quotas import Quotas
 
 
 @pytest.fixture

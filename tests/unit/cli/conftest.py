@@ -136,9 +136,9 @@ def deployed(no_real_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dep
         yield Deployed(*TABLES, resources, stand_ins)
 
 
-@pytest.fixture
-def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder where `make up` would leave its `env`."""
+@pytest.fixture(autouse=True)
+def state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder where `make up` would leave its `env`: no test of the command sees what runs in this checkout."""
     monkeypatch.setattr(main, "STATE", tmp_path)
     return tmp_path
 
@@ -156,5 +156,5 @@ class Fluxion:
 
 
 @pytest.fixture
-def fluxion(state: Path) -> Fluxion:
+def fluxion() -> Fluxion:
     return Fluxion()

@@ -251,9 +251,9 @@ def test_a_missing_stack_is_one_sentence(deployed: Deployed, fluxion: Fluxion):
     assert result.stderr.count("\n") == 1
 
 
-def test_the_local_aws_is_used_where_it_runs_and_that_is_said(deployed: Deployed, fluxion: Fluxion, state: Path):
+def test_the_local_aws_is_used_where_it_runs_and_that_is_said(deployed: Deployed, fluxion: Fluxion, state_folder: Path):
     variables = {"AWS_ENDPOINT_URL": "'http://127.0.0.1:9'", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
-    (state / "env").write_text("".join(f"export {name}={value}\n" for name, value in variables.items()))
+    (state_folder / "env").write_text("".join(f"export {name}={value}\n" for name, value in variables.items()))
 
     local = fluxion("tenants", "list")
     assert "Using the local AWS at http://127.0.0.1:9" in local.stderr

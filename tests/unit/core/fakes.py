@@ -1,6 +1,6 @@
 """Route 53, CloudFront, and the rest, as far as the writers use them, with AWS's refusals.
 
-They answer as the services' references say; the embedded AWS is held to the same words in tests/conformance.
+They answer as the services' references say; the embedded AWS is held to the same words in local_aws/tests/conformance.
 """
 
 import copy

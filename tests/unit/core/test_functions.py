@@ -11,7 +11,10 @@ from typing import Any
 import boto3
 import pytest
 
-from tenancy import database
+from tenancy import (
+    database,
+    handlers,  # noqa: F401 - now, before sockets are forbidden: X-Ray's recorder opens one, and sends nothing
+)
 from tenancy.domain.events import TYPES
 from tenancy.platform import aws, step_functions
 from tenancy.tables.provisioning import Provisioning

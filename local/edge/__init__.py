@@ -1,5 +1,0 @@
-"""The content delivery network of the local stack: HTTPS, Host → distribution → behaviour → origin, with a cache."""
-
-from local.edge.server import EdgeServer, serve
-
-__all__ = ["EdgeServer", "serve"]

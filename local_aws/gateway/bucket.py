@@ -1,0 +1,33 @@
+"""Tokens that come back with time: how AWS limits rates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class Bucket:
+    """A token bucket: `burst` calls at once, then `rate` a second."""
+
+    def __init__(self, burst: float, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.burst, self.rate, self._clock = burst, rate, clock
+        self._tokens, self._at = burst, clock()
+
+    def take(self, tokens: float = 1.0) -> bool:
+        """Whether there were that many; if not, none is taken."""
+        self._fill()
+        if self._tokens < tokens:
+            return False
+        self._tokens -= tokens
+        return True
+
+    def owe(self, tokens: float = 1.0) -> float:
+        """Take that many in any case; seconds until they are really there."""
+        self._fill()
+        self._tokens -= tokens
+        return max(0.0, -self._tokens / self.rate)
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
+        self._at = now

@@ -1,0 +1,1 @@
+"""CloudFormation: events about stacks."""

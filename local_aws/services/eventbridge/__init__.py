@@ -1,0 +1,1 @@
+"""EventBridge: what a bus takes, and its deliveries."""

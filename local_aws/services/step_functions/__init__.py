@@ -1,0 +1,1 @@
+"""Step Functions: executions, retries, history, logs, roles."""

@@ -180,7 +180,7 @@ def _functions(root: Path, functions: Sequence[templates.Function], machines: It
 def _modules(root: Path) -> Iterator[str]:
     layer = root / "layers" / "tenancy"
     contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    (order,) = (each["layers"] for each in contracts if each["type"] == "layers")
+    (order,) = (each["layers"] for each in contracts if each.get("containers") == ["tenancy"])
     yield "Below `functions/`, imports go down this list only:\n"
     yield "\n".join(
         f"{number}. {', '.join(f'`{room}`' for room in row.split(' | '))}" for number, row in enumerate(order, 1)

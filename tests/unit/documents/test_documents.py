@@ -1,151 +1,77 @@
-"""The documents say what the code is: names, commands and links that exist."""
+"""The documents say what the code is: names and links that exist, lists that are whole."""
 
-import json
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-import typer
+from generate import decisions
+from tenancy.domain import errors, events, failure_mail, record
 
-from cli.main import app
-from tenancy.domain import errors, events, failure_mail
-
-ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
-RUNBOOKS = DOCS / "runbooks"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-READMES = (ROOT / "README.md", ROOT / "README.es.md")
+from .pages import (
+    DOCS,
+    PAGES,
+    READMES,
+    ROOT,
+    RUNBOOKS,
+    anchors,
+    blocks,
+    code,
+    first_cells,
+    headings,
+    links,
+    named,
+    prose,
+    section,
+)
 
 # Pages about something else than one class of errors.
 OTHER_PAGES = {"README", "customer-export", "customer-purge", "dead-letters", "other", "tenant-files"}
 MAILED = errors.leaves(errors.PermanentError) | errors.leaves(errors.TransientError)
-
-_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
-
-
-def blocks(page: Path, *languages: str) -> list[str]:
-    """Code blocks of a page in one of these languages."""
-    return [match[3] for match in _FENCE.finditer(page.read_text()) if match[2] in languages]
-
-
-def prose(page: Path) -> str:
-    return _FENCE.sub("", page.read_text())
+TEMPLATES = {
+    "fluxion-foundation": (ROOT / "foundation.yaml").read_text(),
+    "fluxion": (ROOT / "template.yaml").read_text(),
+    "fluxion-backend": (ROOT / "backend.yaml").read_text(),
+}
+OUTPUTS = {
+    stack: set(re.findall(r"^  (\w+):$", text.partition("\nOutputs:\n")[2], re.MULTILINE))
+    for stack, text in TEMPLATES.items()
+}
 
 
-def anchors(page: Path) -> set[str]:
-    """What a heading is called in a link, as code hosts do it."""
-    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for _, heading in _HEADING.findall(prose(page)))
-    return {heading.replace(" ", "-") for heading in plain}
+# --- errors, alarms, queues, and what to do about them ----------------------------------------------------------------
 
 
-def code(page: Path) -> Iterator[str]:
-    """Lines of shell blocks, and code within sentences."""
-    for block in blocks(page, "sh"):
-        yield from block.splitlines()
-    yield from re.findall(r"`([^`\n]+)`", prose(page))
-
-
-def named(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
-@pytest.mark.parametrize("name", sorted(MAILED))
-def test_an_error_that_is_mailed_has_the_page_that_the_mail_names(name: str) -> None:
+def test_an_error_that_is_mailed_has_the_page_that_the_mail_names() -> None:
     metadata = {"id": "1", "tenant_id": "granja", "execution_arn": "arn:aws:states:us-east-1:1:execution:a:b"}
-    data = {"stage": "S", "status": "FAILED", "code": name, "message": "m", "remedy": "r"}
-    report = failure_mail.Report.parse("TenantStalled", {"metadata": metadata, "data": data})
-    body = failure_mail.single(report, failure_mail.Links("us-east-1", "docs/runbooks")).body
-    page = ROOT / f"docs/runbooks/{name.lower()}.md"
+    for name in MAILED:
+        data = {"stage": "S", "status": "FAILED", "code": name, "message": "m", "remedy": "r"}
+        report = failure_mail.Report.parse("TenantStalled", {"metadata": metadata, "data": data})
+        body = failure_mail.single(report, failure_mail.Links("us-east-1", "docs/runbooks")).body
+        page = RUNBOOKS / f"{name.lower()}.md"
 
-    assert f"docs/runbooks/{page.name}\n" in body
-    assert page.read_text().startswith(f"# {name}\n")
-    assert f"({page.name})" in (RUNBOOKS / "README.md").read_text()
+        assert f"docs/runbooks/{page.name}\n" in body
+        assert page.read_text().startswith(f"# {name}\n")
+        assert f"({page.name})" in (RUNBOOKS / "README.md").read_text()
 
 
-def test_no_page_is_for_an_error_that_does_not_exist() -> None:
-    pages = {page.stem for page in RUNBOOKS.glob("*.md") if not page.stem.startswith("alarm-")}
+def test_each_runbook_is_for_something_that_exists_and_says_what_to_do_and_when_it_is_over() -> None:
+    pages = {page.stem: page for page in RUNBOOKS.glob("*.md")}
 
-    assert pages == {name.lower() for name in MAILED} | OTHER_PAGES
+    assert {name for name in pages if not name.startswith("alarm-")} == {name.lower() for name in MAILED} | OTHER_PAGES
+    for name in {*pages} - OTHER_PAGES:
+        assert {(2, "What to do"), (2, "It is over when")} <= {*headings(pages[name])}, name
+        assert blocks(pages[name], "sh"), name
 
 
 def test_every_alarm_of_the_stack_is_in_the_index_and_no_other_is() -> None:
-    templates = "".join((ROOT / name).read_text() for name in ("template.yaml", "backend.yaml"))
-    alarms = set(re.findall(r"AlarmName: (\S+)", templates))
-    index = (RUNBOOKS / "README.md").read_text().partition("## By alarm")[2].partition("\n## ")[0]
+    alarms = set(re.findall(r"AlarmName: (\S+)", "".join(TEMPLATES.values())))
 
-    assert set(re.findall(r"`(fluxion-\w+)`", index)) == alarms
-
-
-@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
-def test_a_runbook_says_what_to_do_in_commands_and_when_it_is_over(page: Path) -> None:
-    if page.stem in OTHER_PAGES:
-        return
-    text = page.read_text()
-
-    assert "## What to do\n" in text
-    assert "## It is over when\n" in text
-    assert blocks(page, "sh")
-
-
-def test_every_event_is_documented_and_no_other_is() -> None:
-    page = DOCS / "events.md"
-    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", prose(page), re.MULTILINE | re.DOTALL))
-
-    assert list(sections) == list(events.TYPES)
-    for name, fact in events.TYPES.items():
-        own = set(fact.model_fields) - set(events.Failure.model_fields) - {"stage", "attempt"}
-        assert own <= set(re.findall(r"`(\w+)`", sections[name])), name
-    shared = set(events.Failure.model_fields) - {"stage", "attempt"}
-    assert shared <= set(re.findall(r"`(\w+)`", sections["TenantStalled"]))
-
-
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_relative_links_lead_somewhere(page: Path) -> None:
-    for link in _LINK.findall(prose(page)):
-        if link.startswith(("https://", "mailto:")):
-            continue
-        path, _, anchor = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
-        assert target.exists(), link
-        assert target.is_relative_to(ROOT), link
-        if anchor:
-            assert anchor in anchors(target), link
-
-
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_make_targets_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-
-    for line in code(page):
-        for target in re.findall(r"\bmake ([a-z]+)", line):
-            assert target in targets, line
-
-
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_subcommands_and_options_of_fluxion_exist(page: Path) -> None:
-    command = typer.main.get_command(app)
-    options = {
-        (group, name): {flag for parameter in found.params for flag in (*parameter.opts, *parameter.secondary_opts)}
-        for group in ("tenants", "fleet")
-        for name, found in command.commands[group].commands.items()  # type: ignore[attr-defined]
-    }
-
-    for line in code(page):
-        for group, words in re.findall(r"fluxion (tenants|fleet) ([^|;>]*)", line):
-            subcommand, *rest = shlex.split(words.partition("  #")[0])
-            assert (group, subcommand) in options, line
-            flags = {word.partition("=")[0] for word in rest if word.startswith("--")}
-            assert flags <= options[group, subcommand], line
+    assert set(re.findall(r"`(fluxion-\w+)`", section(RUNBOOKS / "README.md", "## By alarm"))) == alarms
 
 
 def test_every_queue_that_is_replayed_exists_and_every_dead_letter_queue_has_its_replay() -> None:
-    template = (ROOT / "template.yaml").read_text()
-    queues = set(re.findall(r"^  (\w+Queue):$", template, re.MULTILINE))
-    worked_off = set(re.findall(r"Queue: !GetAtt (\w+)\.Arn", template))
+    queues = set(re.findall(r"^  (\w+Queue):$", TEMPLATES["fluxion"], re.MULTILINE))
+    worked_off = set(re.findall(r"Queue: !GetAtt (\w+)\.Arn", TEMPLATES["fluxion"]))
 
     replayed = {
         name for page in PAGES for line in code(page) for name in re.findall(r"fluxion replay --queue (\w+)", line)
@@ -155,54 +81,90 @@ def test_every_queue_that_is_replayed_exists_and_every_dead_letter_queue_has_its
     assert all(name in (RUNBOOKS / "dead-letters.md").read_text() for name in replayed)
 
 
-def test_the_two_readmes_are_one_page_in_two_languages() -> None:
-    english, spanish = READMES
+# --- lists that are written by hand -----------------------------------------------------------------------------------
 
-    assert [level for level, _ in _HEADING.findall(prose(english))] == [
-        level for level, _ in _HEADING.findall(prose(spanish))
-    ]
-    assert blocks(english, "sh", "python") == blocks(spanish, "sh", "python")
-    assert prose(english).count("\n| ") == prose(spanish).count("\n| ")
-    for link in _LINK.findall(prose(english)):
-        if not link.startswith("README"):
-            assert f"]({link})" in prose(spanish), link
+
+def test_every_event_is_documented_and_no_other_is() -> None:
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", prose(DOCS / "events.md"), re.MULTILINE | re.DOTALL))
+    of_every_event, of_failures = {"stage", "attempt"}, set(events.Failure.model_fields) - {"stage", "attempt"}
+
+    assert list(sections) == list(events.TYPES)
+    for name, fact in events.TYPES.items():
+        own = set(fact.model_fields) - of_failures - of_every_event
+        assert own <= set(re.findall(r"`(\w+)`", sections[name])), name
+    assert of_failures <= set(re.findall(r"`(\w+)`", sections["TenantStalled"]))
+
+
+def test_statuses_and_states_of_operations_are_documented_and_no_others_are() -> None:
+    told = first_cells(section(DOCS / "architecture.md", "## Status and operation"))
+
+    assert told == [*record.Status, *record.OperationState]
+
+
+def test_every_parameter_is_documented_and_no_other_is() -> None:
+    parameters = "".join(
+        TEMPLATES[stack].partition("\nParameters:\n")[2].partition("\nRules:\n")[0]
+        for stack in ("fluxion", "fluxion-backend")
+    )
+
+    assert set(first_cells(section(DOCS / "deploying.md", "## Parameters"))) == set(
+        re.findall(r"^  (\w+):$", parameters, re.MULTILINE)
+    )
 
 
 def test_what_the_commands_ask_the_stack_for_exists() -> None:
-    template = (ROOT / "template.yaml").read_text()
-    resources, outputs = template.split("\nOutputs:\n")
-    stacks = {"fluxion": "template", "fluxion-foundation": "foundation", "fluxion-backend": "backend"}
-    outputs_of = {stack: (ROOT / f"{name}.yaml").read_text().split("\nOutputs:")[1] for stack, name in stacks.items()}
-    logical = set(re.findall(r"^  (\w+):\n    (?:Type|Metadata|DependsOn|Condition)", resources, re.MULTILINE))
-    given = set(re.findall(r"^  (\w+):$", outputs, re.MULTILINE))
+    template = TEMPLATES["fluxion"]
+    logical = set(re.findall(r"^  (\w+):\n    (?:Type|Metadata|DependsOn|Condition)", template, re.MULTILINE))
     functions = set(re.findall(r"FunctionName: (fluxion-[a-z-]+)", template)) | {"fluxion-tenant-files"}
 
     for page in PAGES:
         shell = "\n".join(code(page))
         assert set(re.findall(r"\$\((?:resource|arn) (\w+)\)", shell)) <= logical, named(page)
-        assert set(re.findall(r"\boutput ([A-Z]\w+)", shell)) <= given, named(page)
-        assert set(re.findall(r"OutputKey=='(\w+)'", shell)) <= given | {"NameServers"}, named(page)
+        assert set(re.findall(r"\boutput ([A-Z]\w+)", shell)) <= OUTPUTS["fluxion"], named(page)
+        assert set(re.findall(r"OutputKey=='(\w+)'", shell)) <= OUTPUTS["fluxion"] | {"NameServers"}, named(page)
         for stack, name in re.findall(r"\boutput (fluxion[a-z-]*) (\w+)", shell):
-            assert f"\n  {name}:\n" in outputs_of[stack], f"{named(page)}: {stack} {name}"
-        for name in re.findall(r"(?:--function-name |/aws/lambda/)(fluxion-[a-z-]+)", shell):
-            assert name in functions, f"{named(page)}: {name}"
+            assert name in OUTPUTS[stack], f"{named(page)}: {stack} {name}"
+        asked = set(re.findall(r"(?:--function-name |/aws/lambda/)(fluxion-[a-z-]+)", shell))
+        assert asked <= functions, named(page)
 
 
-def test_every_parameter_is_documented_and_no_other_is() -> None:
-    templates = [(ROOT / name).read_text() for name in ("template.yaml", "backend.yaml")]
-    parameters = "".join(text.partition("\nParameters:\n")[2].partition("\nRules:\n")[0] for text in templates)
-    section = (DOCS / "deploying.md").read_text().partition("## Parameters")[2].partition("\n## ")[0]
-    rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
-
-    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(
-        re.findall(r"^  (\w+):$", parameters, re.MULTILINE)
-    )
+# --- pages lead to each other -----------------------------------------------------------------------------------------
 
 
-def test_every_state_is_documented_and_no_other_is() -> None:
-    page = (DOCS / "architecture.md").read_text()
-    table = page.partition("## OnboardTenant, state by state")[2].partition("How long a state tries")[0]
-    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
-    machine = json.loads((ROOT / "statemachine" / "onboard_tenant.asl.json").read_text())
+def dead_links(page: Path) -> Iterator[str]:
+    for link in links(prose(page)):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if link.startswith(("https://", "mailto:")):
+            continue
+        if not target.exists() or not target.is_relative_to(ROOT) or (anchor and anchor not in anchors(target)):
+            yield f"{named(page)}: {link}"
 
-    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(machine["States"])
+
+def test_relative_links_lead_somewhere() -> None:
+    assert [link for page in PAGES for link in dead_links(page)] == []
+
+
+def test_the_two_readmes_are_one_page_in_two_languages() -> None:
+    english, spanish = READMES
+
+    assert [level for level, _ in headings(english)] == [level for level, _ in headings(spanish)]
+    assert blocks(english, "sh", "python") == blocks(spanish, "sh", "python")
+    assert prose(english).count("\n| ") == prose(spanish).count("\n| ")
+    assert {link for link in links(prose(english)) if "README" not in link} <= {*links(prose(spanish))}
+
+
+def test_what_one_decision_says_of_another_that_one_says_too() -> None:
+    entries = decisions.decisions((DOCS / "decisions.md").read_text())
+    told = {(entry.number, words, other) for entry in entries for words, other in entry.relations}
+    back = decisions.MUTUAL | {passive: active for active, passive in decisions.MUTUAL.items()}
+
+    assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
+    assert {(other, back[words], number) for number, words, other in told} == told
+    assert all((number > other) == (words in decisions.MUTUAL) for number, words, other in told)
+
+
+def test_the_glossary_is_in_order_and_each_word_stands_in_it_once() -> None:
+    words = re.findall(r"^\| ([a-z][^|]*?) \|", (DOCS / "glossary.md").read_text(), re.MULTILINE)[1:]
+
+    assert words == sorted({*words})

@@ -52,7 +52,7 @@ faults: ## a fault at every call, in one process; a table and .local/faults.json
 	$(setup) project
 	@.venv/bin/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(ARGS)
 
-generate: ## write what is made from other files: state machines in JSON, schemas of events, docs/reference.md
+generate: ## write what is made from other files: state machines in JSON, samples and schemas, docs/reference.md
 	$(setup) project
 	@.venv/bin/python -m generate
 

@@ -1,13 +1,13 @@
 """`make generate`: writes every file that is made from others. With --check, says which are not what they should be.
 
-What has another source is not edited by hand: definitions of the state machines, schemas of the events, the reference,
-the index of decisions.
+What has another source is not edited by hand: definitions of the state machines, samples of what their states send,
+schemas and lists of the events, the reference, the index of decisions.
 """
 
 import sys
 from pathlib import Path
 
-from generate import decisions, machines, reference, schemas
+from generate import decisions, machines, reference, samples, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("statemachine/*.asl.json", "events/schemas/*.json")
@@ -16,7 +16,9 @@ FOLDERS = ("statemachine/*.asl.json", "events/schemas/*.json")
 
 def everything(root: Path) -> dict[Path, str]:
     """Return the text of every generated file below a folder."""
-    return {path: text for made in (machines, schemas, reference, decisions) for path, text in made.files(root)}
+    return {
+        path: text for made in (machines, samples, schemas, reference, decisions) for path, text in made.files(root)
+    }
 
 
 def differences(root: Path, wanted: dict[Path, str]) -> list[str]:

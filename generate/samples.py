@@ -37,6 +37,13 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
                 yield root / "events" / folder / f"{file}.json", json.dumps(payload, indent=2) + "\n"
 
 
+def there(root: Path) -> Iterator[Path]:
+    """Yield the samples below a folder that are some state's: nothing else says when it was entered."""
+    for path in (root / "events").glob("*/*.json"):
+        if path.parent.name != "schemas" and "entered_at" in json.loads(path.read_text()):
+            yield path
+
+
 def _context(machine: str, state: str) -> Mapping[str, Any]:
     execution = (
         f"arn:aws:states:us-east-1:123456789012:execution:fluxion-{machines.title(machine)}:granja-5b1f0c9d2e7a4431"

@@ -7,10 +7,10 @@ schemas and lists of the events, the reference, the index of decisions.
 import sys
 from pathlib import Path
 
-from generate import decisions, machines, reference, samples, schema_version, schemas
+from generate import attributes, decisions, machines, reference, samples, schema_version, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = (machines, samples, schemas, schema_version, reference, decisions)
+PARTS = (machines, samples, schemas, schema_version, attributes, reference, decisions)
 
 
 def everything(root: Path) -> dict[Path, str]:

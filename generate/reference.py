@@ -1,6 +1,5 @@
 """``docs/reference.md``: states, retries, errors, functions and modules, as their own sources say it."""
 
-import ast
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from generate import machines, templates
+from generate.docstrings import first_line, first_paragraph
 from generate.markdown import table
 from tenancy.domain import errors
 
@@ -39,15 +39,6 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
         *_modules(root),
     ]
     yield root / "docs" / "reference.md", "\n".join(parts)
-
-
-def first_line(path: Path) -> str:
-    """Return the first paragraph of a module's docstring, on one line; nothing without a docstring."""
-    return _first_paragraph(ast.get_docstring(ast.parse(path.read_text())))
-
-
-def _first_paragraph(docstring: str | None) -> str:
-    return " ".join((docstring or "").partition("\n\n")[0].split()).replace("``", "`")
 
 
 # --- states -----------------------------------------------------------------------------------------------------------
@@ -142,7 +133,7 @@ def _errors() -> Iterator[str]:
         for name, leaf in errors.leaves(kind).items():
             page = "" if kind is errors.SupersededError else f"[{name}](runbooks/{name.lower()}.md)"
             after = "The other execution, or the newer decision, goes on." if not page else leaf.again.value
-            rows.append([page or name, word, _first_paragraph(leaf.__doc__), after])
+            rows.append([page or name, word, first_paragraph(leaf.__doc__), after])
     yield table(["error", "kind", "meaning", "and then"], rows)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from generate import docstrings
 from generate.markdown import between_marks, table
 from tenancy.domain import drift
 from tenancy.domain.events import TYPES, Fact, Failure, Metadata
@@ -58,7 +59,6 @@ def _without_end(description: str) -> str:
 
 
 def _kinds_of_drift() -> str:
-    """Each kind as its own docstring says it, which stands below the member and is not there at run time."""
-    lines = re.findall(r'^ {4}(\w+) = .*\n {4}"""(.+)"""$', inspect.getsource(drift.Kind), re.MULTILINE)
-    rows = [[f"`{drift.Kind[name]}`", meant, drift.Finding(drift.Kind[name], "", "").repair] for name, meant in lines]
+    told = docstrings.of_members(drift.Kind)
+    rows = [[f"`{kind}`", told[kind.name], drift.Finding(kind, "", "").repair] for kind in drift.Kind]
     return table(["kind", "what it is", "repair"], rows)

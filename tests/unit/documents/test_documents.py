@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from generate import decisions
-from tenancy.domain import drift, errors, events, failure_mail, record
+from tenancy.domain import errors, events, failure_mail, record
 
 from .pages import (
     DOCS,
@@ -88,10 +88,6 @@ def test_what_all_failures_say_is_documented_once() -> None:
     told = re.findall(r"`(\w+)`", section(DOCS / "events.md", "### Failures"))
 
     assert set(events.Failure.model_fields) - set(events.Fact.model_fields) <= {*told}
-
-
-def test_every_kind_of_drift_says_what_it_is() -> None:
-    assert first_cells(section(DOCS / "events.md", "### Kinds of drift")) == [*drift.Kind]
 
 
 def test_statuses_and_states_of_operations_are_documented_and_no_others_are() -> None:

@@ -310,6 +310,15 @@ def words_missing(tree: Tree) -> list[str]:
     })  # fmt: skip
 
 
+def test_the_files_are_those_that_the_page_lists() -> None:
+    page = (ROOT / "docs/changing.md").read_text()
+    request = page.partition("\n## A stage after SeedDatabase\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\d+\. \[.+?\]\(\.\./(.+?)\)", request, re.MULTILINE)
+
+    assert len(listed) == len(BY_HAND)
+    assert all(any(path.startswith(place) for place in listed) for path in BY_HAND)
+
+
 @pytest.mark.slow
 def test_a_stage_after_seed_database_is_a_matter_of_nine_files_and_goes_again_without_a_trace(tree: Tree) -> None:
     write(tree)

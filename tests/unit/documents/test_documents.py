@@ -163,3 +163,16 @@ def test_the_glossary_is_in_order_and_each_word_stands_in_it_once() -> None:
     words = re.findall(r"^\| ([a-z][^|]*?) \|", (DOCS / "glossary.md").read_text(), re.MULTILINE)[1:]
 
     assert words == sorted({*words})
+
+
+def test_what_is_to_be_touched_for_a_change_is_counted_and_exists() -> None:
+    """That the files are there is a matter of links; here, that each request's list is as long as the table says."""
+    page = DOCS / "changing.md"
+    told = re.findall(r"^\| \[(.+?)\]\(#.*?\) \| .+? \| (\d+) \|$", page.read_text(), re.MULTILINE)
+    listed = {
+        heading: len(re.findall(r"^\d+\. ", section(page, f"## {heading}"), re.MULTILINE))
+        for level, heading in headings(page)
+        if level == 2
+    }
+
+    assert {request: int(count) for request, count in told} == listed

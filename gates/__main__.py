@@ -62,7 +62,7 @@ ALL = (
     Gate("functions", "a function parses, delegates and answers", own("functions")),
     Gate(
         "generated",
-        "state machines, schemas and docs/reference.md are what their sources say",
+        "what `make generate` makes is what its sources say",
         (PROJECT / "python", "-m", "generate", "--check"),
     ),
     Gate("documents", "docs/local-aws.md is what the conformance cases and the mutants say", own("documents")),

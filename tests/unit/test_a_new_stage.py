@@ -127,28 +127,24 @@ MORE = {
               - Sid: ReadTheItem
                 Effect: Allow
                 Action: dynamodb:GetItem
-                Resource: !GetAtt TenantsTable.Arn
+                Resource: !ImportValue fluxion-data-TenantsTableArn
               - Sid: Events
                 Effect: Allow
                 Action: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]
-                Resource: !GetAtt ProvisioningTable.Arn
+                Resource: !ImportValue fluxion-data-ProvisioningTableArn
               - Sid: Log
                 Effect: Allow
                 Action: [logs:CreateLogStream, logs:PutLogEvents]
                 Resource: !GetAtt OwnerInvitationLogGroup.Arn
 
-""",
-        ),
-        (
-            "  PublishEventsLogGroup:\n",
-            """  OwnerInvitationLogGroup:
+  OwnerInvitationLogGroup:
     Type: AWS::Logs::LogGroup
     DeletionPolicy: Delete
     UpdateReplacePolicy: Delete
     Properties:
       LogGroupName: /aws/lambda/fluxion-owner-invitation
       RetentionInDays: 365
-      KmsKeyId: !GetAtt EncryptionKey.Arn
+      KmsKeyId: !ImportValue fluxion-data-EncryptionKeyArn
 
   OwnerInvitation:
     Type: AWS::Serverless::Function
@@ -160,13 +156,13 @@ MORE = {
       LoggingConfig: {LogGroup: !Ref OwnerInvitationLogGroup}
       Environment:
         Variables:
-          TENANTS_TABLE: !Ref TenantsTable
-          PROVISIONING_TABLE: !Ref ProvisioningTable
+          TENANTS_TABLE: !ImportValue fluxion-data-TenantsTableName
+          PROVISIONING_TABLE: !ImportValue fluxion-data-ProvisioningTableName
           BASE_DOMAIN: !Ref BaseDomain
 
 """,
         ),
-        (".Arn]\n              - Sid: AskTheWriters\n", ".Arn, !GetAtt OwnerInvitation"),
+        (", !GetAtt TenantProbe.Arn]\n\n  OnboardTenant:\n", ", !GetAtt OwnerInvitation.Arn"),
         (
             "        AliasRequestsTable: !Ref AliasRequestsTable\n",
             "        OwnerInvitationFunctionArn: !GetAtt OwnerInvitation.Arn\n",

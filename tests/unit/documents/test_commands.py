@@ -25,7 +25,7 @@ COMMAND: Any = typer.main.get_command(app)
 AWS: Any = botocore.session.get_session()
 
 # What AWS CLI has beside the services' operations, how it spells what they need, and the options of every command.
-OWN = {"s3": {"cp", "ls"}, "logs": {"tail"}, "ecr": {"get-login-password"}}
+OWN = {"s3": {"cp", "ls"}, "logs": {"tail"}, "ecr": {"get-login-password"}, "cloudformation": {"deploy"}}
 SPELT = {"--paths": "--invalidation-batch", "--zip-file": "--code"}
 COMMON = {"--query", "--output", "--region", "--profile", "--max-items", "--cli-binary-format", "--endpoint-url"}
 

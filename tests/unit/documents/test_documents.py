@@ -6,6 +6,7 @@ from pathlib import Path
 
 from generate import decisions
 from tenancy.domain import errors, events, failure_mail, record
+from tests.unit.template.reading import FUNCTIONS, STACKS, of_type
 
 from .pages import (
     DOCS,
@@ -27,15 +28,6 @@ from .pages import (
 # Pages about something else than one class of errors.
 OTHER_PAGES = {"README", "customer-export", "customer-purge", "dead-letters", "other", "tenant-files"}
 MAILED = errors.leaves(errors.PermanentError) | errors.leaves(errors.TransientError)
-TEMPLATES = {
-    "fluxion-foundation": (ROOT / "foundation.yaml").read_text(),
-    "fluxion": (ROOT / "template.yaml").read_text(),
-    "fluxion-backend": (ROOT / "backend.yaml").read_text(),
-}
-OUTPUTS = {
-    stack: set(re.findall(r"^  (\w+):$", text.partition("\nOutputs:\n")[2], re.MULTILINE))
-    for stack, text in TEMPLATES.items()
-}
 
 
 # --- errors, alarms, queues, and what to do about them ----------------------------------------------------------------
@@ -64,14 +56,15 @@ def test_each_runbook_is_for_something_that_exists_and_says_what_to_do_and_when_
 
 
 def test_every_alarm_of_the_stack_is_in_the_index_and_no_other_is() -> None:
-    alarms = set(re.findall(r"AlarmName: (\S+)", "".join(TEMPLATES.values())))
+    resources = [each for template in STACKS.values() for each in template["Resources"].values()]
+    alarms = {each["Properties"]["AlarmName"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"}
 
     assert set(re.findall(r"`(fluxion-\w+)`", section(RUNBOOKS / "README.md", "## By alarm"))) == alarms
 
 
 def test_every_queue_that_is_replayed_exists_and_every_dead_letter_queue_has_its_replay() -> None:
-    queues = set(re.findall(r"^  (\w+Queue):$", TEMPLATES["fluxion"], re.MULTILINE))
-    worked_off = set(re.findall(r"Queue: !GetAtt (\w+)\.Arn", TEMPLATES["fluxion"]))
+    queues = set(of_type("AWS::SQS::Queue"))
+    worked_off = set(re.findall(r"Queue: !GetAtt (\w+)\.Arn", (ROOT / "template.yaml").read_text()))
 
     replayed = {
         name for page in PAGES for line in code(page) for name in re.findall(r"fluxion replay --queue (\w+)", line)
@@ -97,30 +90,24 @@ def test_statuses_and_states_of_operations_are_documented_and_no_others_are() ->
 
 
 def test_every_parameter_is_documented_and_no_other_is() -> None:
-    parameters = "".join(
-        TEMPLATES[stack].partition("\nParameters:\n")[2].partition("\nRules:\n")[0]
-        for stack in ("fluxion", "fluxion-backend")
-    )
+    parameters = {name for template in STACKS.values() for name in template["Parameters"]}
 
-    assert set(first_cells(section(DOCS / "deploying.md", "## Parameters"))) == set(
-        re.findall(r"^  (\w+):$", parameters, re.MULTILINE)
-    )
+    assert {*first_cells(section(DOCS / "deploying.md", "## Parameters"))} == parameters
 
 
 def test_what_the_commands_ask_the_stack_for_exists() -> None:
-    template = TEMPLATES["fluxion"]
-    logical = set(re.findall(r"^  (\w+):\n    (?:Type|Metadata|DependsOn|Condition)", template, re.MULTILINE))
-    functions = set(re.findall(r"FunctionName: (fluxion-[a-z-]+)", template)) | {"fluxion-tenant-files"}
+    given = {(stack, name) for stack, template in STACKS.items() for name in template["Outputs"]}
+    logical = {(stack, name) for stack, template in STACKS.items() for name in template["Resources"]}
+    functions = {function["FunctionName"] for function in FUNCTIONS.values()} | {"fluxion-tenant-files"}
 
     for page in PAGES:
         shell = "\n".join(code(page))
-        assert set(re.findall(r"\$\((?:resource|arn) (\w+)\)", shell)) <= logical, named(page)
-        assert set(re.findall(r"\boutput ([A-Z]\w+)", shell)) <= OUTPUTS["fluxion"], named(page)
-        assert set(re.findall(r"OutputKey=='(\w+)'", shell)) <= OUTPUTS["fluxion"] | {"NameServers"}, named(page)
-        for stack, name in re.findall(r"\boutput (fluxion[a-z-]*) (\w+)", shell):
-            assert name in OUTPUTS[stack], f"{named(page)}: {stack} {name}"
-        asked = set(re.findall(r"(?:--function-name |/aws/lambda/)(fluxion-[a-z-]+)", shell))
-        assert asked <= functions, named(page)
+        asked = re.findall(r"\b(output|resource) ([A-Z]\w+)(?: (fluxion[a-z-]*))?", shell)
+        for what, name, stack in asked:
+            assert (stack or "fluxion", name) in (given if what == "output" else logical), f"{named(page)}: {name}"
+        assert set(re.findall(r"OutputKey=='(\w+)'", shell)) <= {name for _, name in given}, named(page)
+        called = set(re.findall(r"(?:--function-name |/aws/lambda/)(fluxion-[a-z-]+)", shell))
+        assert called <= functions, named(page)
 
 
 # --- pages lead to each other -----------------------------------------------------------------------------------------

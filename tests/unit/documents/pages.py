@@ -13,7 +13,10 @@ PAGES = sorted(
     [
         *ROOT.glob("*.md"),
         *DOCS.rglob("*.md"),
-        *(ROOT / folder / "README.md" for folder in ("frontend", "tests/faults", "local_aws/tests/conformance")),
+        *(
+            ROOT / folder / "README.md"
+            for folder in ("frontend", "tests", "tests/faults", "local_aws/tests/conformance")
+        ),
     ]
 )
 

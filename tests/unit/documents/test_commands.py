@@ -20,7 +20,7 @@ from gates.__main__ import ALL as GATES
 from .pages import PAGES, ROOT, blocks, commands, fences, inline, named
 
 LANGUAGES = {"sh", "python", "json", "sql", "mermaid", "text", ""}
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 COMMAND: Any = typer.main.get_command(app)
 AWS: Any = botocore.session.get_session()
 

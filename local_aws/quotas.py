@@ -18,6 +18,22 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 UNPUBLISHED = "not published: a parameter"
+
+# What nobody can have raised, and what AWS takes for granted. Sources: each service's API reference or its quotas.
+ZONE_BATCH_RECORDS, ZONE_BATCH_CHARACTERS = 1_000, 32_000  # ChangeResourceRecordSets; an UPSERT counts twice
+CACHE_TAG_CHARACTERS = 256  # CloudFront
+SAAS_DISTRIBUTION_TENANTS = 10_000  # CloudFront SaaS Manager, an account
+INVOCATION_BYTES = 6 * 1024 * 1024  # Lambda, a request or an answer
+STREAM_POLL_SECONDS = 0.25  # Lambda looks at a shard about four times a second
+STREAM_RECORD_SECONDS = 86_400  # DynamoDB keeps a stream's record so long
+QUEUE_POLLERS = 5  # Lambda, of a queue without MaximumConcurrency
+BATCH_GET_KEYS, BATCH_WRITE_ITEMS, TRANSACTION_ITEMS = 100, 25, 100  # DynamoDB, a call
+CLIENT_TOKEN_SECONDS = 600  # DynamoDB remembers a ClientRequestToken so long
+EVENT_ENTRIES, EVENT_BYTES = 10, 256 * 1024  # PutEvents, a call
+EVENT_DELIVERIES, EVENT_SECONDS = 185, 86_400  # EventBridge, of a target without RetryPolicy
+TOPIC_SUBJECT = r"[!-~][ -~]{0,98}"  # SNS Publish
+TOPIC_MESSAGE_BYTES = 256 * 1024  # SNS Publish
+
 _ROUTE53 = "Route 53 Developer Guide, Throttling for Amazon Route 53 API requests"
 _ZONE = "Route 53 Developer Guide, Quotas"
 _CLOUDFRONT = "CloudFront Developer Guide, Quotas"

@@ -27,13 +27,12 @@ from ministack.services import lambda_svc, sqs
 
 from local_aws import patching
 from local_aws.gateway import identity
+from local_aws.quotas import INVOCATION_BYTES, QUEUE_POLLERS
 from local_aws.services.aws_lambda.mappings import starter
 from local_aws.settings import Settings
 
 logger = logging.getLogger("local.sqs")
 POLL_SECONDS = 0.1
-POLLERS = 5
-PAYLOAD_BYTES = 6 * 1024 * 1024
 READ_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 Message = dict[str, Any]
@@ -80,7 +79,7 @@ class Mapping(threading.Thread):
         queue = self._queue
         if not self.esm.get("Enabled", True) or queue is None or not self._may_read():
             return []
-        limit = (self.esm.get("ScalingConfig") or {}).get("MaximumConcurrency") or POLLERS
+        limit = (self.esm.get("ScalingConfig") or {}).get("MaximumConcurrency") or QUEUE_POLLERS
         with self._done:
             if not self._done.wait_for(lambda: self._busy < int(limit), timeout=1.0):
                 return []
@@ -95,7 +94,7 @@ class Mapping(threading.Thread):
             batch += found
             payload += sum(len(message["body"]) for message in found)
             left = end - time.monotonic()
-            if len(batch) >= most or payload > PAYLOAD_BYTES * 0.9 or not batch or (not found and left <= 0):
+            if len(batch) >= most or payload > INVOCATION_BYTES * 0.9 or not batch or (not found and left <= 0):
                 break
             if not found:
                 time.sleep(min(left, POLL_SECONDS))

@@ -19,11 +19,10 @@ from ministack.services import cloudfront
 from ministack.services.cloudformation import provisioners
 
 from local_aws import patching, propagation
-from local_aws.quotas import Quotas
+from local_aws.quotas import CACHE_TAG_CHARACTERS, Quotas
 from local_aws.services.cloudfront import deployed
 from local_aws.settings import Settings
 
-MAX_TAG = 256
 UPDATE, CREATE, DELETE = "_update_distribution", "_create_distribution", "_delete_distribution"
 _most_aliases = Quotas.aliases
 
@@ -95,7 +94,7 @@ def _covers(certificate_name: str, alias: str) -> bool:
 def item_fault(item: str) -> str | None:
     """Why AWS refuses an item of an invalidation; None if it does not."""
     if item.startswith("#"):
-        if not 1 < len(item) <= MAX_TAG + 1 or "*" in item or not item.isascii() or not item.isprintable():
+        if not 1 < len(item) <= CACHE_TAG_CHARACTERS + 1 or "*" in item or not item.isascii() or not item.isprintable():
             return f"Your request contains an invalid cache tag: {item}"
     elif not item.startswith("/") or "*" in item[:-1]:
         return f"Your request contains one or more invalid invalidation paths: {item}"

@@ -29,11 +29,10 @@ from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, sqs, st
 
 from local_aws import patching
 from local_aws.gateway import faults
+from local_aws.quotas import EVENT_BYTES, EVENT_DELIVERIES, EVENT_ENTRIES, EVENT_SECONDS
 from local_aws.settings import Settings
 
 logger = logging.getLogger("local.events")
-MAX_BYTES = 256 * 1024
-DEFAULT_ATTEMPTS, DEFAULT_AGE = 185, 86_400
 REQUIRED = ("Source", "DetailType", "Detail")
 OPERATIONS = {"sqs": "SendMessage", "sns": "Publish", "lambda": "Invoke", "states": "StartExecution"}
 
@@ -64,13 +63,13 @@ def entry_fault(entry: Entry) -> dict[str, str] | None:
 def _put_events(original: Any) -> Any:
     def put_events(data: dict[str, Any], allow_aws_source: bool = False) -> Any:
         entries = data.get("Entries") or []
-        if allow_aws_source or len(entries) > 10:
+        if allow_aws_source or len(entries) > EVENT_ENTRIES:
             return original(data, allow_aws_source)
         if not entries:
             constraint = "Member must have length greater than or equal to 1"
             message = f"1 validation error detected: Value '[]' at 'entries' failed to satisfy constraint: {constraint}"
             return error_response_json("ValidationException", message, 400)
-        if sum(map(size, entries)) >= MAX_BYTES:
+        if sum(map(size, entries)) >= EVENT_BYTES:
             message = "Total size of the entries in the request is over the limit."
             return error_response_json("ValidationException", message, 400)
         problems = [entry_fault(entry) for entry in entries]
@@ -129,8 +128,8 @@ class Delivery:
     def retry(self, failure: faults.Struck) -> None:
         """Until it is delivered or the policy says that it is enough."""
         policy = self.target.get("RetryPolicy") or {}
-        most = int(policy.get("MaximumRetryAttempts", DEFAULT_ATTEMPTS))
-        until = time.monotonic() + float(policy.get("MaximumEventAgeInSeconds", DEFAULT_AGE))
+        most = int(policy.get("MaximumRetryAttempts", EVENT_DELIVERIES))
+        until = time.monotonic() + float(policy.get("MaximumEventAgeInSeconds", EVENT_SECONDS))
         for attempt in range(most):
             time.sleep(random.uniform(0.5, 1.0) * min(2.0**attempt, 60.0))  # noqa: S311
             if time.monotonic() > until:

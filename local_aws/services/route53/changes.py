@@ -23,10 +23,10 @@ from typing import Any
 from ministack.services import route53
 
 from local_aws import patching, propagation
+from local_aws.quotas import ZONE_BATCH_CHARACTERS, ZONE_BATCH_RECORDS
 from local_aws.services.route53 import zones
 from local_aws.settings import Settings
 
-MAX_RECORDS, MAX_CHARACTERS = 1000, 32_000  # an UPSERT counts twice
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 _ADDRESS = {"A": (ipaddress.IPv4Address, "4"), "AAAA": (ipaddress.IPv6Address, "6")}
 _QUOTED = re.compile(r'("(\\.|[^"\\]){0,255}"\s*)+')
@@ -56,10 +56,10 @@ def faults(zone: str, current: Iterable[Record], changes: Iterable[Change], most
         (2 if action == "UPSERT" else 1) * max(len(rs.get("ResourceRecords", ())), 1) for action, rs in changes
     )
     characters = sum(len(value) for _, rs in changes for value in rs.get("ResourceRecords", ()))
-    if weight > MAX_RECORDS:
-        return [f"Number of records limit of {MAX_RECORDS} exceeded."]
-    if characters > MAX_CHARACTERS:
-        return [f"Number of characters limit of {MAX_CHARACTERS} exceeded."]
+    if weight > ZONE_BATCH_RECORDS:
+        return [f"Number of records limit of {ZONE_BATCH_RECORDS} exceeded."]
+    if characters > ZONE_BATCH_CHARACTERS:
+        return [f"Number of characters limit of {ZONE_BATCH_CHARACTERS} exceeded."]
     found: list[str] = []
     records = {route53._rs_key(rs): rs for rs in current}
     before = len(records)

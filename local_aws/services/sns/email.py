@@ -18,9 +18,10 @@ from ministack.core.responses import new_uuid
 from ministack.services import sns
 
 from local_aws import patching
+from local_aws.quotas import TOPIC_SUBJECT
 from local_aws.settings import Settings
 
-_SUBJECT = re.compile(r"[!-~][ -~]{0,98}")
+_SUBJECT = re.compile(TOPIC_SUBJECT)
 
 
 def deliver(maildir: Path, topic_arn: str, address: str, subject: str, text: str) -> Path:

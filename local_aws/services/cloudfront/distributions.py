@@ -23,6 +23,7 @@ from local_aws.quotas import CACHE_TAG_CHARACTERS, Quotas
 from local_aws.services.cloudfront import deployed
 from local_aws.settings import Settings
 
+RESOURCE = "AWS::CloudFront::Distribution"
 UPDATE, CREATE, DELETE = "_update_distribution", "_create_distribution", "_delete_distribution"
 _most_aliases = Quotas.aliases
 
@@ -200,9 +201,9 @@ def install(settings: Settings) -> None:
     patching.replace(cloudfront, DELETE, _api(DELETE), "del _distributions[dist_id]")
     patching.replace(cloudfront, "_create_invalidation", _create_invalidation, "_invalidations[dist_id].append(inv)")
     patching.replace(cloudfront, "handle_request", _handle_request, "_update_distribution(dist_id, headers, body)")
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFront::Distribution"]
+    handlers = provisioners._RESOURCE_HANDLERS[RESOURCE]
     if handlers.get("create") is not provisioners._cf_distribution_create or not handlers.get("update_with_logical_id"):
-        raise patching.PatchTargetMoved("CloudFormation's handlers of AWS::CloudFront::Distribution changed")
-    handlers["create"] = _template(handlers["create"], 1)
-    handlers["update"] = _template(handlers["update"], 2)
-    handlers["delete"] = _template(handlers["delete"], None)
+        raise patching.PatchTargetMoved(f"CloudFormation's handlers of {RESOURCE} changed")
+    patching.resource(RESOURCE, "create", partial(_template, place=1))
+    patching.resource(RESOURCE, "update", partial(_template, place=2))
+    patching.resource(RESOURCE, "delete", partial(_template, place=None))

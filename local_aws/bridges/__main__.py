@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("version", help=f"of MiniStack, other than {MINISTACK}")
     parser.add_argument("--fast", action="store_true", help="compare sources and install the bridges; run no case")
     options = parser.parse_args(arguments)
-    python = os.environ.get("LOCAL_AWS_PYTHON", sys.executable)
+    python = str(Path(os.environ.get("LOCAL_AWS_PYTHON", sys.executable)).absolute())
     with tempfile.TemporaryDirectory(prefix="bridges-") as name:
         folder = Path(name)
         other = environment(python, options.version, folder)

@@ -12,6 +12,9 @@ reserved concurrency holds batches back instead of throttling them.
 Source: docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html, …/services-sqs-scaling.html,
 …/services-sqs-errorhandling.html, …/api/API_CreateEventSourceMapping.html. Not rebuilt: the slow growth of the number
 of pollers under load, and that a nearly empty queue may wait longer than the window.
+
+Upstream: in part: what a mapping is refused for, and that an unreadable answer is a failure; a thread per mapping is
+ours.
 """
 
 from __future__ import annotations

@@ -11,6 +11,9 @@ ever once a second; a record reported as failed counts as done and is lost.
 Source: docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html, …/services-ddb-batchfailurereporting.html,
 …/kinesis-on-failure-destination.html. Assumed: retries that are used up discard all that remains of the batch.
 Different: OnFailure is a queue, no topic and no bucket; MaximumRecordAgeInSeconds counts for nothing.
+
+Upstream: in part: retries that end, partial failures and OnFailure belong into its own poll loop; a thread per mapping
+is ours.
 """
 
 from __future__ import annotations

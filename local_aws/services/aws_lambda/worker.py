@@ -96,7 +96,7 @@ class Emulator:
     def __init__(self):
         self._answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
         os.dup2(2, 1)
-        self._inbox: queue.SimpleQueue = queue.SimpleQueue()  # type: ignore[type-arg]
+        self._inbox = queue.SimpleQueue[object]()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):  # on the bare descriptor: no buffer of stdin is locked when the process exits

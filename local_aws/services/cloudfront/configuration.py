@@ -5,6 +5,8 @@ Stock MiniStack stores what was sent: a distribution that CloudFormation created
 refuses to send its configuration back.
 
 Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_DistributionConfig.html and …/API_CacheBehavior.html.
+
+Upstream: whole: defaults of a configuration.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ Stock MiniStack: none of these, neither through the API nor through CloudFormati
 
 Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_UpdateDistribution.html, …/API_CreateInvalidation.html,
 …/DeveloperGuide/cloudfront-limits.html.
+
+Upstream: in part: aliases, certificates and items of invalidations; delays and what the edge is told are ours.
 """
 
 from __future__ import annotations

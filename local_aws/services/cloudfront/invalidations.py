@@ -6,6 +6,8 @@ paths with a wildcard under way (TooManyInvalidationsInProgress). Stock MiniStac
 Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html, …/DeveloperGuide/
 cloudfront-limits.html. Different: the edge has it at once, `--deploy-seconds` before it is Completed. The rates (150
 files or tags and one wildcard a second) are the quota model's.
+
+Upstream: in part: the limits of what is under way; the delay is ours.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ while there is no value, and looks only when somebody puts a metric.
 Source: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html, …/alarms-and-missing-data.html.
 Different: a period ends now instead of at the full minute, and looks happen every LOCAL_AWS_METRIC_SECONDS (2). Alarms
 on metric math and composite alarms of templates are not to be had.
+
+Upstream: in part: dimensions, periods and missing data; that alarms are looked at unasked needs a thread of their own.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ Source: docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html, 
 targets; only SQS policies are evaluated. A target here never fails for a while by itself, but faults of the principal
 `events` (sqs SendMessage, sns Publish, lambda Invoke, states StartExecution) make it. The first retry comes after half
 a second; AWS does not say when.
+
+Upstream: in part: what PutEvents refuses, and dead-letter queues; faults of deliveries are ours.
 """
 
 from __future__ import annotations

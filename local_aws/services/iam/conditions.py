@@ -8,6 +8,8 @@ permission that AWS does not know.
 
 Source: docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html,
 docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html.
+
+Upstream: whole: condition keys from the request, and one name in a table.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ TTL and any number of changes; reports the first fault in words of its own; a ch
 Source: docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html, …/DNSLimitations.html.
 Different: record sets of a template are not checked; values are checked of A, AAAA, CNAME and TXT only; a zone's limit
 of record sets is kept only with `--quotas`, and its words are a guess (AWS publishes none).
+
+Upstream: in part: the faults of a batch, and names as AWS lists them; delays and what the name server is told are ours.
 """
 
 from __future__ import annotations
@@ -210,7 +212,10 @@ def _new_change(original: Any) -> Any:
     return new_change
 
 
-class _Records(type(route53._records)):  # type: ignore[misc]
+_Store: Any = type(route53._records)
+
+
+class _Records(_Store):
     """The store of record sets, which tells the data plane; CloudFormation writes it too."""
 
     def __setitem__(self, zone_id: str, records: list[Record]) -> None:

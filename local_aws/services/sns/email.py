@@ -4,6 +4,8 @@ AWS mails each confirmed subscriber, and refuses a Subject that is not ASCII, ha
 characters. Stock MiniStack logs a line and takes any subject. Here every mail is a file in a maildir.
 
 Source: docs.aws.amazon.com/sns/latest/api/API_Publish.html.
+
+Upstream: in part: what a subject may be; the maildir is ours.
 """
 
 from __future__ import annotations

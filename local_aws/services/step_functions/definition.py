@@ -8,6 +8,8 @@ Source: docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMa
 its own. Not checked: the syntax of paths, the arguments of an integration, whether a state can be reached.
 Different: what nothing here makes behave as on AWS is refused, instead of running as MiniStack runs it: Map, Parallel,
 HeartbeatSeconds, and tasks that are neither `lambda:invoke` nor a call of DynamoDB.
+
+Upstream: in part: the faults that the language's specification names; what is refused as not rebuilt is ours.
 """
 
 from __future__ import annotations

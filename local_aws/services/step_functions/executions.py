@@ -12,6 +12,8 @@ Source: docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecutio
 …/dg/concepts-error-handling.html. Different: RedriveExecution is unknown, and so are ItemBatcher and a distributed Map
 in JSONata; TimeoutSeconds of a state is a number, never an expression; quotas of starts and transitions are the
 quota model's.
+
+Upstream: in part, each alone: a token per attempt, answers only once, idempotent starts, the machine's time limit.
 """
 
 from __future__ import annotations
@@ -54,7 +56,10 @@ class Run:
                 info["event"].set()
 
 
-class _Tokens(type(stepfunctions._task_tokens)):  # type: ignore[misc]
+_Store: Any = type(stepfunctions._task_tokens)
+
+
+class _Tokens(_Store):
     """MiniStack's store of waiting tokens, which also notes whose they are."""
 
     def __setitem__(self, token: str, info: dict[str, Any]) -> None:

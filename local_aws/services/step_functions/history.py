@@ -7,6 +7,8 @@ Stock MiniStack: no previousEventId, no TaskStarted, TaskSubmitted or TaskTimedO
 
 Source: docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html. Different: a task that waits for
 its token is Submitted without the answer of the call; assigned variables are absent; no 25,000-event limit.
+
+Upstream: in part: previousEventId and the missing events; the edits of `_execute_task` would become its own lines.
 """
 
 from __future__ import annotations

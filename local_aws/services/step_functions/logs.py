@@ -7,6 +7,8 @@ Stock MiniStack keeps the configuration and logs nothing.
 
 Source: docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html, …/dg/cloudwatch-log-level.html. Different: the events
 are in the log at once, in one stream per execution.
+
+Upstream: whole, once the history's events are AWS's.
 """
 
 from __future__ import annotations

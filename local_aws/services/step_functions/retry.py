@@ -5,6 +5,8 @@ of it; an execution that ended retries no more; States.ALL and States.TaskFailed
 States.DataLimitExceeded. Stock MiniStack: both fields ignored, 60 s cap, retries after the end, States.ALL matches all.
 
 Source: docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html.
+
+Upstream: whole: MaxDelaySeconds, JitterStrategy and the two errors that States.ALL does not match.
 """
 
 from __future__ import annotations

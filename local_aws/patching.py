@@ -23,7 +23,7 @@ class PatchTargetMoved(RuntimeError):
 
 
 def require_pinned_version() -> None:
-    """Raises PatchTargetMoved unless the installed MiniStack is the pinned one."""
+    """Raise PatchTargetMoved unless the installed MiniStack is the pinned one."""
     installed = version("ministack")
     if installed != MINISTACK:
         raise PatchTargetMoved(f"the bridges are written for ministack {MINISTACK}, {installed} is installed")

@@ -104,7 +104,7 @@ class Quotas:
 
     @classmethod
     def parse(cls, text: str) -> Quotas:
-        """From a JSON object of the values that differ from AWS's. Raises ValueError."""
+        """Return the quotas of a JSON object of the values that differ from AWS's. Raises ValueError."""
         given = json.loads(text)
         if not isinstance(given, dict):
             raise ValueError("quotas are a JSON object of names and numbers")  # noqa: TRY004 - of the text
@@ -113,13 +113,13 @@ class Quotas:
         return cls(**given)
 
     def to_json(self) -> str:
-        """The values that differ from AWS's, as `parse` takes them."""
+        """Return the values that differ from AWS's, as `parse` takes them."""
         return json.dumps(
             {known.name: now for known in fields(self) if (now := getattr(self, known.name)) != known.default}
         )
 
     def scaled(self) -> Quotas:
-        """The same in this emulator's own time: delays divided by the scale, rates multiplied."""
+        """Return the same in this emulator's own time: delays divided by the scale, rates multiplied."""
         values = asdict(self)
         for name in values:
             unit = self._unit(name)
@@ -127,7 +127,8 @@ class Quotas:
         return replace(self, **values | {"scale": 1.0})
 
     def raised(self) -> list[dict[str, Any]]:
-        """Where this account has more than AWS gives by default, or waits less: `{name, default, now}`, unscaled.
+        """Return where this account has more than AWS gives by default, or waits less: `{name, default, now}`,
+        unscaled.
 
         Parameters are left out: AWS has published no default that they could exceed.
         """
@@ -145,7 +146,8 @@ class Quotas:
 
 
 def is_transition(event_type: str) -> bool:
-    """Whether an event of an execution's history counts as a state transition: each state, and each attempt of a task.
+    """Return whether an event of an execution's history counts as a state transition: each state, and each attempt of a
+    task.
 
     Source: AWS Step Functions pricing, which counts retries.
     """

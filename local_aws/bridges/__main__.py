@@ -74,7 +74,9 @@ def probed(python: str) -> dict[str, Probed]:
 
 
 def cases(python: str, off: list[str], file: Path) -> list[Outcome]:
-    """Run the conformance cases on an interpreter's MiniStack without some bridges (`own`: each without its own)."""
+    """Run the conformance cases on an interpreter's MiniStack without some bridges (`own`: each without its
+    own).
+    """
     environment = {
         **os.environ,
         "LOCAL_AWS_PYTHON": python,

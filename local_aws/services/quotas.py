@@ -35,7 +35,7 @@ class Turns:
         self._bucket, self._lock = Bucket(burst, rate), threading.Lock()
 
     def wait(self) -> None:
-        """Returns when it is this caller's turn; first come, first served."""
+        """Wait for this caller's turn; first come, first served."""
         with self._lock:
             seconds = self._bucket.owe()
         if seconds:

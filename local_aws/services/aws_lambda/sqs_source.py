@@ -197,7 +197,7 @@ class Mapping(threading.Thread):
 
 
 def receive(url: str, most: int) -> list[Message]:
-    """Up to `most` visible messages; MiniStack gives ten at a time, as ReceiveMessage does."""
+    """Return up to `most` visible messages; MiniStack gives ten at a time, as ReceiveMessage does."""
     found: list[Message] = []
     while len(found) < most and (part := sqs._receive_messages_for_esm(url, min(10, most - len(found)))):
         found += part
@@ -205,7 +205,9 @@ def receive(url: str, most: int) -> list[Message]:
 
 
 def fault(settings: dict[str, Any]) -> str | None:
-    """Why AWS refuses a mapping of a queue with these settings; None if it does not (or it is of another source)."""
+    """Return why AWS refuses a mapping of a queue with these settings; None if it does not (or it is of another
+    source).
+    """
     source = settings.get("EventSourceArn", "")
     queue = sqs._queue_by_arn(source) if ":sqs:" in source else None
     if queue is None:

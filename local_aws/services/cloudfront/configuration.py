@@ -75,7 +75,7 @@ CACHED_METHODS: Tree = {"CachedMethods": {"Quantity": "2", "Items": {"Method": [
 
 
 def complete(config: Element) -> Element:
-    """Adds what is missing to a DistributionConfig element, in place; returns it without namespaces."""
+    """Add what is missing to a DistributionConfig element, in place; return it without namespaces."""
     cloudfront._strip_namespace(config)
     _fill(config, DISTRIBUTION)
     for origin in config.findall("Origins/Items/Origin"):

@@ -39,7 +39,7 @@ class Refused(ValueError):
 
 
 def check(config: Any, distribution_id: str | None) -> None:
-    """Raises Refused if a distribution (None: a new one) cannot have this DistributionConfig element."""
+    """Raise Refused if a distribution (None: a new one) cannot have this DistributionConfig element."""
     aliases = [
         alias.lower() for alias in cloudfront._get_distribution_aliases({"config_xml": cloudfront.tostring(config)})
     ]
@@ -95,7 +95,7 @@ def _covers(certificate_name: str, alias: str) -> bool:
 
 
 def item_fault(item: str) -> str | None:
-    """Why AWS refuses an item of an invalidation; None if it does not."""
+    """Return why AWS refuses an item of an invalidation; None if it does not."""
     if item.startswith("#"):
         if not 1 < len(item) <= CACHE_TAG_CHARACTERS + 1 or "*" in item or not item.isascii() or not item.isprintable():
             return f"Your request contains an invalid cache tag: {item}"

@@ -32,7 +32,7 @@ def _settle(distribution_id: str, seconds: float) -> list[dict[str, Any]]:
 
 
 def exceeded(items: list[str], under_way: list[str], quotas: Quotas) -> str | None:
-    """The message of the refusal of more items beside those under way; None if they may be."""
+    """Return the message of the refusal of more items beside those under way; None if they may be."""
     wild = sum(item.endswith("*") for item in (*items, *under_way))
     if wild > quotas.wildcard_invalidations_in_progress and any(item.endswith("*") for item in items):
         return (

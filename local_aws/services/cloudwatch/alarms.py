@@ -38,7 +38,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def state_of(values: list[float | None], alarm: dict[str, Any]) -> str | None:
-    """ALARM, OK or INSUFFICIENT_DATA; None: stays what it is.
+    """Return ALARM, OK or INSUFFICIENT_DATA; None: stays what it is.
 
     values: of each period, the newest first, None for one without data.
     """
@@ -55,7 +55,7 @@ def state_of(values: list[float | None], alarm: dict[str, Any]) -> str | None:
 
 
 def values_of(alarm: dict[str, Any]) -> list[float | None]:
-    """The alarm's statistic in each of its periods, the newest first."""
+    """Return the alarm's statistic in each of its periods, the newest first."""
     dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
     points = cloudwatch._metrics.get((alarm["Namespace"], alarm["MetricName"], dimensions)) or []
     points = [point for point in list(points) if not alarm.get("Unit") or point["Unit"] == alarm["Unit"]]

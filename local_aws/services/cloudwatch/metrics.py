@@ -35,7 +35,9 @@ ENDS = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "TIMED_OUT": "TimedOut", "
 
 
 def embedded(line: str) -> list[tuple[str, str, dict[str, str], str, list[float], float]]:
-    """(namespace, name, dimensions, unit, values, Unix time) of each metric in a log line; empty if it has none."""
+    """Return (namespace, name, dimensions, unit, values, Unix time) of each metric in a log line; empty if it has
+    none.
+    """
     if '"_aws"' not in line or not line.startswith("{"):
         return []
     try:

@@ -42,13 +42,13 @@ Entry = dict[str, Any]
 
 
 def size(entry: Entry) -> int:
-    """Bytes of an entry as PutEvents counts them."""
+    """Return the bytes of an entry as PutEvents counts them."""
     texts = [entry.get(name) or "" for name in REQUIRED] + list(entry.get("Resources") or ())
     return sum(len(text.encode()) for text in texts) + (14 if entry.get("Time") is not None else 0)
 
 
 def entry_fault(entry: Entry) -> dict[str, str] | None:
-    """The error of one entry as the answer lists it; None if it can be taken."""
+    """Return the error of one entry as the answer lists it; None if it can be taken."""
     for name in REQUIRED:
         if not entry.get(name):
             reason = f"{name} is a required argument."
@@ -88,7 +88,7 @@ def _put_events(original: Any) -> Any:
 
 
 def undeliverable(target_arn: str, rule_arn: str) -> tuple[str, str] | None:
-    """(error code, message) if the target can never take the event; None if it can."""
+    """Return (error code, message) if the target can never take the event; None if it can."""
     try:
         spec = parse_arn(target_arn)
     except ArnParseError:
@@ -115,7 +115,7 @@ class Delivery:
         self.rule_arn: str = rule.get("Arn") or eventbridge._rule_arn(rule["Name"], rule.get("EventBusName", "default"))
 
     def try_now(self) -> faults.Struck | None:
-        """Delivers or gives up; what went wrong if it has to be tried again."""
+        """Deliver or give up; return what went wrong if it has to be tried again."""
         if problem := undeliverable(self.arn, self.rule_arn):
             self.give_up(*problem)
             return None
@@ -128,7 +128,7 @@ class Delivery:
         return None
 
     def retry(self, failure: faults.Struck) -> None:
-        """Until it is delivered or the policy says that it is enough."""
+        """Try until it is delivered or the policy says that it is enough."""
         policy = self.target.get("RetryPolicy") or {}
         most = int(policy.get("MaximumRetryAttempts", EVENT_DELIVERIES))
         until = time.monotonic() + float(policy.get("MaximumEventAgeInSeconds", EVENT_SECONDS))
@@ -142,7 +142,7 @@ class Delivery:
         return self.give_up(failure.code, str(failure), "MaximumRetryAttempts", most)
 
     def give_up(self, code: str, message: str, exhausted: str = "", attempts: int = 0) -> None:
-        """The original event to the dead-letter queue, if there is one that the rule may send to."""
+        """Send the original event to the dead-letter queue, if there is one that the rule may send to."""
         name = {"RuleName": self.rule["Name"]}
         cloudwatch.record_metric("AWS/Events", "FailedInvocations", 1, "Count", name)
         dead = (self.target.get("DeadLetterConfig") or {}).get("Arn")

@@ -39,7 +39,9 @@ Change = tuple[str, Record]
 
 
 def normalise_name(name: str) -> str:
-    """As Route 53 stores and lists it: lower case, final dot, `*` and other special characters as octal codes."""
+    """Return it as Route 53 stores and lists it: lower case, final dot, `*` and other special characters as octal
+    codes.
+    """
     if not name:
         return name
     plain = _OCTAL.sub(lambda code: chr(int(code[1], 8)), name).lower()
@@ -48,7 +50,7 @@ def normalise_name(name: str) -> str:
 
 
 def faults(zone: str, current: Iterable[Record], changes: Iterable[Change], most: float = math.inf) -> list[str]:
-    """Everything that AWS refuses in a batch, in its words; empty if the batch can be applied.
+    """Return everything that AWS refuses in a batch, in its words; empty if the batch can be applied.
 
     zone: the zone's name. current: its record sets. changes: (action, record set), applied in order. most: record sets
     that the zone may have.
@@ -179,7 +181,7 @@ def _change_resource_record_sets(original: Any, most: float) -> Any:
 
 
 def form_fault(action: str, rs: Record) -> str | None:
-    """Why a record set is neither an alias nor values with a TTL; None if it is one of them."""
+    """Return why a record set is neither an alias nor values with a TTL; None if it is one of them."""
     where = f"Change with [Action={action}, Name={rs['Name']}, Type={rs['Type']}, SetIdentifier=null]"
     expected = "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]"
     plain = bool(rs.get("ResourceRecords")) or "TTL" in rs

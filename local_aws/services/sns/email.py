@@ -27,7 +27,7 @@ _SUBJECT = re.compile(TOPIC_SUBJECT)
 
 
 def deliver(maildir: Path, topic_arn: str, address: str, subject: str, text: str) -> Path:
-    """Writes one RFC 5322 message into `maildir/new`, complete when it appears. Returns its path."""
+    """Write one RFC 5322 message into `maildir/new`, complete when it appears. Returns its path."""
     mail = EmailMessage()
     mail["From"] = "AWS Notifications <no-reply@sns.amazonaws.com>"
     mail["To"] = address

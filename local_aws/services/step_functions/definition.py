@@ -39,7 +39,9 @@ Fault = tuple[str, str, str]  # code, message, place
 
 
 def faults(definition: Any) -> list[Fault]:
-    """(code, message, JSON pointer) of all that is wrong with a state machine's definition; empty if nothing is."""
+    """Return (code, message, JSON pointer) of all that is wrong with a state machine's definition; empty if nothing
+    is.
+    """
     if not isinstance(definition, dict):
         return [("INVALID_JSON_DESCRIPTION", "The definition is not a JSON object", "/")]
     language = definition.get("QueryLanguage", "JSONPath")

@@ -48,7 +48,7 @@ class Run:
         self.over = threading.Event()
 
     def end(self) -> None:
-        """The execution reached a final status: wake its sleeping retries and waiting tasks."""
+        """Wake sleeping retries and waiting tasks: the execution reached a final status."""
         self.over.set()
         for token, info in stepfunctions._task_tokens.items():
             if _tokens.get(token) is self:
@@ -88,7 +88,7 @@ def _answer(original: Any) -> Any:
 
 
 def succeed(state: dict[str, Any], given: Any, ctx: Any) -> Any:
-    """A Succeed state's output."""
+    """Return a Succeed state's output."""
     if stepfunctions._state_query_language(state, ctx) == "JSONata":
         return stepfunctions._apply_jsonata_output(state, given, ctx, default=given)
     return stepfunctions._apply_output_path(state, stepfunctions._apply_input_path(state, given, ctx), ctx)
@@ -96,7 +96,7 @@ def succeed(state: dict[str, Any], given: Any, ctx: Any) -> Any:
 
 def _invoke_resource_with_timeout(_: Any) -> Any:
     def invoke_resource_with_timeout(resource: str, given: Any, timeout: float) -> Any:
-        """The task's result. Its time begins when a process takes the call: on AWS there is always one."""
+        """Return the task's result. Its time begins when a process takes the call: on AWS there is always one."""
         taken = threading.Event()
         environment.taken.set(taken)
         pool = ThreadPoolExecutor(max_workers=1)

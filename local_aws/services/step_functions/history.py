@@ -62,7 +62,7 @@ def _tell(execution: Execution, event: Event) -> None:
 
 
 def names_of(resource: str) -> tuple[str, str]:
-    """(resource type, resource) of a task's Resource ARN, as its events have them."""
+    """Return (resource type, resource) of a task's Resource ARN, as its events have them."""
     parts = resource.split(":")
     return (f"aws-sdk:{parts[-2]}" if "aws-sdk" in parts else parts[-2]), parts[-1]
 

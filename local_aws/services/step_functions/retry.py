@@ -24,7 +24,7 @@ NEVER_CAUGHT_BY_ALL = ("States.Runtime", "States.DataLimitExceeded")
 
 
 def delay(retrier: dict[str, Any], count: int) -> float:
-    """Seconds before retry number `count` (from 0)."""
+    """Return the seconds before retry number `count` (from 0)."""
     seconds = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** count
     seconds = min(seconds, retrier.get("MaxDelaySeconds", float("inf")))
     return random.uniform(0, seconds) if retrier.get("JitterStrategy") == "FULL" else seconds  # noqa: S311

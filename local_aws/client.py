@@ -5,7 +5,7 @@
         ...
         assert rule.hits == 3
 
-The fields of a rule: docs/local-aws.md. One process may hold several clients; rules belong to the stack.
+The fields of a rule: README.md, Faults. One process may hold several clients; rules belong to the stack.
 """
 
 import json

@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down quick test test-all check conformance mutants planted faults bench generate lock frontend clean
+.PHONY: help run up down quick test test-all check conformance bridges mutants planted faults bench generate lock frontend clean
 
 setup := @sh scripts/setup
 
@@ -50,6 +50,10 @@ bench: ## measure; prints tables and writes bench/report.json (ARGS="gateway sin
 conformance: ## the cases of local_aws/tests/conformance in a real account, never run so far: PROFILE=name (ARGS="-k name" for some)
 	$(setup) project
 	@.venv/bin/python -m local_aws.tests.conformance $(if $(PROFILE),$(PROFILE),$(error name a profile of your AWS configuration: make conformance PROFILE=name)) $(ARGS)
+
+bridges: ## what another MiniStack means for local_aws: VERSION=1.5.32 (ARGS=--fast: compare, run no case)
+	$(setup) project emulator uv
+	@PATH="$$PWD/.venvs/uv/bin:$$PATH" LOCAL_AWS_PYTHON=.venvs/emulator/bin/python .venv/bin/python -m local_aws.bridges $(if $(VERSION),$(VERSION),$(error name a version of MiniStack: make bridges VERSION=1.5.32)) $(ARGS)
 
 mutants: ## twenty and more wrong products, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
 	$(setup) project emulator sam

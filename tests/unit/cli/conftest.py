@@ -66,6 +66,14 @@ class Deployed:
         boto3.resource("dynamodb").Table(self.tenants).put_item(Item=item)
 
     def record(self, tenant_id: str, **fields: Any) -> dict[str, Any]:
+        """Put a record; of its operation may be given what is not as usual. Return it."""
+        operation = {
+            "kind": "onboard",
+            "state": "SUCCEEDED",
+            "stage": "ActivateTenant",
+            "execution_arn": EXECUTION,
+            "started_at": "2026-11-24T08:00:00.000Z",
+        }
         record = {
             "pk": f"TENANT#{tenant_id}",
             "sk": "TENANT",
@@ -75,15 +83,9 @@ class Deployed:
             "attempt": 1,
             "host": f"{tenant_id}.fluxionia.co",
             "spec": {"name": "La Granja Mercado"},
-            "operation": {
-                "kind": "onboard",
-                "state": "SUCCEEDED",
-                "stage": "ActivateTenant",
-                "execution_arn": EXECUTION,
-                "started_at": "2026-11-24T08:00:00.000Z",
-            },
             "updated_at": "2026-11-24T08:00:09.000Z",
         } | fields
+        record["operation"] = operation | fields.get("operation", {})
         self._put(record)
         return record
 

@@ -16,6 +16,7 @@ from tenancy import handlers
 from tenancy.domain.batching import Pace, Rate, Rules
 from tenancy.domain.events import CnameAttached
 from tenancy.domain.record import TenantRecord
+from tenancy.domain.systems import System
 from tenancy.group_commit import protocol
 from tenancy.group_commit.cdn_aliases import Distribution
 from tenancy.group_commit.dns_records import HostedZone
@@ -27,10 +28,10 @@ from tenancy.tenant_probe import verify_tenant
 
 BASE_DOMAIN = "fluxionia.co"
 DISTRIBUTION_TENANTS = 10_000  # of an account (CloudFront quotas, SaaS Manager)
-WRITER_RESERVE_SECONDS: float = handlers._RESERVE_SECONDS
-PROBE_PATIENCE_SECONDS: float = verify_tenant._PATIENCE_SECONDS
-PROBE_PAUSE_SECONDS: float = verify_tenant._PAUSE_SECONDS
-PROBES_IN_A_ROW: int = verify_tenant._IN_A_ROW
+WRITER_RESERVE_SECONDS: float = handlers.RESERVE_SECONDS
+PROBE_PATIENCE_SECONDS: float = verify_tenant.PATIENCE_SECONDS
+PROBE_PAUSE_SECONDS: float = verify_tenant.PAUSE_SECONDS
+PROBES_IN_A_ROW: int = verify_tenant.IN_A_ROW
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Timings:
     intents: float = 0.02  # 25 of them, in a transaction
     transaction: float = 0.018
     answer: float = 0.018  # SendTaskSuccess
-    answerers: int = protocol._THREADS
-    at_once: int = aws._AT_ONCE  # batch reads and writes
+    answerers: int = protocol.THREADS
+    at_once: int = aws.AT_ONCE  # batch reads and writes
     # Of one whole processor, measured with boto3 on the project's machine: a transaction and its answer in 16 threads
     # 2.9 to 3.7 ms, 25 intents 3 ms, 100 keys 5 ms.
     cpu_answer: float = 0.0035
@@ -199,7 +200,7 @@ class DistributionTenants:
     a second's calls go at once, so that the time that each is on its way costs no tokens.
     """
 
-    system = "cdn_tenants"
+    system = System.CDN_ALIASES  # whose function it would replace
 
     def __init__(self, quotas: Quotas, tenants_a_call: int) -> None:
         self._cloudfront = aws.client("cloudfront", contended=True)

@@ -16,7 +16,7 @@ from tenancy.domain import batching
 from tenancy.domain.errors import TenancyError
 from tenancy.domain.record import Operation, OperationKind, OperationState, Status, TenantRecord
 from tenancy.group_commit.protocol import Result, Work, Writer
-from tenancy.tables.provisioning import Effect, EffectState
+from tenancy.tables.effects import Effect, EffectState
 
 type Process = Generator[simpy.Event, Any]
 
@@ -129,8 +129,7 @@ class WriterFunction:
         chance: random.Random,
         settled: Callable[[Tenant, Result, float], None],
     ) -> None:
-        folder = writer.system if writer.system in product.functions() else "cdn_aliases"
-        self.function = product.functions()[folder]
+        self.function = product.functions()[writer.system]
         self.figures = Figures(self.function.attempts)
         self.stream = Stream(clock, timings, self.function.batch_size, chance.uniform(0, timings.poll))
         self._writer, self._stage = writer, stage

@@ -41,7 +41,7 @@ class EndedExecutions:
         execution, tenant_id = detail["executionArn"], json.loads(detail["input"])["tenant_id"]
         record = self._provisioning.record(tenant_id)
         holds_lease = record is not None and record.lease is not None and record.lease.holder == execution
-        if not holds_lease and self._provisioning.has_ended(tenant_id, execution):
+        if not holds_lease and self._provisioning.outbox.has_ended(tenant_id, execution):
             return
         call = StageCall(
             tenant_id=tenant_id,

@@ -21,7 +21,7 @@ type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 # Of an invocation's time, for the call that is under way when the time is over (the client waits for 60 s at most) and
 # for writing down and answering what it brought.
-_RESERVE_SECONDS = 90.0
+RESERVE_SECONDS = 90.0
 # The same for a batch of a queue: a call waits for 7 s at most, and then the messages that come again are postponed.
 _QUEUE_RESERVE_SECONDS = 10.0
 
@@ -51,14 +51,13 @@ def stage(*works: Callable[[StageCall], dict[str, Any]], **by_state: Callable[[S
     return _observed(run)
 
 
-def group_commit(writer: Writer) -> Handler:
-    """The handler of a function that owns a contended system, behind the stream of its request table."""
-    table = writer.settings.provisioning_table  # type: ignore[attr-defined]
-    commit = GroupCommit(writer, Provisioning(table))
+def group_commit(writer: Writer, provisioning_table: str) -> Handler:
+    """Return the handler of a function that owns a contended system, behind the stream of its request table."""
+    commit = GroupCommit(writer, Provisioning(provisioning_table))
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         requests, unreadable = _requests(event["Records"])
-        until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
+        until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
         answers = commit.run(requests, until) if requests else {}
         for request, error in answers.items():
             keys = {

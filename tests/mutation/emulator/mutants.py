@@ -77,7 +77,7 @@ MUTANTS = (
     Mutant("an update without IfMatch", (InLayer(ALIASES, "group_commit/cdn_aliases", "IfMatch=etag, ", ""),)),
     Mutant(
         "an invalidation of what is neither path nor tag",
-        (InLayer(CACHE, "group_commit/edge_cache", 'f"#{tag_of(', 'f"{tag_of('),),
+        (InLayer(CACHE, "group_commit/edge_cache", 'f"#{cache_tag(', 'f"{cache_tag('),),
     ),
     Mutant(
         "an invalidation of everybody (/*)",

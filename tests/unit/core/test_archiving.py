@@ -77,7 +77,7 @@ def test_the_rows_are_archived_and_the_database_is_gone(
     record = provisioning.record("granja")
     assert record is not None
     assert (record.database_path, record.archive["folder"], record.archive["rows"]["tenants"]) == (None, folder, 1)
-    assert provisioning.effect("granja", "tenant_database") is None
+    assert provisioning.effects.of("granja", "tenant_database") is None
     assert tables.events()[-1] == "DatabaseArchived"
     assert archived(tmp_path) == {"changed": False}, "once more is no harm"
 

@@ -1,6 +1,7 @@
 """A customer gets its data, and is forgotten: whatever happens in between, and whoever else is there."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther, Storag
 from tenancy.domain.events import TYPES
 from tenancy.platform import clock
 from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import Transaction
 from tenancy.tenant_database import archive_bucket, export, purge
 from tenancy.tenant_database.archive_bucket import ArchiveStore
 
@@ -208,36 +210,39 @@ def _fails(*_: object, **__: object) -> None:
     raise StorageUnavailable("not now")
 
 
-def _after(real: Callable[..., Any]) -> Callable[..., Any]:
-    """Does it, and dies."""
+def _dies(real: Callable[..., Any], place: int, moment: str) -> Callable[..., Any]:
+    """The call of this place, counted from 1, is not made, or made and not answered."""
+    calls = itertools.count(1)
 
-    def dies(*given: Any, **more: Any) -> None:
-        real(*given, **more)
-        raise StorageUnavailable("not now")
+    def call(*given: Any, **more: Any) -> Any:
+        is_last = next(calls) == place
+        answer = None if is_last and moment == "before" else real(*given, **more)
+        if is_last:
+            raise StorageUnavailable("not now")
+        return answer
 
-    return dies
+    return call
 
 
 STEPS = [
-    (Provisioning, "update"),
-    (ArchiveStore, "erase"),
-    (erase, "erase"),
-    (erase, "erase_set_aside"),
-    (Provisioning, "sort_keys"),
-    (Provisioning, "erase"),
-    (Provisioning, "replace"),
+    (Provisioning, "update", 1),
+    (ArchiveStore, "erase", 1),
+    (erase, "erase", 1),
+    (erase, "erase_set_aside", 1),
+    (Provisioning, "sort_keys", 1),
+    *((Transaction, "commit", place) for place in (1, 2, 3)),
 ]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize(("where", "what"), STEPS, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize(("where", "what", "place"), STEPS, ids=lambda each: getattr(each, "__name__", str(each)))
 def test_a_purge_goes_on_after_a_crash(
-    gone: Customer, monkeypatch: pytest.MonkeyPatch, where: Any, what: str, moment: str
+    gone: Customer, monkeypatch: pytest.MonkeyPatch, where: Any, what: str, place: int, moment: str
 ) -> None:
     monkeypatch.setattr(purge, "ERASED_AT_ONCE", 4)
     events, versions = len(gone.events()), len(gone.versions()) - 1
     with monkeypatch.context() as broken:
-        broken.setattr(where, what, _fails if moment == "before" else _after(getattr(where, what)))
+        broken.setattr(where, what, _dies(getattr(where, what), place, moment))
         with pytest.raises(StorageUnavailable):
             gone.purge()
 

@@ -7,9 +7,10 @@ import pytest
 from tenancy.database import TenantSeeder
 from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import StorageUnavailable
+from tenancy.domain.systems import System
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.seed import SYSTEM, Seeding
+from tenancy.tenant_database.seed import Seeding
 
 from .conftest import Lifecycle, Tables
 
@@ -36,6 +37,6 @@ def test_a_discard_that_was_cut_short_is_not_trusted(
     with pytest.raises(StorageUnavailable):
         seeding.discard(_call("DiscardDatabase"))
 
-    effect = provisioning.effect("granja", SYSTEM)
+    effect = provisioning.effects.of("granja", System.TENANT_DATABASE)
     assert effect is not None
     assert effect.state == "STARTED"  # a run that wants the database after all must look

@@ -36,6 +36,11 @@ def alias_records(host: str, target: str) -> RecordSet:
     return frozenset(Record(host, kind, target) for kind in ("A", "AAAA"))
 
 
+def cache_tag(tenant_id: str) -> str:
+    """Return the tag (header ``Cache-Tag``) of everything of a tenant that the edge may keep."""
+    return f"tenant:{tenant_id}"
+
+
 def plan_zone(
     desired: Mapping[str, RecordSet],
     observed: Mapping[str, RecordSet],

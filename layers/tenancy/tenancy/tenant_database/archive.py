@@ -11,12 +11,14 @@ from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import GenerationSuperseded, TenantDatabaseMissing
 from tenancy.domain.events import DatabaseArchived
 from tenancy.domain.record import TenantRecord
+from tenancy.domain.systems import System
 from tenancy.domain.values import shown
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tables.provisioning import EffectState, Provisioning
+from tenancy.tables.effects import EffectState
+from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.run import Run
 from tenancy.tenant_database.archive_bucket import ArchiveStore
-from tenancy.tenant_database.seed import ABOUT_THE_DATABASE, SYSTEM
+from tenancy.tenant_database.seed import ABOUT_THE_DATABASE
 
 
 class Archiving:
@@ -36,13 +38,13 @@ class Archiving:
         """
         run = Run.of(call, self._provisioning)
         record = run.record
-        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
+        effect = self._provisioning.effects.of(record.tenant_id, System.TENANT_DATABASE)
         if effect is None:
             return {"changed": False}
         if record.is_wanted:
             raise GenerationSuperseded(f"the database of {shown(record.tenant_id)} is wanted")
         # From now on nobody may trust that it is there.
-        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))
+        self._provisioning.effects.start(replace(effect, state=EffectState.STARTED))
         kept = self._empty_folder(run) or _kept_before(record)
         run.finish(
             DatabaseArchived(
@@ -54,7 +56,7 @@ class Archiving:
                 manifest_sha256=kept.get("manifest_sha256"),
             ),
             remove=ABOUT_THE_DATABASE,
-            forget=[SYSTEM],
+            forget=[System.TENANT_DATABASE],
         )
         return {"changed": True}
 

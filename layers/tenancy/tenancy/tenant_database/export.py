@@ -7,12 +7,13 @@ from tenancy.database import TenantDatabases, parquet
 from tenancy.database.failures import named_failures
 from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import GenerationSuperseded, TenantDatabaseMissing
-from tenancy.domain.events import DatabaseExported, Event
+from tenancy.domain.events import DatabaseExported
 from tenancy.domain.record import TenantRecord
 from tenancy.domain.values import shown
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tables.provisioning import ConditionFailed, Provisioning
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
 from tenancy.tenant_database.archive_bucket import ArchiveStore, export_folder_of
 
 KEPT_DAYS = 7
@@ -67,20 +68,12 @@ class Exporting:
         }
 
     def _put_on_record(self, record: TenantRecord, fact: DatabaseExported) -> None:
-        event = Event.of(
-            fact,
-            tenant_id=record.tenant_id,
-            generation=record.generation,
-            execution_arn="",
-            occurred_at=clock.now(),
+        note = (
+            self._provisioning.transaction(record.tenant_id)
+            .require(where("database_path = :path", path=record.database_path))
+            .tell(fact, generation=record.generation)
         )
         try:
-            self._provisioning.commit(
-                record.tenant_id,
-                fields={},
-                condition="database_path = :path",
-                values={":path": record.database_path},
-                event=event,
-            )
+            note.commit()
         except ConditionFailed:
             raise GenerationSuperseded(f"{shown(record.tenant_id)} got another database meanwhile") from None

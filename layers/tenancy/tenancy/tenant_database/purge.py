@@ -15,12 +15,13 @@ from tenancy.database.paths import TenantFolder
 from tenancy.domain import hostnames
 from tenancy.domain.calls import StageCall, operation
 from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther
-from tenancy.domain.events import Event, TenantPurged
+from tenancy.domain.events import TenantPurged
 from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
 from tenancy.domain.values import shown
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tables.provisioning import ERASED_AT_ONCE, ConditionFailed, Provisioning, as_read
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ERASED_AT_ONCE, ConditionFailed, as_read
 from tenancy.tenant_database.archive_bucket import ArchiveStore
 
 _DAY_SECONDS = 86_400
@@ -99,11 +100,11 @@ class Purging:
             "effects": 0,
             **files,
         }
-        self._provisioning.update(record.tenant_id, fields={"purging": purging}, **as_read(record))
+        self._provisioning.update(record.tenant_id, {"purging": purging}, as_read(record))
         return record.model_copy(update={"purging": purging})
 
     def _found(self, record: TenantRecord) -> tuple[dict[str, int], list[str]]:
-        digests = {kept.manifest_sha256 for kept in self._provisioning.archives(record.tenant_id)}
+        digests = {kept.manifest_sha256 for kept in self._provisioning.archives.of(record.tenant_id)}
         digests |= {record.archive["manifest_sha256"]} if record.archive else set()
         found = {"archive_files": 0, "archive_bytes": 0, "database_files": 0}
         if hostnames.is_valid_label(record.tenant_id):
@@ -145,7 +146,8 @@ class Purging:
             for kind, prefix in (("events", "EVENT#"), ("effects", "EFFECT#")):
                 done[kind] += sum(key.startswith(prefix) for key in some)
             fields = {"purging.events": done["events"], "purging.effects": done["effects"]}
-            self._provisioning.erase(record.tenant_id, some, fields=fields, **as_read(record))
+            change = self._provisioning.transaction(record.tenant_id).set(fields).require(as_read(record))
+            change.erase(*some).commit()
 
     def _finish(self, record: TenantRecord, call: StageCall) -> dict[str, Any]:
         purging, moment = record.purging or {}, clock.now()
@@ -166,24 +168,16 @@ class Purging:
         fact = TenantPurged(stage=call.stage, attempt=record.attempt, requested_by=purging["purged_by"], **counts)
         ended = operation(OperationKind.OFFBOARD, OperationState.SUCCEEDED, call, purging["started_at"])
         kept = {"generation", "attempt", "requested", "seen", "created_at"}
-        self._provisioning.replace(
-            record.tenant_id,
-            # The counters stay: the events of a tenant that comes back must not look like those of its former life.
-            {
-                **record.model_dump(include=kept),
-                "status": str(Status.OFFBOARDED),
-                "operation": ended,
-                "purged": receipt,
-            },
-            Event.of(
-                fact,
-                tenant_id=record.tenant_id,
-                generation=record.generation,
-                execution_arn="",
-                occurred_at=moment,
-            ),
-            **as_read(record),
-        )
+        # The counters stay: the events of a tenant that comes back must not look like those of its former life.
+        fields = {
+            **record.model_dump(include=kept),
+            "status": str(Status.OFFBOARDED),
+            "operation": ended,
+            "purged": receipt,
+        }
+        change = self._provisioning.transaction(record.tenant_id).replace(fields).require(as_read(record))
+        if not change.tell(fact, generation=record.generation).commit():
+            raise ConditionFailed(record.tenant_id)  # another purge was faster: its receipt counts
         return receipt
 
 

@@ -9,15 +9,16 @@ from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import DatabaseBelongsToOthers, GenerationSuperseded, TenantDatabaseMissing
 from tenancy.domain.events import DatabaseDiscarded, DatabaseSeeded
 from tenancy.domain.record import TenantRecord
+from tenancy.domain.systems import System
 from tenancy.domain.values import digest_of, shown
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tables.provisioning import Effect, EffectState, Provisioning
+from tenancy.tables.effects import Effect, EffectState
+from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.run import Run
 from tenancy.tenant_database.adopt import Adopting, proof_of
 from tenancy.tenant_database.archive_bucket import ArchiveStore
 from tenancy.tenant_database.restore import Restoring, asked_of
 
-SYSTEM = "tenant_database"
 ABOUT_THE_DATABASE = (
     "database_path",
     "content_digest",
@@ -50,7 +51,7 @@ class Seeding:
         record = run.record
         spec = {"tenant_id": record.tenant_id, **record.spec}
         target = digest_of([spec, schema_versions.latest_version()])
-        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
+        effect = self._provisioning.effects.of(record.tenant_id, System.TENANT_DATABASE)
         if effect and effect.state == EffectState.DONE and effect.target == target:
             return {"changed": False}
         asked = asked_of(record)
@@ -58,8 +59,10 @@ class Seeding:
             self._require_database(record)
         if effect is None and (stranger := self._seeder.found(record.tenant_id)):
             raise DatabaseBelongsToOthers(f"{stranger} is there, and this control plane did not put it there")
-        effect = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
-        self._provisioning.start_effect(effect)
+        effect = Effect(
+            record.tenant_id, System.TENANT_DATABASE, EffectState.STARTED, record.generation, record.attempt, target
+        )
+        self._provisioning.effects.start(effect)
         rows = self._seeder.rows_of(spec, record.generation)
         if proof := proof_of(record):
             self._adopting.adopt(run, rows, proof)
@@ -103,17 +106,17 @@ class Seeding:
         """Undo a seed: the tenant was never live, so the rows are the control plane's own."""
         run = Run.of(call, self._provisioning)
         record = run.record
-        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
+        effect = self._provisioning.effects.of(record.tenant_id, System.TENANT_DATABASE)
         if effect is None:
             return {"changed": False}
         if record.is_wanted or record.was_ever_live:
             raise GenerationSuperseded(f"the database of {shown(record.tenant_id)} is wanted")
         # From now on nobody may trust that it is there.
-        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))
+        self._provisioning.effects.start(replace(effect, state=EffectState.STARTED))
         self._seeder.discard(record.tenant_id)
         run.finish(
             DatabaseDiscarded(stage=call.stage, attempt=record.attempt),
             remove=ABOUT_THE_DATABASE,
-            forget=[SYSTEM],
+            forget=[System.TENANT_DATABASE],
         )
         return {"changed": True}

@@ -8,15 +8,17 @@ from tenancy.domain.calls import StageCall, operation
 from tenancy.domain.errors import LeaseHeldByOther, NameClaimedByOther, PermanentError
 from tenancy.domain.item import TenantItem
 from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.systems import System
 from tenancy.domain.values import digest_of, shown
 from tenancy.platform import clock
 from tenancy.platform.settings import LifecycleSettings
-from tenancy.tables.provisioning import ADOPTED, Effect, EffectState, NameTaken, Provisioning, as_read
+from tenancy.tables.effects import ADOPTED, Effect, EffectState
+from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.tenants import DesiredState
+from tenancy.tables.transaction import NameTaken, as_read, where
 from tenancy.tenant_record.hold_tenant import TenantOffboarding
 from tenancy.tenant_record.lease import (
     DUE,
-    event_of,
     first_fields,
     refuse_the_dead,
     require_lease,
@@ -80,20 +82,16 @@ class TenantLifecycle:
             **_changes(record.spec if record else {}, item.spec),
         )
         try:
-            self._provisioning.commit(
-                call.tenant_id,
-                fields=claimed,
-                remove=[
-                    *DUE,
-                    "hold_until",
-                    "removed_by",
-                    "confirmed_by",
-                    *([] if _is_known_live(record) else ["live_since"]),
-                ],
-                **as_read(record),
-                event=event_of(fact, call, claimed["generation"]),
-                adopted=intents,
-                claim=claimed["skeleton"],
+            (
+                self._provisioning.transaction(call.tenant_id)
+                .set(claimed)
+                .remove(*DUE, "hold_until", "removed_by", "confirmed_by")
+                .remove(*(() if _is_known_live(record) else ("live_since",)))
+                .require(as_read(record))
+                .tell(fact, generation=claimed["generation"], execution_arn=call.execution_arn)
+                .adopt(*intents)
+                .claim(claimed["skeleton"])
+                .commit()
             )
         except NameTaken:
             raise self._name_taken(item.tenant_id) from None
@@ -108,9 +106,9 @@ class TenantLifecycle:
         None if the tenant has any effect: then it is under management already, or an earlier run has written these.
         """
         proof = item.adopt
-        if not proof or (record and record.adopted == proof) or self._provisioning.effects(item.tenant_id):
+        if not proof or (record and record.adopted == proof) or self._provisioning.effects.all_of(item.tenant_id):
             return []
-        named = {"dns_records": bool(proof["records"]), "cdn_aliases": proof["alias"]}
+        named = {System.DNS_RECORDS: bool(proof["records"]), System.CDN_ALIASES: proof["alias"]}
         run = {"generation": claimed["generation"], "attempt": claimed["attempt"], "target": proof["target"]}
         return [
             Effect(item.tenant_id, system, EffectState.STARTED, writer=ADOPTED, **run)
@@ -124,7 +122,7 @@ class TenantLifecycle:
         return _outcome("undo", record.generation, record.attempt + 1, failure_of(record))
 
     def _name_taken(self, tenant_id: str) -> PermanentError:
-        holder = self._provisioning.holder_of(hostnames.skeleton(tenant_id)) or "another tenant"
+        holder = self._provisioning.claims.holder(hostnames.skeleton(tenant_id)) or "another tenant"
         return NameClaimedByOther(
             f"tenant_id {shown(tenant_id)} looks like {shown(holder)}, which is taken: names that differ only in "
             "look-alike characters (1 and l, 0 and o, rn and m) count as one name"
@@ -141,9 +139,10 @@ class TenantLifecycle:
         if record.status != Status.SUSPENDED:
             self._provisioning.update(
                 call.tenant_id,
-                fields={"status": str(Status.SUSPENDED), "operation.stage": call.stage},
-                condition="lease.holder = :holder AND attempt = :attempt",
-                values={":holder": call.execution_arn, ":attempt": record.attempt},
+                {"status": Status.SUSPENDED, "operation.stage": call.stage},
+                where(
+                    "lease.holder = :holder AND attempt = :attempt", holder=call.execution_arn, attempt=record.attempt
+                ),
             )
         return {}
 
@@ -172,15 +171,21 @@ class TenantLifecycle:
             "stalls": 0,
             "operation": operation(record.operation.kind, OperationState.SUCCEEDED, call, record.operation.started_at),
         }
-        self._provisioning.commit(
-            call.tenant_id,
-            fields=fields,
-            # What was there before the tenant is its own from here on, and goes when the tenant goes.
-            remove=["last_error", "adopting", *DUE, *([] if again else ["lease"])],
-            condition="lease.holder = :holder AND requested = :requested AND attempt = :attempt",
-            values={":holder": call.execution_arn, ":requested": record.requested, ":attempt": record.attempt},
-            event=event_of(_end_fact(record, status, call), call, record.generation),
+        as_it_was = where(
+            "lease.holder = :holder AND requested = :requested AND attempt = :attempt",
+            holder=call.execution_arn,
+            requested=record.requested,
+            attempt=record.attempt,
         )
+        end = (
+            self._provisioning.transaction(call.tenant_id)
+            .set(fields)
+            # What was there before the tenant is its own from here on, and goes when the tenant goes.
+            .remove("last_error", "adopting", *DUE, *(() if again else ("lease",)))
+            .require(as_it_was)
+            .tell(_end_fact(record, status, call), generation=record.generation, execution_arn=call.execution_arn)
+        )
+        end.commit()
         return {"again": again}
 
     def _own_record(self, call: StageCall) -> TenantRecord:

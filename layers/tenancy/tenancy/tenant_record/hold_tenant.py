@@ -10,24 +10,22 @@ from typing import Any
 from tenancy.domain import events
 from tenancy.domain.calls import StageCall, operation
 from tenancy.domain.errors import LeaseHeldByOther
-from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.record import DueFor, OperationKind, OperationState, Status, TenantRecord
 from tenancy.domain.values import shown
 from tenancy.platform import clock
 from tenancy.platform.settings import LifecycleSettings
-from tenancy.tables.provisioning import Provisioning, as_read
+from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.tenants import DesiredState
+from tenancy.tables.transaction import as_read
 from tenancy.tenant_record.lease import (
     DUE,
-    event_of,
     is_mine,
     refuse_the_dead,
     require_lease,
     until_undisturbed,
 )
-from tenancy.tenant_record.record_failure import CONFIRMATION, RETRY, TenantFailures
+from tenancy.tenant_record.record_failure import TenantFailures
 
-OFFBOARD = "offboard"
-"""What a held tenant is due for when its grace period is over."""
 _DAY_SECONDS = 86_400
 
 
@@ -76,47 +74,41 @@ class TenantOffboarding:
             fields = {**(fields or {}), "removed_by": call.removed_by}
         is_due_for_nothing = _is_gone(record) and record.due_at is not None
         if fields or record.lease or is_due_for_nothing:
-            self._provisioning.commit(
-                call.tenant_id,
-                fields=fields or {},
-                remove=["lease", *([] if fields or _is_leaving(record) else DUE)],
-                **as_read(record),
-            )
+            note = self._provisioning.transaction(call.tenant_id).set(fields or {}).remove("lease")
+            if not fields and not _is_leaving(record):
+                note.remove(*DUE)
+            note.require(as_read(record)).commit()
 
     def _due_to_go(self, record: TenantRecord, call: StageCall) -> dict[str, Any] | None:
         """What is to be written of a removal. None: it is on record, or there is nothing to take down."""
         if _is_gone(record):
             return None
         if _is_leaving(record) or not record.was_ever_live:
-            return {"due_for": RETRY, "due_at": clock.now()}
+            return {"due_for": DueFor.RETRY, "due_at": clock.now()}
         hold = {"operation": operation(OperationKind.OFFBOARD, OperationState.HELD, call, clock.now())}
         if not _is_held(record):
             until = clock.now(self._settings.offboard_grace_seconds)
-            return {**hold, "due_for": OFFBOARD, "due_at": until, "hold_until": until}
-        if record.due_for == CONFIRMATION:
-            return {"due_for": RETRY, "confirmed_by": call.confirmed_by} if call.confirmed_by else None
+            return {**hold, "due_for": DueFor.OFFBOARD, "due_at": until, "hold_until": until}
+        if record.due_for == DueFor.CONFIRMATION:
+            return {"due_for": DueFor.RETRY, "confirmed_by": call.confirmed_by} if call.confirmed_by else None
         is_as_it_was = record.operation.state == OperationState.HELD
-        return None if is_as_it_was else {**hold, "due_for": OFFBOARD, "due_at": record.hold_until}
+        return None if is_as_it_was else {**hold, "due_for": DueFor.OFFBOARD, "due_at": record.hold_until}
 
     def _begin(self, record: TenantRecord, call: StageCall) -> None:
         """Take the lease; from here on visitors get 404, and the writers take the tenant's effects for unwanted."""
         moment = clock.now()
-        self._provisioning.commit(
-            call.tenant_id,
-            fields={
-                "status": str(Status.OFFBOARDING),
-                "attempt": record.attempt + 1,
-                "seen": record.requested,
-                "lease": {"holder": call.execution_arn, "since": moment},
-                "operation": operation(OperationKind.OFFBOARD, OperationState.RUNNING, call, moment),
-                **({"confirmed_by": call.confirmed_by} if call.confirmed_by else {}),
-                **({"removed_by": call.removed_by} if call.removed_by and record.removed_by is None else {}),
-            },
-            remove=[*DUE, "hold_until", "last_error"],
-            **as_read(record),
-            # Of a tenant that was to be adopted and never became live.
-            forget=self._provisioning.found_before(record),
-        )
+        fields = {
+            "status": str(Status.OFFBOARDING),
+            "attempt": record.attempt + 1,
+            "seen": record.requested,
+            "lease": {"holder": call.execution_arn, "since": moment},
+            "operation": operation(OperationKind.OFFBOARD, OperationState.RUNNING, call, moment),
+            **({"confirmed_by": call.confirmed_by} if call.confirmed_by else {}),
+            **({"removed_by": call.removed_by} if call.removed_by and record.removed_by is None else {}),
+        }
+        begin = self._provisioning.transaction(call.tenant_id).set(fields).remove(*DUE, "hold_until", "last_error")
+        # Of a tenant that was to be adopted and never became live.
+        begin.forget(*self._provisioning.effects.found_before(record)).require(as_read(record)).commit()
 
     # --- ReleaseHostname ----------------------------------------------------------------------------------------------
 
@@ -137,41 +129,36 @@ class TenantOffboarding:
         is_asked_again = record.requested != record.seen
         free_at = clock.now(self._settings.name_cooldown_days * _DAY_SECONDS)
         host, attempt = record.host, record.attempt
-        self._provisioning.commit(
-            call.tenant_id,
-            fields={
-                "status": str(Status.OFFBOARDED),
-                "seen": record.requested,
-                "stalls": 0,
-                "spec": {key: record.spec[key] for key in ("name",) if key in record.spec},
-                # Whatever comes next is another generation: nothing that was done for this one counts for it.
-                "spec_digest": "",
-                "operation": operation(
-                    OperationKind.OFFBOARD, OperationState.SUCCEEDED, call, record.operation.started_at
-                ),
-                **({"due_for": RETRY, "due_at": clock.now()} if is_asked_again else {}),
-            },
-            remove=["lease", "last_error", "live_since", "requested_at", "adopting", *([] if is_asked_again else DUE)],
-            **as_read(record),
-            event=event_of(
-                events.HostnameReleased(stage=call.stage, attempt=attempt, host=host, free_at=free_at),
-                call,
-                record.generation,
-            ),
-            also=event_of(
-                events.TenantOffboarded(
-                    stage=call.stage,
-                    attempt=attempt,
-                    host=host,
-                    requested_by=record.removed_by,
-                    confirmed_by=record.confirmed_by,
-                ),
-                call,
-                record.generation,
-            ),
-            release=self._failures.own_claim(record),
-            free_at=free_at,
+        fields = {
+            "status": str(Status.OFFBOARDED),
+            "seen": record.requested,
+            "stalls": 0,
+            "spec": {key: record.spec[key] for key in ("name",) if key in record.spec},
+            # Whatever comes next is another generation: nothing that was done for this one counts for it.
+            "spec_digest": "",
+            "operation": operation(OperationKind.OFFBOARD, OperationState.SUCCEEDED, call, record.operation.started_at),
+            **({"due_for": DueFor.RETRY, "due_at": clock.now()} if is_asked_again else {}),
+        }
+        released = events.HostnameReleased(stage=call.stage, attempt=attempt, host=host, free_at=free_at)
+        offboarded = events.TenantOffboarded(
+            stage=call.stage,
+            attempt=attempt,
+            host=host,
+            requested_by=record.removed_by,
+            confirmed_by=record.confirmed_by,
         )
+        end = (
+            self._provisioning.transaction(call.tenant_id)
+            .set(fields)
+            .remove("lease", "last_error", "live_since", "requested_at", "adopting")
+            .remove(*(() if is_asked_again else DUE))
+            .require(as_read(record))
+            .tell(released, generation=record.generation, execution_arn=call.execution_arn)
+            .tell(offboarded, generation=record.generation, execution_arn=call.execution_arn)
+        )
+        if skeleton := self._failures.own_claim(record):
+            end.release(skeleton, free_at=free_at)
+        end.commit()
         return {}
 
 
@@ -199,7 +186,7 @@ def _may_go(record: TenantRecord, call: StageCall) -> bool:
         return True
     if not _is_held(record) or not record.hold_until or not _is_past(record.hold_until):
         return False
-    return record.due_for in (OFFBOARD, RETRY) or bool(call.confirmed_by)
+    return record.due_for in (DueFor.OFFBOARD, DueFor.RETRY) or bool(call.confirmed_by)
 
 
 def _is_past(moment: str) -> bool:

@@ -8,13 +8,13 @@ lost, and none is worked on twice at once.
 from collections.abc import Callable
 from typing import Any
 
-from tenancy.domain import events
 from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import ConcurrentUpdate, GenerationSuperseded, LeaseHeldByOther
 from tenancy.domain.record import TenantRecord
 from tenancy.domain.values import shown
 from tenancy.platform import clock, step_functions
-from tenancy.tables.provisioning import ConditionFailed, Provisioning
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
 
 CLAIMING = ("ClaimTenant", "HoldTenant")
 DUE = ("due_for", "due_at")
@@ -44,21 +44,14 @@ def require_lease(provisioning: Provisioning, record: TenantRecord | None, call:
         return
     provisioning.update(
         call.tenant_id,
-        fields={"requested": record.requested + 1},
-        condition="lease.holder = :other AND requested = :requested",
-        values={":other": record.lease.holder, ":requested": record.requested},
+        {"requested": record.requested + 1},
+        where(
+            "lease.holder = :other AND requested = :requested",
+            other=record.lease.holder,
+            requested=record.requested,
+        ),
     )
     raise LeaseHeldByOther(f"{record.lease.holder} works on tenant {shown(call.tenant_id)} and goes round again")
-
-
-def event_of(fact: events.Fact, call: StageCall, generation: int) -> events.Event:
-    return events.Event.of(
-        fact,
-        tenant_id=call.tenant_id,
-        generation=generation,
-        execution_arn=call.execution_arn,
-        occurred_at=clock.now(),
-    )
 
 
 def is_mine(record: TenantRecord | None, call: StageCall) -> bool:

@@ -11,14 +11,15 @@ from typing import Any
 from tenancy.domain import events
 from tenancy.domain.calls import StageCall, operation
 from tenancy.domain.errors import is_permanent, remedy_for
-from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.record import DueFor, OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.systems import System
 from tenancy.platform import clock
 from tenancy.platform.settings import RecordSettings
-from tenancy.tables.provisioning import Provisioning, as_read
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import as_read
 from tenancy.tenant_record.lease import (
     CLAIMING,
     DUE,
-    event_of,
     first_fields,
     is_mine,
     is_over,
@@ -28,11 +29,7 @@ from tenancy.tenant_record.lease import (
 )
 
 # What is left in a cache of a tenant that was never live is nothing: 404 is not cached.
-_NOTHING_TO_UNDO = ("edge_cache",)
-RETRY = "retry"
-"""What a tenant is due for that stalled, or whose roll-back is not complete."""
-CONFIRMATION = "confirmation"
-"""What one of too many held tenants waits for: a person who says that all of them are meant."""
+_NOTHING_TO_UNDO = (System.EDGE_CACHE,)
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60, 6 * 3600
 
 
@@ -68,29 +65,25 @@ class TenantFailures:
         """Take the lease, or keep it, and turn round. ``counts``: it is a run of its own."""
         moment = clock.now()
         lease = record.lease if is_mine(record, call) else None
-        self._provisioning.commit(
-            call.tenant_id,
-            fields={
-                "attempt": record.attempt + (1 if counts else 0),
-                "seen": record.seen if lease else record.requested,
-                "lease": {"holder": call.execution_arn, "since": lease.since if lease else moment},
-                "last_error": dict(error),
-                "operation": operation(
-                    OperationKind.ONBOARD,
-                    OperationState.ROLLING_BACK,
-                    call,
-                    record.operation.started_at if lease else moment,
-                ),
-            },
-            remove=DUE,
-            **as_read(record),
-            # What was there before the tenant is not undone but forgotten.
-            forget=self._provisioning.found_before(record),
-        )
+        fields = {
+            "attempt": record.attempt + (1 if counts else 0),
+            "seen": record.seen if lease else record.requested,
+            "lease": {"holder": call.execution_arn, "since": lease.since if lease else moment},
+            "last_error": dict(error),
+            "operation": operation(
+                OperationKind.ONBOARD,
+                OperationState.ROLLING_BACK,
+                call,
+                record.operation.started_at if lease else moment,
+            ),
+        }
+        turn = self._provisioning.transaction(call.tenant_id).set(fields).remove(*DUE).require(as_read(record))
+        # What was there before the tenant is not undone but forgotten.
+        turn.forget(*self._provisioning.effects.found_before(record)).commit()
 
     def _remaining(self, record: TenantRecord) -> list[str]:
         """Systems in which something may be that was begun for the tenant."""
-        systems = (effect.system for effect in self._provisioning.effects(record.tenant_id))
+        systems = (effect.system for effect in self._provisioning.effects.all_of(record.tenant_id))
         return [system for system in systems if system not in _NOTHING_TO_UNDO]
 
     # --- RecordFailure ------------------------------------------------------------------------------------------------
@@ -134,32 +127,32 @@ class TenantFailures:
             "stalls": 0,
         }
         if is_asked_again and has_ended:
-            fields |= {"due_for": RETRY, "due_at": clock.now()}
-        elif record and kind == OperationKind.OFFBOARD and record.due_for == CONFIRMATION:
-            fields |= {"due_for": CONFIRMATION, "due_at": record.due_at}  # a failure confirms nothing
+            fields |= {"due_for": DueFor.RETRY, "due_at": clock.now()}
+        elif record and kind == OperationKind.OFFBOARD and record.due_for == DueFor.CONFIRMATION:
+            fields |= {"due_for": DueFor.CONFIRMATION, "due_at": record.due_at}  # a failure confirms nothing
         elif remaining or state == OperationState.STALLED or kind == OperationKind.OFFBOARD:
             fields |= _due_again(record.stalls if record else 0)
         is_clean = is_to_be_clean and not remaining
-        self._provisioning.commit(
-            call.tenant_id,
-            fields=fields,
-            remove=[
-                *([] if "due_at" in fields else DUE),
-                *([] if again else ["lease"]),
-                *(["adopting"] if is_clean else []),
-            ],
-            **as_read(record),
-            event=event_of(_failure_fact(record, fields, call, remaining), call, fields["generation"]),
-            forget=_NOTHING_TO_UNDO if is_clean else (),
-            release=self.own_claim(record) if is_clean else None,
+        fact = _failure_fact(record, fields, call, remaining)
+        failure = (
+            self._provisioning.transaction(call.tenant_id)
+            .set(fields)
+            .remove(*(() if "due_at" in fields else DUE), *(() if again else ("lease",)))
+            .require(as_read(record))
+            .tell(fact, generation=fields["generation"], execution_arn=call.execution_arn)
         )
+        if is_clean:
+            failure.remove("adopting").forget(*_NOTHING_TO_UNDO)
+            if skeleton := self.own_claim(record):
+                failure.release(skeleton)
+        failure.commit()
         return {"again": again}
 
     def own_claim(self, record: TenantRecord | None) -> str | None:
         """The name that the tenant holds, if it holds it."""
         if record is None or not record.skeleton:
             return None
-        return record.skeleton if self._provisioning.holder_of(record.skeleton) == record.tenant_id else None
+        return record.skeleton if self._provisioning.claims.holder(record.skeleton) == record.tenant_id else None
 
 
 def _is_recorded(record: TenantRecord, call: StageCall) -> bool:
@@ -187,7 +180,7 @@ def failure_of(record: TenantRecord) -> dict[str, str]:
 def _due_again(stalls: int) -> dict[str, Any]:
     """When to try again: pauses that double, and never end."""
     pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** min(stalls, 20))
-    return {"stalls": stalls + 1, "due_for": RETRY, "due_at": clock.now(pause)}
+    return {"stalls": stalls + 1, "due_for": DueFor.RETRY, "due_at": clock.now(pause)}
 
 
 def _kind_of(record: TenantRecord | None, call: StageCall) -> OperationKind:

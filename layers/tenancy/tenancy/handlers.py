@@ -6,13 +6,13 @@ Each log line carries the tenant and the execution. Nothing here decides anythin
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import Call
 from tenancy.domain.errors import SupersededError, TenancyError
 from tenancy.group_commit.protocol import GroupCommit, Left, Request, Writer
 from tenancy.tables.provisioning import Provisioning
@@ -30,16 +30,20 @@ tracer = Tracer()
 metrics = Metrics()
 
 
-def stage(*works: Callable[[StageCall], dict[str, Any]], **by_state: Callable[[StageCall], dict[str, Any]]) -> Handler:
-    """The handler of a function that a state calls: ``stage(work)``, or ``stage(ClaimTenant=…, ActivateTenant=…)``."""
+def stage(**works: Callable[[Any], dict[str, Any]]) -> Handler:
+    """Return the handler of a function that states call: ``stage(ClaimTenant=…, ActivateTenant=…)``.
+
+    The type of a work's ``call`` is what its state passes: what is missing, or is none of it, is refused.
+    """
+    asked: dict[str, type[Call]] = {state: get_type_hints(work)["call"] for state, work in works.items()}
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        call = StageCall.model_validate(event)
+        call = asked[event["stage"]].model_validate(event)
         logger.append_keys(tenant_id=call.tenant_id, execution_arn=call.execution_arn, stage=call.stage)
         tracer.put_annotation("tenant_id", call.tenant_id)
         metrics.add_dimension("stage", call.stage)
         try:
-            result = works[0](call) if works else by_state[call.stage](call)
+            result = works[call.stage](call)
         except TenancyError as error:
             _count(error)
             logger.warning(str(error), extra={"code": type(error).__name__})

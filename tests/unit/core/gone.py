@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tenancy.database import TenantDatabases
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import GenerationCall, OrderCall
 from tenancy.domain.record import TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
@@ -15,7 +15,7 @@ from tenancy.tenant_database.export import Exporting
 from tenancy.tenant_database.purge import Purging
 from tenancy.tenant_database.seed import Seeding
 
-from .conftest import Lifecycle, Tables
+from .conftest import Lifecycle, Tables, generation_call
 
 CANARIES = ("canario-nombre", "canario@example.com", "canario-ajuste", "canario-fila")
 
@@ -78,11 +78,11 @@ class Customer:
     def purge(self, request: str = "request-2") -> dict[str, Any]:
         return Purging(self.settings).purge(self.order("PurgeDatabase", request))
 
-    def call(self, stage: str, execution: str, generation: int) -> StageCall:
-        return StageCall(tenant_id=self.tenant_id, stage=stage, execution_arn=execution, generation=generation)
+    def call(self, stage: str, execution: str, generation: int) -> GenerationCall:
+        return generation_call(stage, execution, generation, self.tenant_id)
 
-    def order(self, stage: str, request: str) -> StageCall:
-        return StageCall(
+    def order(self, stage: str, request: str) -> OrderCall:
+        return OrderCall(
             tenant_id=self.tenant_id, stage=stage, execution_arn="", request=request, requested_by="fluxion: ana"
         )
 

@@ -7,12 +7,12 @@ import duckdb
 import pytest
 
 from tenancy.database import publish
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import InspectSharedCall
 from tenancy.domain.errors import AdoptionProofDiffers, SharedDatabaseUnfit, StorageUnavailable
 from tenancy.tenant_database import adopt
 from tenancy.tenant_database.seed import Seeding
 
-from .conftest import last_event
+from .conftest import generation_call, last_event
 from .granja import PROOF, Granja
 
 SHOP = """
@@ -43,7 +43,9 @@ class Shop:
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def plan(self) -> dict[str, Any]:
-        question = StageCall(tenant_id="granja", stage="InspectShared", execution_arn="ana", database="todos.duckdb")
+        question = InspectSharedCall(
+            tenant_id="granja", stage="InspectShared", execution_arn="ana", database="todos.duckdb"
+        )
         found = Seeding(self._granja.settings).inspect(question)
         return PROOF | {"tables": found["tables"], "records": [], "alias": False}
 
@@ -168,7 +170,7 @@ def test_an_adoption_that_was_undone_can_be_done_again(granja: Granja, shop: Sho
     granja.seed()
     run = f"run-{granja.runs}"
     granja.lifecycle.roll_back("granja", "AccessDenied", stage="InvalidateCache", execution=run)
-    call = StageCall(tenant_id="granja", stage="DiscardDatabase", execution_arn=run, generation=1)
+    call = generation_call("DiscardDatabase", run)
     Seeding(granja.settings).discard(call)
     granja.lifecycle.fail("granja", "AccessDenied", stage="InvalidateCache", execution=run)
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tenancy.database import publish
-from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import GenerationSuperseded, StorageUnavailable, TenantDatabaseMissing
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
@@ -15,7 +14,7 @@ from tenancy.tenant_database import archive, archive_bucket
 from tenancy.tenant_database.archive import Archiving
 from tenancy.tenant_database.seed import Seeding
 
-from .conftest import Lifecycle, Tables
+from .conftest import Lifecycle, Tables, generation_call
 
 RUN = "off"
 
@@ -29,17 +28,13 @@ def settings(folder: Path) -> ArchiveSettings:
     )
 
 
-def call(stage: str, execution: str, generation: int = 1) -> StageCall:
-    return StageCall(tenant_id="granja", stage=stage, execution_arn=execution, generation=generation)
-
-
 @pytest.fixture
 def leaving(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -> str:
     """A tenant at the end of its grace period. Returns its database's path."""
     (tmp_path / "tenants").mkdir()
     tables.insert("granja")
     lifecycle.claim("granja", "on")
-    Seeding(settings(tmp_path)).seed(call("SeedDatabase", "on"))
+    Seeding(settings(tmp_path)).seed(generation_call("SeedDatabase", "on"))
     lifecycle.activate("granja", "on")
     lifecycle.end("on")
     tables.tenants.delete_item(Key={"tenant_id": "granja"})
@@ -58,7 +53,7 @@ def leaving(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -
 
 
 def archived(folder: Path) -> dict[str, Any]:
-    return Archiving(settings(folder)).archive(call("ArchiveDatabase", RUN))
+    return Archiving(settings(folder)).archive(generation_call("ArchiveDatabase", RUN))
 
 
 def keys(bucket: Any) -> list[str]:
@@ -165,7 +160,7 @@ def test_a_strangers_file_in_the_folder_stays(leaving: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("execution", ["on", "another"])
 def test_nobody_but_the_holder_archives(leaving: str, tmp_path: Path, execution: str) -> None:
     with pytest.raises(GenerationSuperseded):
-        Archiving(settings(tmp_path)).archive(call("ArchiveDatabase", execution))
+        Archiving(settings(tmp_path)).archive(generation_call("ArchiveDatabase", execution))
 
     assert (tmp_path / "tenants" / leaving).exists()
 
@@ -176,7 +171,7 @@ def test_a_tenant_that_is_wanted_keeps_its_database(
     (tmp_path / "tenants").mkdir()
     tables.insert("granja")
     lifecycle.claim("granja", RUN)
-    Seeding(settings(tmp_path)).seed(call("SeedDatabase", RUN))
+    Seeding(settings(tmp_path)).seed(generation_call("SeedDatabase", RUN))
 
     with pytest.raises(GenerationSuperseded, match="wanted"):
         archived(tmp_path)

@@ -10,7 +10,6 @@ import pytest
 
 from tenancy.database import TenantDatabases, schema_versions
 from tenancy.database_migrations import FleetMigrations, NotNow
-from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import RequestRefused, ServiceUnavailable, TenantDatabaseMissing
 from tenancy.domain.failure_mail import Links, Report, mails
 from tenancy.domain.record import TenantRecord
@@ -20,7 +19,7 @@ from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.transaction import Transaction, where
 from tenancy.tenant_database.seed import Seeding
 
-from .conftest import Lifecycle, Tables
+from .conftest import Lifecycle, Tables, generation_call
 
 LATEST = schema_versions.latest_version()
 
@@ -46,7 +45,7 @@ def live(
         release.setattr(schema_versions, "shipped", lambda: first)
         tables.insert("granja")
         lifecycle.claim("granja", "one")
-        Seeding(settings).seed(StageCall(tenant_id="granja", stage="SeedDatabase", execution_arn="one", generation=1))
+        Seeding(settings).seed(generation_call("SeedDatabase", "one"))
         lifecycle.activate("granja", "one")
         lifecycle.end("one")
     record = provisioning.record("granja")
@@ -297,9 +296,8 @@ def test_a_run_goes_on_from_where_a_migration_was_cut_off(
             fleet.migrate(message())
     tables.insert("granja", name="Otro nombre")
     lifecycle.claim("granja", "two")
-    call = StageCall(tenant_id="granja", stage="SeedDatabase", execution_arn="two", generation=2)
 
-    Seeding(settings).seed(call)
+    Seeding(settings).seed(generation_call("SeedDatabase", "two", 2))
 
     record = found(provisioning)
     assert record.schema_version == LATEST

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from tenancy.domain.record import TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.dynamodb_values import typed
 from tenancy.tables.table import ABSENT, Request, Table, key
@@ -47,6 +48,12 @@ class Claims:
         """Return the tenant that holds a name, or held it lately; None if nobody does."""
         found = self._table.get(_key(skeleton))
         return str(found["tenant_id"]) if found else None
+
+    def own(self, record: TenantRecord | None) -> str | None:
+        """Return the name that a tenant holds, if it holds it."""
+        if record is None or not record.skeleton:
+            return None
+        return record.skeleton if self.holder(record.skeleton) == record.tenant_id else None
 
     def drop(self, skeleton: str, tenant_id: str) -> None:
         """Remove a claim that stands, unless another tenant has it by now."""

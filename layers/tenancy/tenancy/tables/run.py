@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import GenerationCall
 from tenancy.domain.errors import GenerationSuperseded
 from tenancy.domain.events import Fact
 from tenancy.domain.record import TenantRecord
@@ -19,12 +19,12 @@ from tenancy.tables.transaction import Condition, ConditionFailed, where
 class Run:
     """One execution at work on one tenant."""
 
-    call: StageCall
+    call: GenerationCall
     record: TenantRecord
     provisioning: Provisioning
 
     @classmethod
-    def of(cls, call: StageCall, provisioning: Provisioning) -> "Run":
+    def of(cls, call: GenerationCall, provisioning: Provisioning) -> "Run":
         """Read the record. Raises GenerationSuperseded unless it is this execution's turn."""
         record = provisioning.record(call.tenant_id)
         if (

@@ -13,7 +13,7 @@ from tenancy.database.failures import named_failures
 from tenancy.database.loading import Loading, Promised, Unfit
 from tenancy.database.paths import TenantFolder, never_used_name
 from tenancy.database.seed import Seeding
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import InspectSharedCall
 from tenancy.domain.errors import AdoptionProofDiffers
 from tenancy.domain.record import TenantRecord
 from tenancy.domain.values import shown
@@ -34,7 +34,7 @@ class Adopting:
         self._databases = databases
         self._scratch = scratch
 
-    def inspect(self, call: StageCall) -> dict[str, Any]:
+    def inspect(self, call: InspectSharedCall) -> dict[str, Any]:
         """What an adoption would take over; nothing is written. Returns {tables: {name: {rows, sha256}}}.
 
         Raises SharedDatabaseUnfit, TenantDatabaseBusy, InvalidTenantItem (a name that no tenant can have).

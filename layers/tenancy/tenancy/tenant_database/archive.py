@@ -7,7 +7,7 @@ from typing import Any
 from tenancy.database import TenantDatabases, publish
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import GenerationCall
 from tenancy.domain.errors import GenerationSuperseded, TenantDatabaseMissing
 from tenancy.domain.events import DatabaseArchived
 from tenancy.domain.record import TenantRecord
@@ -30,7 +30,7 @@ class Archiving:
         self._scratch = Path(settings.scratch_directory)
         self._store = ArchiveStore(settings.archive_bucket)
 
-    def archive(self, call: StageCall) -> dict[str, Any]:
+    def archive(self, call: GenerationCall) -> dict[str, Any]:
         """Export the rows, upload them, write down where they are, and only then remove the database.
 
         Nobody can write between the first and the last of this: the door is held. Raises TenantDatabaseMissing if

@@ -5,7 +5,7 @@ from typing import Any
 
 from tenancy.database import TenantDatabases, parquet
 from tenancy.database.failures import named_failures
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import OrderCall
 from tenancy.domain.errors import GenerationSuperseded, TenantDatabaseMissing
 from tenancy.domain.events import DatabaseExported
 from tenancy.domain.record import TenantRecord
@@ -29,7 +29,7 @@ class Exporting:
         self._scratch = Path(settings.scratch_directory)
         self._store = ArchiveStore(settings.archive_bucket)
 
-    def export(self, call: StageCall) -> dict[str, Any]:
+    def export(self, call: OrderCall) -> dict[str, Any]:
         """Copy the rows, upload the copy, put it on record. Returns the receipt.
 
         The tenant is held from the first of this to the last: nobody writes meanwhile, and no stage replaces or

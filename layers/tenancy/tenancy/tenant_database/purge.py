@@ -13,7 +13,7 @@ from tenancy.database import TenantDatabases, erase
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
 from tenancy.domain import hostnames
-from tenancy.domain.calls import StageCall, operation
+from tenancy.domain.calls import OrderCall, operation
 from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther
 from tenancy.domain.events import TenantPurged
 from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
@@ -48,7 +48,7 @@ class Purging:
         self._databases = TenantDatabases(Path(settings.tenants_directory), idle_after=0)
         self._store = ArchiveStore(settings.archive_bucket)
 
-    def purge(self, call: StageCall) -> dict[str, Any]:
+    def purge(self, call: OrderCall) -> dict[str, Any]:
         """Erase all data of a tenant. Returns the receipt.
 
         What is left is a record of nothing but the id, the counters and the receipt, one event, and the claim that
@@ -79,14 +79,14 @@ class Purging:
             raise GenerationSuperseded(f"{shown(tenant_id)} is {record.status}: only what is taken down can be purged")
         return record
 
-    def _answer_of_another(self, call: StageCall) -> dict[str, Any]:
+    def _answer_of_another(self, call: OrderCall) -> dict[str, Any]:
         """The record is not as it was read: somebody else has purged the tenant, or it is back."""
         record = self._record(call.tenant_id)
         if receipt := _receipt(record):
             return receipt
         raise GenerationSuperseded(f"the record of {shown(call.tenant_id)} changed during the purge: look at it again")
 
-    def _begun(self, record: TenantRecord, call: StageCall) -> TenantRecord:
+    def _begun(self, record: TenantRecord, call: OrderCall) -> TenantRecord:
         """The record with what is to be erased counted on it, before the first of it goes."""
         if (record.purging or {}).get("attempt") == record.attempt:
             return record
@@ -149,7 +149,7 @@ class Purging:
             change = self._provisioning.transaction(record.tenant_id).set(fields).require(as_read(record))
             change.erase(*some).commit()
 
-    def _finish(self, record: TenantRecord, call: StageCall) -> dict[str, Any]:
+    def _finish(self, record: TenantRecord, call: OrderCall) -> dict[str, Any]:
         purging, moment = record.purging or {}, clock.now()
         if purging.get("attempt") != record.attempt:
             raise ConditionFailed(record.tenant_id)

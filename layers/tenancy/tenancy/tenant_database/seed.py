@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tenancy.database import TenantDatabases, TenantSeeder, schema_versions
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import GenerationCall, InspectSharedCall
 from tenancy.domain.errors import DatabaseBelongsToOthers, GenerationSuperseded, TenantDatabaseMissing
 from tenancy.domain.events import DatabaseDiscarded, DatabaseSeeded
 from tenancy.domain.record import TenantRecord
@@ -43,7 +43,7 @@ class Seeding:
         self._restoring = Restoring(databases, scratch, ArchiveStore(settings.archive_bucket))
         self._adopting = Adopting(databases, scratch)
 
-    def seed(self, call: StageCall) -> dict[str, Any]:
+    def seed(self, call: GenerationCall) -> dict[str, Any]:
         """Publish the database, with the rows of a shared one or of an archive if that is asked for, or bring its
         configuration rows up to date. Nothing is opened if nothing changed.
         """
@@ -98,11 +98,11 @@ class Seeding:
         if record.database_path and not self._seeder.found(record.tenant_id):
             raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
 
-    def inspect(self, call: StageCall) -> dict[str, Any]:
+    def inspect(self, call: InspectSharedCall) -> dict[str, Any]:
         """An operator's question before an adoption: see Adopting."""
         return self._adopting.inspect(call)
 
-    def discard(self, call: StageCall) -> dict[str, Any]:
+    def discard(self, call: GenerationCall) -> dict[str, Any]:
         """Undo a seed: the tenant was never live, so the rows are the control plane's own."""
         run = Run.of(call, self._provisioning)
         record = run.record

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import VerifyCall, VisitSuspendedCall
 from tenancy.domain.errors import SiteNotReady
 from tenancy.domain.events import TenantVerified
 from tenancy.domain.record import TenantRecord
@@ -25,7 +25,7 @@ class Verification:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._probe = SiteProbe(settings)
 
-    def verify(self, call: StageCall) -> dict[str, Any]:
+    def verify(self, call: VerifyCall) -> dict[str, Any]:
         """Visit the tenant's site. Raises SiteNotReady, which the state tries again with growing pauses."""
         run = Run.of(call, self._provisioning)
         until = time.monotonic() + (0 if call.retry else PATIENCE_SECONDS)
@@ -35,7 +35,7 @@ class Verification:
         )
         return {"changed": False}
 
-    def visit_suspended(self, call: StageCall) -> dict[str, Any]:
+    def visit_suspended(self, call: VisitSuspendedCall) -> dict[str, Any]:
         """Visit sites that are to be closed. Returns ``{served}``, the hosts that answer as if they were not."""
         answers = aws.at_once(self._probe.is_served, call.hosts)
         return {"served": [host for host, is_served in zip(call.hosts, answers, strict=True) if is_served]}

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from tenancy.domain import spanish, timeline
-from tenancy.domain.errors import remedy_for
+from tenancy.domain import timeline
+from tenancy.domain.languages import ENGLISH, SPANISH
 from tenancy.domain.record import OperationState
 
 type Plain = Mapping[str, Any]
@@ -271,11 +271,11 @@ def _last_error(record: Plain) -> LastError | None:
         return None
     code = str(found.get("code", ""))
     known = {name: str(found.get(name, "")) for name in ("message", "stage")}
-    return LastError(code=code, remedy=str(found.get("remedy") or remedy_for(code)), es=_in_spanish(code), **known)
+    return LastError(code=code, remedy=str(found.get("remedy") or ENGLISH.remedy(code)), es=_in_spanish(code), **known)
 
 
 def _in_spanish(code: str) -> InSpanish:
-    return InSpanish(cause=spanish.cause(code), remedy=spanish.remedy(code))
+    return InSpanish(cause=SPANISH.message(code, ""), remedy=SPANISH.remedy(code))
 
 
 def _text(value: Any) -> str | None:

@@ -11,7 +11,8 @@ from botocore.config import Config
 
 from cli.aws import ControlPlane
 from cli.errors import Refused
-from tenancy.domain.errors import SupersededError, leaves, remedy_for
+from tenancy.domain.errors import SupersededError, leaves
+from tenancy.domain.languages import ENGLISH
 
 # The function may work for 2 minutes (its timeout); asked again while it works, it would do all of it twice.
 _LONG = Config(connect_timeout=5, read_timeout=150, retries={"mode": "standard", "total_max_attempts": 1})
@@ -72,4 +73,4 @@ def _failed(stage: str, said: Mapping[str, Any]) -> str:
     kind, message = str(said.get("errorType", "Unknown")), str(said.get("errorMessage", "it did not say why"))
     if kind in leaves(SupersededError):
         return f"{stage} was refused: {message}."
-    return f"{stage} failed: {kind}: {message}. {remedy_for(kind)}"
+    return f"{stage} failed: {kind}: {message}. {ENGLISH.remedy(kind)}"

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tenancy.domain.events import TYPES, Fact, Metadata
+from tenancy.domain.envelope import Metadata
+from tenancy.domain.events import TYPES, Fact
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:

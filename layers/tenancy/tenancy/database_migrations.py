@@ -13,6 +13,7 @@ from tenancy.database import Migrated, NotRecorded, TenantMigrator, schema_versi
 from tenancy.domain.calls import MigrationRequest
 from tenancy.domain.errors import RequestRefused, SchemaMigrationFailed
 from tenancy.domain.events import DatabaseMigrated, DatabaseMigrationFailed, Fact
+from tenancy.domain.languages import ENGLISH
 from tenancy.domain.record import TenantRecord
 from tenancy.domain.values import shown
 from tenancy.platform import clock
@@ -102,7 +103,7 @@ class FleetMigrations:
             name=record.spec.get("name"),
             code=code,
             message=message,
-            remedy=error.remedy,
+            remedy=ENGLISH.remedy(code),
             to_version=request.version,
             requested_by=request.requested_by,
             requested_at=request.requested_at,

@@ -11,7 +11,8 @@ from edge.template import with_code
 from tenancy import failure_notifier
 from tenancy.database import schema_versions
 from tenancy.domain import hostnames
-from tenancy.domain.events import SOURCE, TYPES, Failure
+from tenancy.domain.envelope import SOURCE
+from tenancy.domain.events import TYPES, Failure
 from tenancy.platform import settings
 
 from .reading import BACKEND, FOLDERS, FOUNDATION, FUNCTIONS, MAIN, RESOURCES, ROOT, of_type

@@ -3,7 +3,8 @@
 import time
 from typing import Any
 
-from tenancy.domain.events import KEPT_DAYS, TYPES, Ending, Event, TenantPurged, mark_of
+from tenancy.domain.envelope import KEPT_DAYS, Event, mark_of
+from tenancy.domain.events import TYPES, Ending, TenantPurged
 from tenancy.tables.table import Request, Table, put_once
 
 

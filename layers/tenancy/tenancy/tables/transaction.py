@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tenancy.domain.events import Event, Fact
+from tenancy.domain.envelope import Event
+from tenancy.domain.events import Fact
 from tenancy.domain.record import TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.dynamodb_values import typed

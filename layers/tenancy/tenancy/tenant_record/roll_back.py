@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenancy.domain.calls import FailureCall, StateCall, operation
-from tenancy.domain.errors import is_permanent, remedy_for
+from tenancy.domain.errors import is_permanent
+from tenancy.domain.languages import ENGLISH
 from tenancy.domain.record import OperationKind, OperationState, TenantRecord
 from tenancy.domain.systems import System
 from tenancy.platform import clock
@@ -104,7 +105,7 @@ def error_of(call: FailureCall) -> dict[str, str]:
         "code": call.error,
         "stage": call.failed_stage,
         "message": message_of(call.cause),
-        "remedy": remedy_for(call.error),
+        "remedy": ENGLISH.remedy(call.error),
         "at": clock.now(),
         "execution_arn": call.execution_arn,
         "entered_at": call.entered_at,

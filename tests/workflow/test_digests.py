@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from control.stacks import Output
 from local_aws.client import Faults
 from tenancy.domain.envelope import SOURCE, Event
 from tenancy.domain.events import TenantOnboardingFailed, TenantStalled, TenantUpdateFailed
@@ -39,7 +40,7 @@ def failure(number: int) -> Event:
 
 def publish(embedded_aws: EmbeddedAws, events: list[Event]) -> None:
     """Put events on the bus, from where the stack's own rule takes them."""
-    client, bus = embedded_aws.client("events"), embedded_aws.outputs["EventBusName"]
+    client, bus = embedded_aws.client("events"), embedded_aws.outputs[Output.EVENT_BUS]
 
     def put(some: list[Event]) -> None:
         entries = [

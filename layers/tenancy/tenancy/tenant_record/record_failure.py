@@ -55,21 +55,10 @@ class RecordFailure:
         state = OperationState.FAILED if is_permanent(error["code"]) else OperationState.STALLED
         is_to_be_clean = state == OperationState.FAILED and kind == OperationKind.ONBOARD
         remaining = remaining_of(self._provisioning, record) if record and is_to_be_clean else []
-        holds_lease = is_mine(record, call)
-        is_asked_again = holds_lease and record is not None and record.requested != record.seen
+        is_asked_again = record is not None and is_mine(record, call) and record.requested != record.seen
         again = is_asked_again and not has_ended
-        # A run that failed before it had claimed anything is a run all the same, and counted: its failure must not
-        # look like a repetition of the last one. A roll-back has counted it already.
-        is_uncounted = (call.failed_stage in CLAIMING or not holds_lease) and not (record and record.is_rolling_back)
-        started_at = record.operation.started_at if record and holds_lease else clock.now()
-        fields = first_fields(record) | {
-            "status": str(_status_after_failure(record, kind, state, remaining)),
-            "attempt": (record.attempt if record else 0) + (1 if is_uncounted else 0),
-            "seen": record.requested if record else 0,
-            "last_error": error,
-            "operation": operation(kind, state, call, started_at, stage=error["stage"]),
-            "stalls": 0,
-        }
+        status = str(_status_after_failure(record, kind, state, remaining))
+        fields = _fields(record, call, kind, state, error) | {"status": status, "stalls": 0}
         if is_asked_again and has_ended:
             fields |= {"due_for": DueFor.RETRY, "due_at": clock.now()}
         else:
@@ -102,6 +91,29 @@ def _is_recorded(record: TenantRecord, call: RecordFailureCall) -> bool:
     error = record.last_error or {}
     is_same = (error.get("execution_arn"), error.get("entered_at")) == (call.execution_arn, call.entered_at)
     return is_same and record.operation.state in (OperationState.FAILED, OperationState.STALLED)
+
+
+def _fields(
+    record: TenantRecord | None,
+    call: RecordFailureCall,
+    kind: OperationKind,
+    state: OperationState,
+    error: Mapping[str, str],
+) -> dict[str, Any]:
+    """What the failed run leaves on the record, but for what comes of it.
+
+    A run that failed before it had claimed anything is a run all the same, and counted: its failure must not look like
+    a repetition of the last one. A roll-back has counted it already.
+    """
+    holds_lease = is_mine(record, call)
+    is_uncounted = (call.failed_stage in CLAIMING or not holds_lease) and not (record and record.is_rolling_back)
+    started_at = record.operation.started_at if record and holds_lease else clock.now()
+    return first_fields(record) | {
+        "attempt": (record.attempt if record else 0) + (1 if is_uncounted else 0),
+        "seen": record.requested if record else 0,
+        "last_error": dict(error),
+        "operation": operation(kind, state, call, started_at, stage=error["stage"]),
+    }
 
 
 def _due(

@@ -3,12 +3,12 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check conformance mutants planted faults bench generate lock frontend clean
+.PHONY: help run up down quick test test-all check conformance bridges mutants planted faults bench generate lock frontend clean
 
 setup := @sh scripts/setup
 
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the local AWS, deploy, onboard granja and stay up (ONCE=1: exit when it is live; PORT=n: the edge's port)
 	$(setup) project emulator sam
@@ -23,10 +23,21 @@ down: ## stop what `make up` started
 	@.venv/bin/fluxion down
 
 # In two processes: the tests with an embedded AWS mostly wait, and leave room for the others (tests/conftest.py).
-test: ## all tests (ARGS="-k name" for some, ARGS=-n0 one after the other)
+# What each of the three proves and costs: tests/README.md.
+quick: ## within a minute, for whoever is in the middle of something: no embedded AWS, no browser
+	$(setup) project
+	@.venv/bin/python -m pytest -n 2 -m "not slow and not long" tests/unit tests/mutation tests/faults $(ARGS)
+
+test: ## all tests but the long ones (ARGS="-k name" for some, ARGS=-n0 one after the other)
 	$(setup) project emulator sam
 	@sh scripts/chromium >/dev/null
-	@.venv/bin/python -m pytest -n 2 $(ARGS)
+	@.venv/bin/python -m pytest -n 2 -m "not long" $(ARGS)
+
+test-all: ## all tests, with samples as large as they get; then planted, mutants and faults as wholes
+	$(setup) project emulator sam
+	@sh scripts/chromium >/dev/null
+	@STATE_MACHINE_RUNS=200 .venv/bin/python -m pytest -n 2 $(ARGS)
+	@$(MAKE) planted mutants faults
 
 check: ## format, lint, types, imports, template and policy gates (ARGS="lint types" for some)
 	$(setup) project sam gates
@@ -40,6 +51,10 @@ conformance: ## the cases of local_aws/tests/conformance in a real account, neve
 	$(setup) project
 	@.venv/bin/python -m local_aws.tests.conformance $(if $(PROFILE),$(PROFILE),$(error name a profile of your AWS configuration: make conformance PROFILE=name)) $(ARGS)
 
+bridges: ## what another MiniStack means for local_aws: VERSION=1.5.32 (ARGS=--fast: compare, run no case)
+	$(setup) project emulator uv
+	@PATH="$$PWD/.venvs/uv/bin:$$PATH" LOCAL_AWS_PYTHON=.venvs/emulator/bin/python .venv/bin/python -m local_aws.bridges $(if $(VERSION),$(VERSION),$(error name a version of MiniStack: make bridges VERSION=1.5.32)) $(ARGS)
+
 mutants: ## twenty and more wrong products, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
 	$(setup) project emulator sam
 	@.venv/bin/python -m tests.mutation.emulator $(ARGS)
@@ -52,7 +67,7 @@ faults: ## a fault at every call, in one process; a table and .local/faults.json
 	$(setup) project
 	@.venv/bin/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(ARGS)
 
-generate: ## write what is made from other files: state machines in JSON, schemas of events, docs/reference.md
+generate: ## write what is made from other files: state machines in JSON, samples and schemas, docs/reference.md
 	$(setup) project
 	@.venv/bin/python -m generate
 

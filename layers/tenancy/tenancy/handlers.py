@@ -83,12 +83,12 @@ def group_commit(writer: Writer, provisioning_table: str) -> Handler:
 
 
 def stream(work: Callable[[dict[str, Any]], None]) -> Handler:
-    """The handler of a function that takes the records of a table's stream, each for itself."""
+    """Return the handler of a function that takes the records of a table's stream, each for itself."""
     return _each(work, lambda record: record["dynamodb"]["SequenceNumber"])
 
 
 def messages(work: Callable[[str], None]) -> Handler:
-    """The handler of a function that takes the messages of a queue, the body of each for itself."""
+    """Return the handler of a function that takes the messages of a queue, the body of each for itself."""
     return _each(lambda record: work(record["body"]), lambda record: record["messageId"])
 
 
@@ -107,7 +107,7 @@ def _each(work: Callable[[dict[str, Any]], None], identify: Callable[[dict[str, 
 
 
 def queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Exception]]) -> Handler:
-    """The handler of a function that takes the messages of a queue together.
+    """Return the handler of a function that takes the messages of a queue together.
 
     work: the batch, and when nothing further may begin by ``time.monotonic()`` → ids of those that must come again,
           and why.
@@ -124,7 +124,7 @@ def queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Exce
 
 
 def schedule(**works: Callable[[], dict[str, Any]]) -> Handler:
-    """The handler of a function that is called from time to time: ``{"work": name}``, or the first work of all."""
+    """Return the handler of a function that a schedule calls: ``{"work": name}``, or the first work of all."""
     first = next(iter(works))
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def schedule(**works: Callable[[], dict[str, Any]]) -> Handler:
 
 
 def ordered_stream(work: Callable[[Sequence[Mapping[str, Any]]], list[str]]) -> Handler:
-    """The handler of a function that takes a batch of stream records as a whole, and says which must come again."""
+    """Return the handler of a function that takes a batch of records as a whole, and says which must come again."""
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         again = work(event["Records"])

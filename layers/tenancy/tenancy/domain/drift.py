@@ -154,12 +154,12 @@ class Observed:
 
 
 def is_table_emptied(observed: Observed) -> bool:
-    """Whether tenants are served that nobody asks for, not one of them. Then nothing that is seen is to be believed."""
+    """Return whether tenants are served, and not one is asked for. Then nothing that is seen is to be believed."""
     return not observed.items and any(record.status.is_served for record in observed.records.values())
 
 
 def find(observed: Observed, base_domain: str) -> list[Finding]:
-    """All that is wrong, in order."""
+    """Return all that is wrong, in order."""
     found = [
         finding
         for tenant_id, record in observed.records.items()
@@ -173,7 +173,7 @@ def find(observed: Observed, base_domain: str) -> list[Finding]:
 
 
 def is_judged(finding: Finding, observed: Observed) -> bool:
-    """Whether this scan says anything of a finding: nothing is said of a tenant that an execution works on."""
+    """Return whether this scan says anything of a finding: nothing is said of a tenant that an execution works on."""
     record = observed.records.get(finding.tenant_id)
     return record is None or record.lease is None or finding.kind == Kind.LEASE_ABANDONED
 

@@ -45,7 +45,7 @@ class Event(BaseModel):
 
     @classmethod
     def of(cls, data: Fact, *, tenant_id: str, generation: int, execution_arn: str, occurred_at: str) -> "Event":
-        """The event that states ``data``, with an id that depends only on what happened, not on when or how often."""
+        """Return the event that states ``data``. Its id depends only on what happened, not on when or how often."""
         said = [tenant_id, str(generation), data.stage, str(data.attempt), type(data).__name__, data.occasion]
         identity = "\n".join(filter(None, said))
         metadata = Metadata(
@@ -81,5 +81,5 @@ class Event(BaseModel):
 
 
 def mark_of(execution_arn: str) -> str:
-    """What the keys of an execution's events end in."""
+    """Return what the keys of an execution's events end in."""
     return hashlib.sha256(execution_arn.encode()).hexdigest()[:8]

@@ -181,14 +181,14 @@ class StorageUnavailable(TransientError):
 
 
 def leaves(kind: type[TenancyError] = TenancyError) -> dict[str, type[TenancyError]]:
-    """Every error that can be raised, by class name."""
+    """Return every error that can be raised, by class name."""
     groups = (TransientError, PermanentError, SupersededError)
     found = {leaf.__name__: leaf for group in groups for leaf in group.__subclasses__()}
     return {name: leaf for name, leaf in found.items() if issubclass(leaf, kind)}
 
 
 def is_permanent(code: str) -> bool:
-    """Whether a failure with this name needs a person.
+    """Return whether a failure with this name needs a person.
 
     Names that are not ours are what Step Functions, Lambda or DynamoDB raise by themselves (``States.Timeout``,
     ``Lambda.TooManyRequestsException``, …): they are exhausted retries, so trying later may help.
@@ -197,5 +197,5 @@ def is_permanent(code: str) -> bool:
 
 
 def again_after(code: str) -> Again:
-    """What runs again after a failure with this name."""
+    """Return what runs again after a failure with this name."""
     return leaves().get(code, TenancyError).again

@@ -45,7 +45,7 @@ class Report:
 
     @classmethod
     def parse(cls, event_type: str, detail: Mapping[str, Any]) -> "Report":
-        """From ``{metadata, data}`` of a failure event. Raises KeyError for anything else."""
+        """Return what ``{metadata, data}`` of a failure event says. Raises KeyError for anything else."""
         metadata, data = detail["metadata"], detail["data"]
         if event_type not in ENGLISH.what:
             raise KeyError(event_type)
@@ -97,20 +97,20 @@ class Links:
     runbooks_url: str = ""
 
     def execution(self, execution_arn: str) -> str:
-        """The page of an execution in the Step Functions console; of a migration the log of its function."""
+        """Return the page of an execution in the Step Functions console; of a migration the log of its function."""
         if execution_arn.startswith("migration/"):
             return self._log("fluxion-database-migrations")
         return self._console(f"/v2/executions/details/{quote(execution_arn, safe=':')}")
 
     def machine(self, execution_arn: str) -> str:
-        """The page of all executions of an execution's machine; of a migration as before."""
+        """Return the page of all executions of an execution's machine; of a migration as before."""
         if execution_arn.startswith("migration/"):
             return self._log("fluxion-database-migrations")
         machine = execution_arn.rpartition(":")[0].replace(":execution:", ":stateMachine:")
         return self._console(f"/statemachines/view/{quote(machine, safe=':')}")
 
     def runbook(self, page: str) -> str | None:
-        """A page of the runbooks; None if it is not known where they are."""
+        """Return a page of the runbooks; None if it is not known where they are."""
         return f"{self.runbooks_url.rstrip('/')}/{page}" if self.runbooks_url else None
 
     def _log(self, function: str) -> str:
@@ -123,7 +123,7 @@ class Links:
 
 
 def mails(reports: Iterable[Report], links: Links) -> list[Mail]:
-    """The e-mails that tell of these failures, each of them once: one mail each if they are few, else digests."""
+    """Return the e-mails that tell of these failures, each once: one mail each if they are few, else digests."""
     each = list({report.id: report for report in reports}.values())
     if len(each) <= FEW:
         return [single(report, links) for report in each]
@@ -135,7 +135,7 @@ def mails(reports: Iterable[Report], links: Links) -> list[Mail]:
 
 
 def single(report: Report, links: Links) -> Mail:
-    """The e-mail about one failure."""
+    """Return the e-mail about one failure."""
     body = _in_each_language(lambda language: _paragraphs(language, report, links))
     return Mail(subject(report.tenant_id, report.stage, report.type), body, (report.id,))
 
@@ -206,7 +206,7 @@ def _in_each_language(paragraphs: Callable[[Language], list[str]], *after: str) 
 
 
 def subject(tenant_id: str, stage: str, event_type: str) -> str:
-    """Which tenant and which stage, in what SNS accepts as a subject."""
+    """Return which tenant and which stage, in what SNS accepts as a subject."""
     verb = "stalled" if event_type == "TenantStalled" else "failed"
     return f"[fluxion] {_cut(_escaped(tenant_id), LONGEST_ID_IN_SUBJECT)}: {stage} {verb}"[:LONGEST_SUBJECT]
 
@@ -215,7 +215,7 @@ def subject(tenant_id: str, stage: str, event_type: str) -> str:
 
 
 def digests(reports: Sequence[Report], links: Links) -> list[Mail]:
-    """As few e-mails as a person can read about all of these, which stand in order of causes and stages."""
+    """Return as few e-mails as a person can read about all of these, which stand in order of causes and stages."""
     causes = [list(some) for _, some in groupby(reports, key=lambda report: report.code)]
     body = _in_each_language(
         lambda language: [
@@ -233,7 +233,7 @@ def digests(reports: Sequence[Report], links: Links) -> list[Mail]:
 
 
 def digest_subject(reports: Sequence[Report]) -> str:
-    """How many failures, and of what, in what SNS accepts as a subject."""
+    """Return how many failures, and of what, in what SNS accepts as a subject."""
     causes = Counter(_escaped(report.code) for report in reports).most_common()
     counted = ", ".join(f"{count} {code}" for code, count in causes)
     return _cut(f"[fluxion] {len(reports)} failures: {counted}", LONGEST_SUBJECT)

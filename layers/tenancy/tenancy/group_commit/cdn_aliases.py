@@ -50,7 +50,7 @@ class Distribution:
         self.pace = Pace({"updates": Rate(1, settings.distribution_updates_per_second)})
 
     def target(self, record: TenantRecord) -> str:
-        """The distribution that should answer for the tenant's host."""
+        """Return the distribution that should answer for the tenant's host."""
         return self._id
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:

@@ -85,7 +85,7 @@ class HostedZone:
         return frozenset(record for record in self._records(item) if record.type not in item.record.found_records)
 
     def target(self, record: TenantRecord) -> str:
-        """The distribution that the tenant's host should lead to."""
+        """Return the distribution that the tenant's host should lead to."""
         return self._target
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
@@ -199,7 +199,7 @@ def _change(action: str, record: Record) -> dict[str, Any]:
 
 
 def record_of(found: dict[str, Any]) -> Record:
-    """A record set as Route 53 lists it."""
+    """Return a record set as Route 53 lists it."""
     host = found["Name"].lower().rstrip(".")
     if "AliasTarget" in found:
         return Record(host, found["Type"], found["AliasTarget"]["DNSName"].lower().rstrip("."))

@@ -39,11 +39,11 @@ class EdgeCache:
         self.pace = Pace({"calls": _CALLS, "tags": Rate(tags, tags)})
 
     def target(self, record: TenantRecord) -> str:
-        """What the tenant serves now: the cache is right if it was last cleared for the same content."""
+        """Return what the tenant serves now: the cache is right if it was last cleared for the same content."""
         return digest_of([record.content_digest, record.spec.get("desired_state")])
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
-        """One invalidation for all. The same runs of the same tenants are the same invalidation to CloudFront."""
+        """Make one invalidation for all. The same runs of the same tenants are the same invalidation to CloudFront."""
         start(batch)
         invalidation_id = self._invalidate(batch)
         return [_fact(item, invalidation_id) for item in batch]

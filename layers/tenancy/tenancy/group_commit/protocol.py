@@ -49,7 +49,7 @@ class Request:
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "Request":
-        """From a record of a request table's stream (NEW_IMAGE). Raises KeyError for what is no request."""
+        """Return the request in a record of its table's stream (NEW_IMAGE). Raises KeyError for what is no request."""
         image = record["dynamodb"]["NewImage"]
         return cls(
             tenant_id=image["tenant_id"]["S"],
@@ -126,7 +126,7 @@ class Writer(Protocol):
         """What the effect is on."""
 
     def target(self, record: TenantRecord) -> str:
-        """What the effect is to make true. If it is on record as done, nothing is done."""
+        """Return what the effect is to make true. If it is on record as done, nothing is done."""
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
         """Make it true for all of the batch by one call. Returns what happened for each, in their order.

@@ -25,7 +25,7 @@ def told(event: Event) -> Request:
 
 
 def is_of_a_purge(item: dict[str, Any]) -> bool:
-    """Whether an item says that a tenant was purged: it outlives the next purge."""
+    """Return whether an item says that a tenant was purged: it outlives the next purge."""
     return item.get("type") == TenantPurged.__name__
 
 
@@ -36,7 +36,7 @@ class Outbox:
         self._table = table
 
     def has_ended(self, tenant_id: str, execution_arn: str) -> bool:
-        """Whether an execution has said how its work on the tenant ended."""
+        """Return whether an execution has said how its work on the tenant ended."""
         mark = mark_of(execution_arn)
         said = self._table.items_of(f"TENANT#{tenant_id}", "EVENT#")
         return any(issubclass(TYPES[item["type"]], Ending) for item in said if item["sk"].endswith(f"#{mark}"))

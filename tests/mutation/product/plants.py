@@ -42,18 +42,22 @@ def _core(module: str, test: str) -> str:
     return f"unit/core/test_{module}.py::test_{test}"
 
 
+def _tenant_database(module: str, test: str) -> str:
+    return f"unit/core/tenant_database/test_{module}.py::test_{test}"
+
+
 _ANY_ERROR = '"ErrorEquals": ["States.ALL"]'
 
 PLANTS = (
     # ---- whose it is ----
     Plant(
         "a purge of granja takes granja2 along",
-        _core("receipts", "a_purge_touches_nobody_else"),
+        _tenant_database("export_and_purge", "a_purge_touches_nobody_else"),
         _in("tenant_database/archive_bucket", ('return f"{tenant_id}/",', 'return f"{tenant_id}",')),
     ),
     Plant(
         "a purge erases files without looking whether the tenant is back",
-        _core("receipts", "of_a_tenant_that_is_back_nothing_more_is_erased"),
+        _tenant_database("export_and_purge", "of_a_tenant_that_is_back_nothing_more_is_erased"),
         _in("tenant_database/purge", ("                    self._require_unchanged(record)\n", "")),
     ),
     Plant(
@@ -134,34 +138,34 @@ PLANTS = (
     ),
     Plant(
         "rows that changed since the plan are adopted",
-        _core("adopted_rows", "rows_that_changed_since_the_proof_are_not_taken"),
-        _in("tenant_database/adopt", ("                _require_equal(found, proof)\n", "")),
+        _tenant_database("adopt", "rows_that_changed_since_the_proof_are_not_taken"),
+        _in("tenant_database/adopt", ("                _require_equal(found.tables, proof)\n", "")),
     ),
     # ---- what comes back from the archive ----
     Plant(
         "what a restore takes the place of is not archived",
-        _core("restoring", "the_rows_are_back_and_what_was_there_is_archived"),
+        _tenant_database("restore", "the_rows_are_back_and_what_was_there_is_archived"),
         _in(
             "tenant_database/restore",
-            ("self._store.keep(before, tenant_id, self._scratch, suffix) if before else {}", "{}"),
+            ("self._bucket.keep(before, tenant_id, self._scratch, suffix) if before else {}", "{}"),
         ),
     ),
     Plant(
         "the rows of a restore are not counted and hashed after they are loaded",
-        _core("restoring", "a_damaged_archive_changes_nothing"),
-        _in("database/loading", ("!= (promised.rows, promised.rows_sha256):", "== ():")),
+        _tenant_database("restore", "a_damaged_archive_changes_nothing"),
+        _in("database/table_files", ("!= (self.rows, self.rows_sha256):", "== ():")),
     ),
     Plant(
         "a file of an archive is taken for what the manifest says",
-        _core("restoring", "a_damaged_archive_changes_nothing"),
+        _tenant_database("restore", "a_damaged_archive_changes_nothing"),
         _in("tenant_database/archive_bucket", ("ArchiveDamaged) != table.file_sha256:", "ArchiveDamaged) == '':")),
     ),
     Plant(
         "a restore that was published is published again after a crash",
-        _core("restoring", "a_try_that_fails_half_way_loses_no_row"),
+        _tenant_database("restore", "a_try_that_fails_half_way_loses_no_row"),
         _in(
             "tenant_database/restore",
-            ('if begun and is_current(self._databases, record.tenant_id, begun["database"]):', "if False:"),
+            ('if earlier and is_current(self._databases, record.tenant_id, earlier["database"]):', "if False:"),
         ),
     ),
     # ---- intent, effect, result ----
@@ -204,9 +208,9 @@ PLANTS = (
     ),
     Plant(
         "an effect stays DONE while its database is discarded",
-        _core("seeding", "a_discard_that_was_cut_short_is_not_trusted"),
+        _tenant_database("discard", "a_discard_that_was_cut_short_is_not_trusted"),
         _in(
-            "tenant_database/seed",
+            "tenant_database/discard",
             ("        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))\n", ""),
         ),
     ),
@@ -225,12 +229,12 @@ PLANTS = (
     ),
     Plant(
         "a migration leaves behind the log of a writer that died",
-        "unit/database/test_migrate.py::test_rows_that_a_killed_writer_had_committed_are_kept",
-        _in("database/migrate", ("in (database, *write_ahead_logs(database)):", "in (database,):")),
+        "unit/database/test_migrator.py::test_rows_that_a_killed_writer_had_committed_are_kept",
+        _in("database/migrator", ("in (database, *write_ahead_logs(database)):", "in (database,):")),
     ),
     Plant(
         "a migration does not mark the file that it replaces",
-        "unit/database/test_migrate.py::test_a_crash_at_any_step_loses_nothing_and_the_next_try_ends_it",
+        "unit/database/test_migrator.py::test_a_crash_at_any_step_loses_nothing_and_the_next_try_ends_it",
         _in("database/publish", ("    _mark(folder, old)\n", "")),
     ),
     Plant(
@@ -244,7 +248,7 @@ PLANTS = (
     ),
     Plant(
         "a migration tells a customer's values in its error",
-        "unit/database/test_migrate.py::test_what_is_told_of_an_error_holds_no_value_of_a_row",
+        "unit/database/test_migrator.py::test_what_is_told_of_an_error_holds_no_value_of_a_row",
         _in("database/failures", ("    plain = _PLAIN_WORDS.match(said)\n", '    plain = re.match(".*", said)\n')),
     ),
     Plant(

@@ -9,8 +9,8 @@ from tenancy.domain.record import TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.archive import Archiving
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.archive import ArchiveDatabase
+from tenancy.tenant_database.seed import SeedDatabase
 
 from .conftest import TARGET, Lifecycle, Tables, record_of
 
@@ -61,7 +61,7 @@ class Granja:
             execution_arn=f"run-{self.runs}",
             generation=self.record.generation,
         )
-        return Seeding(self.settings).seed(call)
+        return SeedDatabase(self.settings).seed(call)
 
     def live(self, **item: Any) -> None:
         self.ask(**item)
@@ -82,7 +82,7 @@ class Granja:
         call = StageCall(
             tenant_id="granja", stage="ArchiveDatabase", execution_arn="off", generation=self.record.generation
         )
-        Archiving(self.settings).archive(call)
+        ArchiveDatabase(self.settings).archive(call)
         self.lifecycle.release("granja", "off")
         self.lifecycle.end("off")
         kept = self.record.archive

@@ -17,7 +17,7 @@ from tenancy.domain.record import TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.seed import SeedDatabase
 
 from .conftest import Lifecycle, Tables
 
@@ -45,7 +45,9 @@ def live(
         release.setattr(schema_versions, "shipped", lambda: first)
         tables.insert("granja")
         lifecycle.claim("granja", "one")
-        Seeding(settings).seed(StageCall(tenant_id="granja", stage="SeedDatabase", execution_arn="one", generation=1))
+        SeedDatabase(settings).seed(
+            StageCall(tenant_id="granja", stage="SeedDatabase", execution_arn="one", generation=1)
+        )
         lifecycle.activate("granja", "one")
         lifecycle.end("one")
     record = provisioning.record("granja")
@@ -298,7 +300,7 @@ def test_a_run_goes_on_from_where_a_migration_was_cut_off(
     lifecycle.claim("granja", "two")
     call = StageCall(tenant_id="granja", stage="SeedDatabase", execution_arn="two", generation=2)
 
-    Seeding(settings).seed(call)
+    SeedDatabase(settings).seed(call)
 
     record = found(provisioning)
     assert record.schema_version == LATEST

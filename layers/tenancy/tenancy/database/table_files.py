@@ -1,19 +1,18 @@
-"""How a new database is filled with rows that were elsewhere: columns by name, and proven by counts and hashes.
+"""A table's rows as a Parquet file: counted and hashed, and put into a table of this release's schema.
 
-The rows come as Parquet files. What is trusted of them is nothing: tables and columns are called as the schema of this
-release calls them, each table's constraints hold, and what is in the tables at last must hash as was promised.
+What is trusted of a file is nothing: tables and columns are called as the schema calls them, each table's constraints
+hold, and what is in the table at last must hash as was promised.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from tenancy.database import schema_versions
-from tenancy.database.parquet import rows_of
-from tenancy.database.seed import Seeding
+from tenancy.database.row_source import Unfit
 
 # What the engine says of rows that are not what the table takes. Its messages may hold values, so they stay here.
 UNFIT = (
@@ -23,19 +22,7 @@ UNFIT = (
     duckdb.BinderException,
     duckdb.OutOfRangeException,
 )
-
-
-class Unfit(Exception):
-    """The rows are not those that were promised, or this schema has no place for them. One sentence, no values."""
-
-
-@dataclass(frozen=True)
-class Promised:
-    """One table. file: Parquet. rows, rows_sha256: what ``archive.rows_of`` must find, once they are loaded."""
-
-    file: Path
-    rows: int
-    rows_sha256: str
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -49,46 +36,44 @@ class Column:
 
     @property
     def sql_type(self) -> DuckDBPyType:
+        """Return the engine's own object for the type."""
         return duckdb.sqltype(self.type)
 
 
 @dataclass(frozen=True)
-class Loading:
-    """Rows for one new database. version: of the schema that they belong to. Configuration comes from ``seeding``.
+class TableFile:
+    """One table's file. rows, rows_sha256: what ``rows_of`` must find, once its rows are loaded."""
 
-    is_whole: they are all tables of a tenant's database, with all columns, and say themselves which version that is.
-    """
+    path: Path
+    rows: int
+    rows_sha256: str
 
-    seeding: Seeding
-    version: int
-    tables: Mapping[str, Promised]
-    is_whole: bool = True
+    def load(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: str,
+        columns: Sequence[Column],
+        required: Iterable[str] = (),
+    ) -> None:
+        """Put the rows into an empty table that has these columns. A column that the file lacks gets its default.
 
-    def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Schema of that version, rows, later migrations, configuration; in an empty database, in one transaction.
-
-        Raises Unfit.
+        required: names of columns that the file must have. Raises Unfit.
         """
-        tenant_id, now, latest = self.seeding.tenant_id, self.seeding.now, schema_versions.latest_version()
-        if not 1 <= self.version <= latest:
-            raise Unfit(f"they belong to version {self.version} of the schema, and this release knows 1 to {latest}")
-        schema_versions.apply(connection, tenant_id, now, migrations=schema_versions.shipped()[: self.version])
-        schema = schema_of(connection)
-        odd = self.tables.keys() ^ schema.keys() if self.is_whole else self.tables.keys() - schema.keys()
-        if odd:
-            raise Unfit(f"version {self.version} of the schema has other tables: {', '.join(sorted(odd))}")
-        if self.is_whole:
-            connection.execute("DELETE FROM schema_version")  # theirs says when each step was taken
-        for name in (name for name in schema if name in self.tables):
-            load(connection, name, schema[name], self.tables[name], is_whole=self.is_whole)
-        if schema_versions.version_of(connection, tenant_id) != self.version:
-            raise Unfit(f"their table schema_version does not say {self.version}")
-        schema_versions.apply(connection, tenant_id, now, have=self.version)
-        self.seeding.configure(connection)
+        try:
+            given = connection.read_parquet(str(self.path))
+            has = set(given.columns)
+            if odd := (has - {column.name for column in columns}) | (set(required) - has):
+                raise Unfit(f"table {table} has other columns: {', '.join(sorted(odd))}"[:300])
+            given.select(*(_value(column, given.columns) for column in columns)).insert_into(table)
+        except UNFIT as error:
+            raise Unfit(f"table {table} does not take its rows ({type(error).__name__})") from None
+        loaded = [duckdb.ColumnExpression(column.name) for column in columns if column.name in has]
+        if (found := rows_of(connection.table(table).select(*loaded))) != (self.rows, self.rows_sha256):
+            raise Unfit(f"table {table} has {found[0]} rows of {self.rows}, or they are others: their SHA-256 differs")
 
 
 def schema_of(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Column]]:
-    """Tables, those first that others refer to, and their columns in order."""
+    """Return the tables, those first that others refer to, each with its columns in order."""
     found: dict[str, list[Column]] = {}
     for table, *column in connection.execute(
         "SELECT table_name, column_name, data_type, NOT is_nullable, column_default FROM duckdb_columns()"
@@ -98,27 +83,31 @@ def schema_of(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Column]]:
     return found
 
 
-def load(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: Sequence[Column],
-    promised: Promised,
-    *,
-    is_whole: bool = True,
-) -> None:
-    """Rows into an empty table that has these columns. A column that the rows lack gets its default. Raises Unfit."""
-    try:
-        given = connection.read_parquet(str(promised.file))
-        names = {column.name for column in columns}
-        odd = names ^ set(given.columns) if is_whole else set(given.columns) - names
-        if odd:
-            raise Unfit(f"table {table} has other columns: {', '.join(sorted(odd))}"[:300])
-        given.select(*(_value(column, given.columns) for column in columns)).insert_into(table)
-    except UNFIT as error:
-        raise Unfit(f"table {table} does not take its rows ({type(error).__name__})") from None
-    loaded = [duckdb.ColumnExpression(column.name) for column in columns if column.name in given.columns]
-    if (found := rows_of(connection.table(table).select(*loaded))) != (promised.rows, promised.rows_sha256):
-        raise Unfit(f"table {table} has {found[0]} rows of {promised.rows}, or they are others: their SHA-256 differs")
+def require_no_others(odd: Iterable[str], version: int) -> None:
+    """Raise Unfit if there are odd ones out among the tables of a version of the schema."""
+    if odd := sorted(odd):
+        raise Unfit(f"version {version} of the schema has other tables: {', '.join(odd)}")
+
+
+def rows_of(relation: duckdb.DuckDBPyRelation) -> tuple[int, str]:
+    """Count and hash rows, whatever order they come in. Returns (how many, SHA-256 in hex)."""
+    digest, count = hashlib.sha256(), 0
+    ordered = relation.order("ALL").project("to_json(struct_pack(*COLUMNS(*)))::VARCHAR AS line")
+    while rows := ordered.fetchmany(_ROWS_AT_ONCE):
+        count += len(rows)
+        for (line,) in rows:
+            digest.update(line.encode() + b"\n")
+    return count, digest.hexdigest()
+
+
+def file_of(table: str) -> str:
+    """Return the name of the file that has a table's rows: what the engine calls it when it exports."""
+    return f"{table}.parquet"
+
+
+def identifier(name: str) -> str:
+    """Return a table's name as SQL takes it, whatever it consists of."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _value(column: Column, given: Sequence[str]) -> duckdb.Expression:

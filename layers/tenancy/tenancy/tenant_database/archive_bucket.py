@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from tenancy.database import parquet
 from tenancy.database.parquet import MANIFEST, Archive, Manifest
+from tenancy.database.table_files import file_of
 from tenancy.domain.errors import ArchiveDamaged, ArchiveMissing, RequestRefused, TenancyError
 from tenancy.platform import aws, clock
 
@@ -47,7 +48,7 @@ def export_folder_of(archive: Archive) -> str:
     return f"{EXPORTS}/{folder_of(archive)}-{moment}"
 
 
-class ArchiveStore:
+class ArchiveBucket:
     """The bucket."""
 
     def __init__(self, bucket: str) -> None:
@@ -123,7 +124,7 @@ class ArchiveStore:
         if manifest.tenant_id != tenant_id:
             raise ArchiveDamaged(f"{folder} holds the rows of another tenant, {ascii(manifest.tenant_id)[:80]}")
         for name, table in manifest.tables.items():
-            file = parquet.file_of(name)
+            file = file_of(name)
             if self._fetch(f"{folder}/{file}", directory / file, ArchiveDamaged) != table.file_sha256:
                 raise ArchiveDamaged(f"{folder}/{file} is not the file that was archived: its SHA-256 differs")
         return Archive(directory, manifest)

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tenancy.database import TenantSeeder
+from tenancy.database import publish
 from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import StorageUnavailable
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.seed import SYSTEM, Seeding
+from tenancy.tenant_database.discard import DiscardDatabase
+from tenancy.tenant_database.on_record import SYSTEM
+from tenancy.tenant_database.seed import SeedDatabase
 
-from .conftest import Lifecycle, Tables
+from ..conftest import Lifecycle, Tables
 
 
 def _call(stage: str) -> StageCall:
@@ -26,15 +28,15 @@ def test_a_discard_that_was_cut_short_is_not_trusted(
 
     (tmp_path / "tenants").mkdir()
     folders = {"tenants_directory": str(tmp_path / "tenants"), "scratch_directory": str(tmp_path / "scratch")}
-    seeding = Seeding(ArchiveSettings(provisioning_table="provisioning", archive_bucket="archive", **folders))
+    settings = ArchiveSettings(provisioning_table="provisioning", archive_bucket="archive", **folders)
     tables.insert("granja")
     lifecycle.claim("granja", "one")
-    seeding.seed(_call("SeedDatabase"))
+    SeedDatabase(settings).seed(_call("SeedDatabase"))
     lifecycle.roll_back("granja", "AccessDenied", stage="InvalidateCache", execution="one")
-    monkeypatch.setattr(TenantSeeder, "discard", cut_short)
+    monkeypatch.setattr(publish, "discard", cut_short)
 
     with pytest.raises(StorageUnavailable):
-        seeding.discard(_call("DiscardDatabase"))
+        DiscardDatabase(settings).discard(_call("DiscardDatabase"))
 
     effect = provisioning.effect("granja", SYSTEM)
     assert effect is not None

@@ -15,10 +15,10 @@ from tenancy.domain.events import TYPES
 from tenancy.platform import clock
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tenant_database import archive_bucket, export, purge
-from tenancy.tenant_database.archive_bucket import ArchiveStore
+from tenancy.tenant_database.archive_bucket import ArchiveBucket
 
-from .conftest import Lifecycle, Tables
-from .gone import Customer
+from ..conftest import Lifecycle, Tables
+from ..gone import Customer
 
 CANARY = "canario"
 
@@ -99,7 +99,7 @@ def test_the_database_is_held_while_it_is_exported(customer: Customer, monkeypat
         tried.append("write")
         return "folder"
 
-    monkeypatch.setattr(ArchiveStore, "put", meanwhile)
+    monkeypatch.setattr(ArchiveBucket, "put", meanwhile)
     customer.export()
 
     assert tried == ["write"]
@@ -116,7 +116,7 @@ def test_what_has_no_database_is_not_exported(customer: Customer) -> None:
 
 
 def test_a_failed_upload_is_no_export(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_bucket.ArchiveStore, "put", _fails)
+    monkeypatch.setattr(archive_bucket.ArchiveBucket, "put", _fails)
 
     with pytest.raises(StorageUnavailable):
         customer.export()
@@ -126,7 +126,7 @@ def test_a_failed_upload_is_no_export(customer: Customer, monkeypatch: pytest.Mo
 def test_a_database_that_is_another_one_meanwhile_is_not_on_record(
     customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = ArchiveStore.put
+    real = ArchiveBucket.put
 
     def put(self: Any, *given: Any) -> str:
         customer.tables.provisioning.update_item(
@@ -136,7 +136,7 @@ def test_a_database_that_is_another_one_meanwhile_is_not_on_record(
         )
         return real(self, *given)
 
-    monkeypatch.setattr(ArchiveStore, "put", put)
+    monkeypatch.setattr(ArchiveBucket, "put", put)
 
     with pytest.raises(GenerationSuperseded):
         customer.export()
@@ -220,7 +220,7 @@ def _after(real: Callable[..., Any]) -> Callable[..., Any]:
 
 STEPS = [
     (Provisioning, "update"),
-    (ArchiveStore, "erase"),
+    (ArchiveBucket, "erase"),
     (erase, "erase"),
     (erase, "erase_set_aside"),
     (Provisioning, "sort_keys"),
@@ -268,8 +268,8 @@ def test_only_what_is_taken_down_can_be_purged(customer: Customer) -> None:
     ("where", "what"),
     [
         (Provisioning, "update"),
-        (ArchiveStore, "versions"),
-        (ArchiveStore, "some_versions"),
+        (ArchiveBucket, "versions"),
+        (ArchiveBucket, "some_versions"),
         (purge.TenantDatabases, "hold"),
         (Provisioning, "sort_keys"),
     ],
@@ -341,7 +341,7 @@ def test_a_tenant_that_failed_is_purged_and_so_is_one_with_a_name_that_none_can_
 
 
 def test_more_than_a_page_of_versions_is_erased(gone: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    s3 = ArchiveStore("archive")._s3
+    s3 = ArchiveBucket("archive")._s3
     real, pages = s3.list_object_versions, []
     versions = len(gone.versions()) - 1
 

@@ -39,7 +39,7 @@ class NewDatabase:
 
     def built(self, scratch: Path) -> AbstractContextManager[Path]:
         """Build the database in scratch space. Returns its file, which is there until the block ends. Raises Unfit."""
-        return publish.built(scratch, self.fill, reading=self.source.directory)
+        return publish.built(scratch, self.fill, self.source.directory)
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Put schema and rows into an empty database, inside the caller's transaction. Raises Unfit."""

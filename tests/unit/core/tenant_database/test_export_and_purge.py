@@ -366,7 +366,7 @@ def test_what_is_not_erased_at_once_is_named_with_its_end(gone: Customer) -> Non
 
 
 def test_how_long_it_is_kept_is_what_the_template_says() -> None:
-    template = (Path(__file__).parents[3] / "template.yaml").read_text()
+    template = (Path(__file__).parents[4] / "template.yaml").read_text()
     days = {where: days for where, _, days in purge.REMAINS}
 
     assert f"RetentionDays: {days['archive fluxion-tenants of the event bus']}\n" in template

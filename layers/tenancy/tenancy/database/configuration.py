@@ -28,7 +28,7 @@ class Configuration:
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> "Configuration":
-        """From a spec {name, tier, contact_email, settings}; what is missing or None has its plain default."""
+        """Read a spec {name, tier, contact_email, settings}; what is missing or None has its plain default."""
         settings = spec.get("settings") or {}
         return cls(
             name=spec["name"],
@@ -39,7 +39,7 @@ class Configuration:
 
     @classmethod
     def stored(cls, connection: duckdb.DuckDBPyConnection, tenant_id: str) -> "Configuration | None":
-        """From the tenant's database, or None if it has no row for the tenant."""
+        """Read the tenant's database. Returns None if it has no row for the tenant."""
         row = connection.execute(
             "SELECT name, tier, contact_email FROM tenants WHERE tenant_id = ?", [tenant_id]
         ).fetchone()
@@ -50,6 +50,7 @@ class Configuration:
 
     @property
     def digest(self) -> str:
+        """Return the SHA-256 in hex of all of it."""
         return digest_of(
             {
                 "name": self.name,

@@ -97,7 +97,7 @@ class TenantSeeder:
         return folder.relative(folder.file(names[0])) if names else None
 
     def _tidy(self, tenant_id: str) -> None:
-        """Removes what an earlier run left that was killed at its very end. Looks without the lock first: a run that
+        """Remove what an earlier run left that was killed at its very end. Looks without the lock first: a run that
         finds nothing must change nothing, and what it sees may be another one's work in progress.
         """
         if TenantFolder.of(self._databases.directory, tenant_id).partials():
@@ -112,7 +112,7 @@ class TenantSeeder:
         return None
 
     def _create(self, rows: ConfigurationRows) -> SeedResult | None:
-        """Publishes the tenant's first database. None if another process was faster."""
+        """Publish the tenant's first database. Returns None if another process was faster."""
         with (
             NewDatabase(rows, PlanRows(rows)).built(self._scratch) as database,
             self._databases.hold(rows.tenant_id, create=True) as folder,

@@ -38,12 +38,12 @@ class Version:
 
 
 def folder_of(archive: Archive) -> str:
-    """Where a tenant's archive lies: the same for every try to archive the same database."""
+    """Return where a tenant's archive lies: the same for every try to archive the same database."""
     return archive.manifest.database.removesuffix(".duckdb")
 
 
 def export_folder_of(archive: Archive) -> str:
-    """Where an export lies: one of its own for each."""
+    """Return where an export lies: one of its own for each."""
     moment = "".join(each for each in archive.manifest.exported_at if each.isalnum())
     return f"{EXPORTS}/{folder_of(archive)}-{moment}"
 
@@ -56,15 +56,15 @@ class ArchiveBucket:
         self._s3 = aws.client("s3")
 
     def versions(self, tenant_id: str) -> list[Version]:
-        """All that the bucket holds of a tenant, archives and exports, former versions and marks of deletions."""
+        """List all that the bucket holds of a tenant, archives and exports, former versions and marks of deletions."""
         paginator = self._s3.get_paginator("list_object_versions")
         with aws.calls(WHO):
             pages = [page for prefix in _prefixes(tenant_id) for page in paginator.paginate(**self._below(prefix))]
         return [version for page in pages for version in _versions(page)]
 
     def some_versions(self, tenant_id: str) -> list[Version]:
-        """The first of them, at most 1,000; none, when none is left. To be asked again after these were erased: pages
-        are counted from an entry, which had better be there.
+        """List the first of them, at most 1,000; none, when none is left. To be asked again after these were erased:
+        pages are counted from an entry, which had better be there.
         """
         for prefix in _prefixes(tenant_id):
             with aws.calls(WHO):

@@ -6,6 +6,7 @@ import { BrowserRouter } from 'react-router';
 import '@fontsource-variable/bricolage-grotesque';
 import '@fontsource-variable/instrument-sans';
 import './base.css';
+import './fields.css';
 import { faceOf } from './face.ts';
 import { ask } from './http.ts';
 import { LanguageProvider } from './language/language.tsx';

@@ -34,11 +34,20 @@ def test_what_only_looks_like_a_path_is_none(repository: Make):
 
 
 def test_a_long_file_is_asked_why(repository: Make, monkeypatch: pytest.MonkeyPatch):
-    root = repository(**{"long.py": "x\n" * 401, "short.py": "x\n" * 400, "requirements__x.txt": "x\n" * 999})
+    root = repository(
+        **{"long.py": "x\n" * 351, "short.py": "x\n" * 350, "tests/test_it.py": "x\n" * 400, "LICENSE": "x\n" * 999}
+    )
     assert [finding.split(":")[0] for finding in tree.lengths(root)] == ["long.py"]
 
     monkeypatch.setattr(tree, "LONG_ON_PURPOSE", {"long.py": "a reason", "short.py": "not needed any more"})
     assert [finding.split(":")[0] for finding in tree.lengths(root)] == ["short.py"]
+
+
+def test_a_function_fits_on_a_screen(repository: Make):
+    body = "    pass\n"
+    root = repository(**{"a.py": f"def fits():\n{body * 39}\n\nasync def does_not():\n{body * 40}"})
+
+    assert tree.lengths(root) == ["a.py: does_not has 41 lines, more than 40: give its parts names"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import { useState } from 'react';
 import { Route, Routes } from 'react-router';
 import './landing.css';
+import './steps.css';
 import { LanguageSwitch, useWords } from '../language/language.tsx';
 import type { Deployment } from '../main.tsx';
 import { Missing } from '../ui/Missing.tsx';

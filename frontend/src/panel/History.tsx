@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { withQuery } from '../http.ts';
 import { moment } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
-import { useAsk } from './asking.ts';
+import { useAsk } from './requests.ts';
 import type { HistoryEntry, Page } from './types.ts';
 import { type PanelWords, panelWords } from './words.ts';
 

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, Outlet, Route, Routes, useLocation, useNavigate, useSearchParams } from 'react-router';
 import './panel.css';
+import './forms.css';
 import { ask, Problem } from '../http.ts';
 import { LanguageSwitch, useWords } from '../language/language.tsx';
 import { Missing } from '../ui/Missing.tsx';

@@ -7,16 +7,15 @@ import { Problem } from '../http.ts';
 import { moment } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
 import { usePage } from '../ui/page.ts';
-import { useAsk, usePolled } from './asking.ts';
-import { type Change, Confirmation } from './Confirmation.tsx';
-import { problemWords } from './forms.tsx';
+import { Controls } from './Controls.tsx';
 import { History } from './History.tsx';
 import { StatusMark } from './marks.tsx';
+import { usePolled } from './requests.ts';
 import { Stages } from './Stages.tsx';
 import { useMayChange, useSession } from './session.tsx';
 import { follow } from './stream.ts';
 import { newer } from './timeline.ts';
-import type { Asked, Item, LastError, Progress, TenantDetail } from './types.ts';
+import type { LastError, Progress, TenantDetail } from './types.ts';
 import { panelWords } from './words.ts';
 
 const SECONDS = 4; // between looks at the rest of the page; a run under way is streamed
@@ -191,122 +190,6 @@ function Failure({ error, children }: { error: LastError; children: ReactNode })
       </dl>
       {children}
     </section>
-  );
-}
-
-// The item of a tenant that was just removed here: putting it back within the grace period cancels the removal.
-const removedItems = new Map<string, Item>();
-
-function Controls({
-  detail,
-  progress,
-  asked,
-}: {
-  detail: TenantDetail;
-  progress: Progress | null;
-  asked: (answer: Asked) => void;
-}) {
-  const words = useWords(panelWords);
-  const ask = useAsk();
-  const [confirming, setConfirming] = useState<Change | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const [busy, setBusy] = useState(false);
-  const [idle, setIdle] = useState(false);
-  const id = detail.tenant_id;
-  const path = `/api/tenants/${encodeURIComponent(id)}`;
-  const state = progress?.state ?? detail.operation?.state;
-  const kept = removedItems.get(id);
-
-  /** Tells the page what was asked for. An answer that nothing has changed is worth a word: nothing will move. */
-  function told(answer: Asked) {
-    setIdle(!answer.changed);
-    asked(answer);
-  }
-
-  async function attempt(change: () => Promise<void>) {
-    setBusy(true);
-    setProblem(null);
-    try {
-      await change();
-    } catch (error) {
-      setProblem(error instanceof Problem ? error : new Problem(0));
-    } finally {
-      setBusy(false);
-    }
-  }
-
-  const retry = () => attempt(async () => told(await ask<Asked>(`${path}/retry`, { method: 'POST' })));
-
-  const keepIt = (item: Item) =>
-    attempt(async () => {
-      const { tenant_id, name, tier, contact_email, settings, desired_state } = item;
-      const body = { tenant_id, name, tier, contact_email: contact_email ?? undefined, settings, desired_state };
-      told(await ask<Asked>('/api/tenants', { method: 'POST', body }));
-      removedItems.delete(id);
-    });
-
-  async function change(what: Change) {
-    if (what === 'remove') {
-      const headers = { 'Fluxion-Confirm': id };
-      const answer = await ask<Asked & { item: Item }>(path, { method: 'DELETE', headers });
-      removedItems.set(id, answer.item);
-      told(answer);
-    } else {
-      told(await ask<Asked>(`${path}/${what}`, { method: 'POST' }));
-    }
-  }
-
-  return (
-    <div className="controls">
-      <div className="actions">
-        {detail.item ? (
-          <>
-            {state === 'FAILED' || state === 'STALLED' ? (
-              <button type="button" className="button" disabled={busy} onClick={retry}>
-                {words.retry}
-              </button>
-            ) : null}
-            <Link className="button quiet" to={`/tenants/${id}/edit`}>
-              {words.edit}
-            </Link>
-            {detail.item.desired_state === 'suspended' ? (
-              <button type="button" className="button quiet" onClick={() => setConfirming('resume')}>
-                {words.resume}
-              </button>
-            ) : (
-              <button type="button" className="button quiet" onClick={() => setConfirming('suspend')}>
-                {words.suspend}
-              </button>
-            )}
-            <button type="button" className="button quiet danger" onClick={() => setConfirming('remove')}>
-              {words.remove}
-            </button>
-          </>
-        ) : kept && detail.status !== 'OFFBOARDED' ? (
-          <button type="button" className="button" disabled={busy} onClick={() => keepIt(kept)}>
-            {words.keep}
-          </button>
-        ) : null}
-      </div>
-      {idle ? (
-        <p className="notice" role="status">
-          {words.nothingToDo}
-        </p>
-      ) : null}
-      {problem ? (
-        <p className="notice bad" role="alert">
-          {problemWords(problem, words)}
-        </p>
-      ) : null}
-      {confirming ? (
-        <Confirmation
-          change={confirming}
-          tenantId={id}
-          confirm={() => change(confirming)}
-          close={() => setConfirming(null)}
-        />
-      ) : null}
-    </div>
   );
 }
 

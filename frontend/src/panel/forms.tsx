@@ -7,7 +7,7 @@ import { useWords } from '../language/language.tsx';
 import { Field } from '../ui/Field.tsx';
 import { fieldErrors, focusFirstInvalid } from '../ui/form.ts';
 import { usePage } from '../ui/page.ts';
-import { useAsk } from './asking.ts';
+import { useAsk, useAttempt } from './requests.ts';
 import { useMayChange } from './session.tsx';
 import type { Asked, NameCheck, Settings, TenantDetail } from './types.ts';
 import { type PanelWords, panelWords } from './words.ts';
@@ -69,6 +69,38 @@ function NameVerdict({ found }: { found: Check }) {
   );
 }
 
+type NameFieldProps = {
+  id: string;
+  setId: (id: string) => void;
+  check: Check;
+  refused: boolean;
+  error: string | undefined;
+};
+
+function NameField({ id, setId, check, refused, error }: NameFieldProps) {
+  const words = useWords(panelWords);
+  return (
+    <Field
+      label={words.id}
+      value={id}
+      required
+      maxLength={80}
+      autoCapitalize="none"
+      autoComplete="off"
+      spellCheck={false}
+      className="mono"
+      onChange={(event) => setId(event.target.value)}
+      hint={
+        <span role="status" data-testid="name-check">
+          <NameVerdict found={check} />
+        </span>
+      }
+      aria-invalid={refused || error ? true : undefined}
+      error={error}
+    />
+  );
+}
+
 export function NewTenant() {
   const words = useWords(panelWords);
   const heading = usePage(`${words.newTenant} · Fluxion`);
@@ -87,26 +119,7 @@ export function NewTenant() {
         {words.newTenant}
       </h1>
       <TenantForm
-        first={(error) => (
-          <Field
-            label={words.id}
-            value={id}
-            required
-            maxLength={80}
-            autoCapitalize="none"
-            autoComplete="off"
-            spellCheck={false}
-            className="mono"
-            onChange={(event) => setId(event.target.value)}
-            hint={
-              <span role="status" data-testid="name-check">
-                <NameVerdict found={check} />
-              </span>
-            }
-            aria-invalid={refused || error ? true : undefined}
-            error={error}
-          />
-        )}
+        first={(error) => <NameField id={id} setId={setId} check={check} refused={refused} error={error} />}
         initial={EMPTY}
         labels={{ submit: words.create, busy: words.creating }}
         cancel="/"
@@ -127,18 +140,12 @@ export function NewTenant() {
   );
 }
 
-export function EditTenant() {
-  const { tenantId = '' } = useParams();
-  const words = useWords(panelWords);
-  const heading = usePage(`${words.editTitle(tenantId)} · Fluxion`);
+/** The tenant as it is to be edited. again: loads what has become of it; round: how often that was needed. */
+function useLoaded(path: string) {
   const ask = useAsk();
-  const navigate = useNavigate();
-  const mayChange = useMayChange();
   const [loaded, setLoaded] = useState<{ detail: TenantDetail; round: number } | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [round, setRound] = useState(0);
-  const path = `/api/tenants/${encodeURIComponent(tenantId)}`;
-
   useEffect(() => {
     const stop = new AbortController();
     ask<TenantDetail>(path, { signal: stop.signal })
@@ -146,6 +153,18 @@ export function EditTenant() {
       .catch((error) => stop.signal.aborted || setProblem(error instanceof Problem ? error : new Problem(0)));
     return () => stop.abort();
   }, [path, ask, round]);
+  return { loaded, problem, again: () => setRound(round + 1) };
+}
+
+export function EditTenant() {
+  const { tenantId = '' } = useParams();
+  const words = useWords(panelWords);
+  const heading = usePage(`${words.editTitle(tenantId)} · Fluxion`);
+  const ask = useAsk();
+  const navigate = useNavigate();
+  const mayChange = useMayChange();
+  const path = `/api/tenants/${encodeURIComponent(tenantId)}`;
+  const { loaded, problem, again } = useLoaded(path);
 
   if (!mayChange) return <NotAllowed />;
   const item = loaded?.detail.item;
@@ -185,7 +204,7 @@ export function EditTenant() {
               void navigate(back, { state: { after: asked.after } });
             } catch (error) {
               if (!(error instanceof Problem && error.status === 412)) throw error;
-              setRound(round + 1);
+              again();
             }
           }}
         />
@@ -213,8 +232,7 @@ function TenantForm({
 }) {
   const words = useWords(panelWords);
   const [values, setValues] = useState(initial);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
+  const { busy, problem, attempt } = useAttempt();
   const form = useRef<HTMLFormElement>(null);
   const errors = fieldErrors(problem, words.wrong);
   const field = (name: keyof Values, error = errors[name]) => ({
@@ -227,16 +245,7 @@ function TenantForm({
   async function send(event: FormEvent) {
     event.preventDefault();
     if (busy || blocked) return;
-    setBusy(true);
-    setProblem(null);
-    try {
-      await submit(values);
-    } catch (error) {
-      setProblem(error instanceof Problem ? error : new Problem(0));
-      focusFirstInvalid(form.current);
-    } finally {
-      setBusy(false);
-    }
+    if (!(await attempt(() => submit(values)))) focusFirstInvalid(form.current);
   }
 
   return (

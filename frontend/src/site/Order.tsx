@@ -70,38 +70,24 @@ export function Order({ shop, shopping, reload }: { shop: Shop; shopping: Shoppi
   );
 }
 
-function OrderForm({
-  items,
-  shopping,
-  onSuspended,
-  onGone,
-}: {
-  items: Line[];
-  shopping: Shopping;
-  onSuspended: () => void;
-  onGone: (line: Line) => void;
-}) {
-  const words = useWords(siteWords);
-  const language = useLanguage();
+type FormProps = { items: Line[]; shopping: Shopping; onSuspended: () => void; onGone: (line: Line) => void };
+
+/** Sending an order. refused: what the API did not take, unless another page tells of it. */
+function usePlacing({ items, shopping, onSuspended, onGone }: FormProps, refused: (problem: Problem) => void) {
   const navigate = useNavigate();
-  const [customer, setCustomer] = useState(NOBODY);
   const [busy, setBusy] = useState(false);
-  const [missing, setMissing] = useState<Record<string, string>>({});
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const form = useRef<HTMLFormElement>(null);
   // One key for one order, however often it is sent: the API then takes it once. Another order gets another key.
   const sent = useRef({ body: '', key: '' });
 
-  const errors = { ...fieldErrors(problem, words.wrong), ...missing };
-  const sum = money(total(items), items[0]?.product.currency ?? 'COP', language);
+  function told(problem: Problem) {
+    if (problem.code === 'suspended') return onSuspended();
+    const foreign = problem.errors.map(({ field }) => /^lines\.(\d+)\.product_id$/.exec(field)?.[1]).find(Boolean);
+    const line = foreign === undefined ? undefined : items[Number(foreign)];
+    if (line) return onGone(line);
+    refused(problem);
+  }
 
-  async function place(event: FormEvent) {
-    event.preventDefault();
-    if (busy) return;
-    const incomplete = whatIsMissing(customer, words);
-    setMissing(incomplete);
-    setProblem(null);
-    if (Object.keys(incomplete).length > 0) return focusFirstInvalid(form.current);
+  async function place(customer: Customer) {
     const body = orderBody(customer, items);
     const text = JSON.stringify(body);
     if (sent.current.body !== text) sent.current = { body: text, key: crypto.randomUUID() };
@@ -114,17 +100,34 @@ function OrderForm({
       void navigate('/order/placed', { replace: true });
     } catch (error) {
       setBusy(false);
-      refused(error instanceof Problem ? error : new Problem(0));
+      told(error instanceof Problem ? error : new Problem(0));
     }
   }
+  return { busy, place };
+}
 
-  function refused(found: Problem) {
-    if (found.code === 'suspended') return onSuspended();
-    const foreign = found.errors.map(({ field }) => /^lines\.(\d+)\.product_id$/.exec(field)?.[1]).find(Boolean);
-    const line = foreign === undefined ? undefined : items[Number(foreign)];
-    if (line) return onGone(line);
-    setProblem(found);
+function OrderForm(props: FormProps) {
+  const { items, shopping } = props;
+  const words = useWords(siteWords);
+  const [customer, setCustomer] = useState(NOBODY);
+  const [missing, setMissing] = useState<Record<string, string>>({});
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const form = useRef<HTMLFormElement>(null);
+  const { busy, place } = usePlacing(props, (refused) => {
+    setProblem(refused);
     focusFirstInvalid(form.current);
+  });
+  const errors = { ...fieldErrors(problem, words.wrong), ...missing };
+  const sum = money(total(items), items[0]?.product.currency ?? 'COP', useLanguage());
+
+  async function send(event: FormEvent) {
+    event.preventDefault();
+    if (busy) return;
+    const incomplete = whatIsMissing(customer, words);
+    setMissing(incomplete);
+    setProblem(null);
+    if (Object.keys(incomplete).length > 0) return focusFirstInvalid(form.current);
+    await place(customer);
   }
 
   const field = (name: keyof Customer) => ({
@@ -136,25 +139,8 @@ function OrderForm({
   });
 
   return (
-    <form className="order-form" ref={form} onSubmit={place} noValidate>
-      <section className="lines" aria-labelledby="lines">
-        <h2 id="lines">{words.cart}</h2>
-        <ul>
-          {items.map((line, at) => (
-            <li key={line.product.product_id}>
-              <span className="what">{line.product.name}</span>
-              <Quantity product={line.product} quantity={line.quantity} shopping={shopping} />
-              <span className="amount">{money(line.total, line.product.currency, language)}</span>
-              {errors[`lines.${at}.quantity`] ? <span className="error">{words.badLine}</span> : null}
-            </li>
-          ))}
-        </ul>
-        <p className="sum">
-          <span>{words.total}</span> <span className="amount">{sum}</span>
-        </p>
-        <p className="soft">{words.payHint}</p>
-      </section>
-
+    <form className="order-form" ref={form} onSubmit={send} noValidate>
+      <OrderLines items={items} sum={sum} shopping={shopping} errors={errors} />
       <section className="data" aria-labelledby="data">
         <h2 id="data">{words.yourData}</h2>
         <Field label={words.name} autoComplete="name" maxLength={120} required {...field('name')} />
@@ -187,6 +173,32 @@ function OrderForm({
         </button>
       </section>
     </form>
+  );
+}
+
+type LinesProps = { items: Line[]; sum: string; shopping: Shopping; errors: Record<string, string | undefined> };
+
+function OrderLines({ items, sum, shopping, errors }: LinesProps) {
+  const words = useWords(siteWords);
+  const language = useLanguage();
+  return (
+    <section className="lines" aria-labelledby="lines">
+      <h2 id="lines">{words.cart}</h2>
+      <ul>
+        {items.map((line, at) => (
+          <li key={line.product.product_id}>
+            <span className="what">{line.product.name}</span>
+            <Quantity product={line.product} quantity={line.quantity} shopping={shopping} />
+            <span className="amount">{money(line.total, line.product.currency, language)}</span>
+            {errors[`lines.${at}.quantity`] ? <span className="error">{words.badLine}</span> : null}
+          </li>
+        ))}
+      </ul>
+      <p className="sum">
+        <span>{words.total}</span> <span className="amount">{sum}</span>
+      </p>
+      <p className="soft">{words.payHint}</p>
+    </section>
   );
 }
 

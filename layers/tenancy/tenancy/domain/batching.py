@@ -70,14 +70,18 @@ class Pace:
         return max(0.0, *waits) if waits else 0.0
 
     def spend(self, cost: Measures, now: float) -> None:
-        """Take the cost of a call. A bucket may fall below zero, and makes the next call wait longer."""
+        """Take the cost of a call. A bucket may fall below zero, and makes the next call wait longer.
+
+        A call counts from its answer on, since nobody knows when it reached AWS: two calls are never closer there than
+        the rate allows.
+        """
         for name, amount in cost.items():
             if name in self._rates:
                 self._levels[name] = self._tokens(name, now) - amount, now
 
-    def exhaust(self, now: float) -> None:
-        """AWS says that there is nothing left: others spend from the same quota."""
-        for name in self._rates:
+    def heed(self, answer: object, now: float) -> None:
+        """Empty the buckets where AWS says that there is nothing left: others spend from the same quota."""
+        for name in self._rates if isinstance(answer, ServiceThrottled) else ():
             self._levels[name] = min(0.0, self._tokens(name, now)), now
 
     def _tokens(self, name: str, now: float) -> float:
@@ -189,18 +193,12 @@ def steps[Item, Result](
     now: Callable[[], float],
     chance: Callable[[], float],
 ) -> Steps[Item, Result]:
-    """What to do, step by step, until all items are settled or the time is over.
+    """Yield what to do, step by step, until all items are settled or the time is over.
 
     A call that is refused for something in it is halved, and halved again, until the poison item stands alone with its
-    own error: at most 2·log2(n) more calls. Busy answers are waited out here, and nowhere else.
+    own error: at most 2·log2(n) more calls. Busy answers are waited out here alone: ``chance`` draws from 0 to 1.
 
-    A call counts against the buckets from its answer on, since nobody knows when it reached AWS: two calls are never
-    closer there than the rate allows. What the next one has to wait for is waited for at the end, not before it: who
-    comes meanwhile shares that call, and would have come too late for a batch that was taken before the wait.
-
-    until, now: on one clock, in seconds. What could not begin before ``until`` is not settled: it is left to whoever
-                comes next.
-    chance:     random numbers from 0 to 1.
+    until, now: on one clock, in seconds. What could not begin before ``until`` is left to whoever comes next.
     """
     waiting = _Waiting(_Group(pack) for pack in packs(items, rules.limits, rules.measure))
     tries, not_before = 0, now()
@@ -214,10 +212,8 @@ def steps[Item, Result](
         answer = yield Call(group.items)
         pace.spend(cost, now())
         if isinstance(answer, BUSY):
-            if isinstance(answer, ServiceThrottled):
-                pace.exhaust(now())
-            not_before = now() + rules.backoff.pause(tries, chance())
-            tries += 1
+            pace.heed(answer, now())
+            not_before, tries = now() + rules.backoff.pause(tries, chance()), tries + 1
             continue
         tries = 0
         waiting.remove_next()
@@ -225,8 +221,8 @@ def steps[Item, Result](
             waiting.add(*group.halves())
         else:
             yield Settled(_results(group, answer))
-    rest = min(pace.wait(rules.cost(items[:1]), now()), until - now()) if items else 0.0
-    if rest > 0:
+    # Waited for here, not before the next batch is taken: who comes meanwhile shares that call.
+    if items and (rest := min(pace.wait(rules.cost(items[:1]), now()), until - now())) > 0:
         yield Pause(rest)
 
 

@@ -80,3 +80,23 @@ export function usePolled<T>(path: string, seconds: number) {
   const current = state.path === path;
   return { value: current ? state.value : null, stale: state.value, problem: current ? state.problem : null, again };
 }
+
+/** A change that a person has asked for: whether it is on its way, and what went wrong with the last one. */
+export function useAttempt() {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  async function attempt(change: () => Promise<void>): Promise<boolean> {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await change();
+      return true;
+    } catch (error) {
+      setProblem(error instanceof Problem ? error : new Problem(0));
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  }
+  return { busy, problem, attempt };
+}

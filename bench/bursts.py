@@ -11,8 +11,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from control.stacks import Output
 from local.stack import Stack
-from local.stack.stack import BASE_DOMAIN
+from local.stack.settings import BASE_DOMAIN
 from local_aws.quotas import Quotas
 
 _WRITTEN_AT_ONCE, _READ_AT_ONCE = 25, 100  # BatchWriteItem, BatchGetItem: API reference, request limits
@@ -63,7 +64,7 @@ def burst(stack: Stack, tenants: Sequence[str], say: Callable[[str], None], whic
     Raises RuntimeError if that takes longer than half an hour.
     """
     dynamodb = stack.client("dynamodb")
-    desired, observed = stack.outputs["TenantsTableName"], stack.outputs["ProvisioningTableName"]
+    desired, observed = stack.outputs[Output.TENANTS_TABLE], stack.outputs[Output.PROVISIONING_TABLE]
     began = time.time()
     for some in batched(tenants, _WRITTEN_AT_ONCE, strict=False):
         puts = [{"PutRequest": {"Item": _item({"tenant_id": name, "name": f"Mercado {name}"})}} for name in some]
@@ -98,14 +99,14 @@ def host(tenant: str) -> str:
 
 def aliases(stack: Stack) -> set[str]:
     """Alternate domain names of the stack's distribution."""
-    config = stack.client("cloudfront").get_distribution_config(Id=stack.outputs["DistributionId"])
+    config = stack.client("cloudfront").get_distribution_config(Id=stack.outputs[Output.DISTRIBUTION])
     return set(config["DistributionConfig"]["Aliases"].get("Items", ()))
 
 
 def records(stack: Stack) -> list[dict[str, Any]]:
     """Record sets of the stack's hosted zone."""
     pages = stack.client("route53").get_paginator("list_resource_record_sets")
-    zone = stack.outputs["HostedZoneId"]
+    zone = stack.outputs[Output.HOSTED_ZONE]
     return [each for page in pages.paginate(HostedZoneId=zone) for each in page["ResourceRecordSets"]]
 
 

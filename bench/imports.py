@@ -26,8 +26,9 @@ from bench.report import ROOT
 from bench.stacks import own_stack
 from cli.aws import ControlPlane, Where
 from cli.progress import ENDED
+from control.stacks import MAIN
 from local.stack.sam import digest
-from local.stack.stack import MAIN, REGION
+from local.stack.settings import REGION
 
 TITLE = "imports: import ≤ 400 ms and package ≤ 50 MB but for DuckDB, peak ≤ half of the function's memory"
 BOUND_IMPORT_MS, BOUND_PACKAGE_MB, BOUND_SHARE_OF_MEMORY = 400.0, 50.0, 0.5

@@ -12,6 +12,7 @@ from typing import Any
 from bench.bursts import aliases, burst, host, lost, names, raised, records
 from bench.calls import Calls, calls_of, invocations
 from bench.stacks import own_stack
+from control.stacks import Output
 from local.stack import Stack
 from local_aws.quotas import Quotas
 
@@ -111,13 +112,15 @@ def _extra_calls(calls: Calls, poison: Poison) -> tuple[int, int, int]:
 def _create_foreign_record(stack: Stack, name: str) -> None:
     record = {"Name": name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
     batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
-    stack.client("route53").change_resource_record_sets(HostedZoneId=stack.outputs["HostedZoneId"], ChangeBatch=batch)
+    stack.client("route53").change_resource_record_sets(
+        HostedZoneId=stack.outputs[Output.HOSTED_ZONE], ChangeBatch=batch
+    )
 
 
 def _create_foreign_distribution(stack: Stack, name: str) -> str:
     """Id of a distribution like the stack's, with this alias alone."""
     cloudfront = stack.client("cloudfront")
-    config = cloudfront.get_distribution_config(Id=stack.outputs["DistributionId"])["DistributionConfig"]
+    config = cloudfront.get_distribution_config(Id=stack.outputs[Output.DISTRIBUTION])["DistributionConfig"]
     config |= {"CallerReference": "somebody else's", "Aliases": {"Quantity": 1, "Items": [name]}}
     return str(cloudfront.create_distribution(DistributionConfig=config)["Distribution"]["Id"])
 

@@ -10,6 +10,7 @@ from typing import Any
 from bench.bursts import names
 from bench.calls import calls_of
 from bench.stacks import own_stack
+from control.stacks import Output
 from local.stack import Stack
 from local_aws.quotas import Quotas
 from tenancy.domain import hostnames
@@ -81,19 +82,19 @@ def _most_memory_mib() -> float:
 
 
 def _populate(stack: Stack, tenants: list[str]) -> None:
-    base, outputs = stack.outputs["BaseDomain"], stack.outputs
-    target = outputs["DistributionDomainName"].lower()
+    base, outputs = stack.outputs[Output.BASE_DOMAIN], stack.outputs
+    target = outputs[Output.DISTRIBUTION_HOST].lower()
     hosts = [hostnames.host_of(tenant, base) for tenant in tenants]
     items = [{"tenant_id": tenant, "name": f"Mercado {tenant}", "requested_at": "2026-11-24"} for tenant in tenants]
     _start_nothing(stack)
-    _put(stack, outputs["TenantsTableName"], items)
+    _put(stack, outputs[Output.TENANTS_TABLE], items)
     _put(
         stack,
-        outputs["ProvisioningTableName"],
-        [entry for item in items for entry in _on_record(item, base, target, outputs["DistributionId"])],
+        outputs[Output.PROVISIONING_TABLE],
+        [entry for item in items for entry in _on_record(item, base, target, outputs[Output.DISTRIBUTION])],
     )
-    _put_records(stack, outputs["HostedZoneId"], hosts, target)
-    _put_aliases(stack, outputs["DistributionId"], hosts)
+    _put_records(stack, outputs[Output.HOSTED_ZONE], hosts, target)
+    _put_aliases(stack, outputs[Output.DISTRIBUTION], hosts)
     for tenant in tenants:
         folder = stack.state_dir / "data" / tenant
         folder.mkdir()

@@ -16,7 +16,8 @@ from typing import Any
 from bench.stacks import own_stack
 from cli.aws import ControlPlane, Where
 from cli.progress import follow
-from local.stack.stack import INSYNC_SECONDS, MAIN
+from control.stacks import MAIN
+from local.stack.settings import INSYNC_SECONDS
 
 TITLE = (
     f"single: seconds from PutItem to ACTIVE; propagation is {INSYNC_SECONDS} s until DNS is in sync "

@@ -15,8 +15,8 @@ from typing import Any
 
 from bench.stacks import own_stack
 from cli.aws import ControlPlane, Where
+from control.stacks import MAIN, Output
 from local.stack import Stack
-from local.stack.stack import MAIN
 
 TENANTS = 10
 LONGER_TOKEN = 700 - 36  # characters of a task token on AWS, and of the local one
@@ -139,7 +139,7 @@ def _seconds(report: str) -> float:
 def _history(stack: Stack, name: str) -> list[dict[str, Any]]:
     """The events of the tenant's execution."""
     client = stack.client("stepfunctions")
-    machine = stack.outputs["OnboardTenantStateMachineArn"]
+    machine = stack.outputs[Output.ONBOARD_MACHINE]
     pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine)
     (arn,) = (
         run["executionArn"] for page in pages for run in page["executions"] if run["name"].rsplit("-", 1)[0] == name

@@ -12,6 +12,7 @@ import typer
 
 from cli import tenants
 from cli.tenants import ContactEmail, Json, Local, PaidTier, Stack, TenantId, Timeout, Watch, app
+from control.stacks import Output
 
 if TYPE_CHECKING:
     from cli.aws import ControlPlane
@@ -79,8 +80,8 @@ def _require_nobody(control_plane: "ControlPlane", tenant_id: str) -> None:
 
 def _proof(control_plane: "ControlPlane", tenant_id: str, database: str) -> dict[str, Any]:
     """What there is of the tenant, as the item says it. Raises Refused if it can't be adopted as it is."""
-    host = f"{tenant_id}.{control_plane.outputs['BaseDomain']}"
-    distribution = control_plane.client("cloudfront").get_distribution(Id=control_plane.outputs["DistributionId"])
+    host = f"{tenant_id}.{control_plane.output(Output.BASE_DOMAIN)}"
+    distribution = control_plane.client("cloudfront").get_distribution(Id=control_plane.output(Output.DISTRIBUTION))
     found = distribution["Distribution"]
     target = found["DomainName"].lower().rstrip(".")
     return {
@@ -97,7 +98,7 @@ def _records(control_plane: "ControlPlane", host: str, target: str) -> list[str]
     from cli.errors import Refused
 
     page = control_plane.client("route53").list_resource_record_sets(
-        HostedZoneId=control_plane.outputs["HostedZoneId"], StartRecordName=host, StartRecordType="A", MaxItems="20"
+        HostedZoneId=control_plane.output(Output.HOSTED_ZONE), StartRecordName=host, StartRecordType="A", MaxItems="20"
     )
     types = []
     for record in page["ResourceRecordSets"]:

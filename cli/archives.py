@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from cli.aws import ControlPlane
 from cli.errors import Refused
+from control.stacks import Output
 from tenancy.domain.errors import SupersededError, leaves, remedy_for
 
 # The function may work for 2 minutes (its timeout); asked again while it works, it would do all of it twice.
@@ -57,10 +58,7 @@ class Archives:
 
     @cached_property
     def _bucket(self) -> str:
-        try:
-            return self._control_plane.resources("AWS::S3::Bucket")["ArchiveBucket"]
-        except KeyError:
-            raise Refused("The stack has no archive bucket: deploy it again.") from None
+        return self._control_plane.output(Output.ARCHIVE_BUCKET)
 
     @cached_property
     def _s3(self) -> Any:

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cli.errors import Refused
+from control.stacks import Output, outputs_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -102,8 +103,7 @@ class ControlPlane:
     def outputs(self) -> dict[str, str]:
         """The stack's outputs. Raises Refused when there is no such stack."""
         with self._asking_the_stack():
-            (found,) = self.client("cloudformation").describe_stacks(StackName=self._stack)["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+            return outputs_of(self.client("cloudformation"), self._stack)
 
     def resources(self, kind: str) -> dict[str, str]:
         """The stack's resources of a kind (``AWS::SQS::Queue``): logical → physical id. Raises Refused as well."""
@@ -126,12 +126,14 @@ class ControlPlane:
                 "deploy it, or start the local AWS (`make up`)."
             ) from None
 
-    def _table(self, output: str) -> str:
+    def output(self, output: Output) -> str:
+        """Return one of the outputs. Raises Refused when the stack does not have it."""
         try:
             return self.outputs[output]
         except KeyError:
             raise Refused(
-                f"The stack '{self._stack}' has no output {output} (its status may say why): deploy it again."
+                f"The stack '{self._stack}' has no output {output}: it is of a release before this, or its status says "
+                "why. Deploy it again."
             ) from None
 
     # --- desired state ------------------------------------------------------------------------------------------------
@@ -139,19 +141,19 @@ class ControlPlane:
     def item(self, tenant_id: str) -> dict[str, Any] | None:
         """What people asked for, or None."""
         key = _typed({"tenant_id": tenant_id})
-        found = self._dynamodb.get_item(TableName=self._table("TenantsTableName"), Key=key, ConsistentRead=True)
+        found = self._dynamodb.get_item(TableName=self.output(Output.TENANTS_TABLE), Key=key, ConsistentRead=True)
         return _plain(found["Item"]) if "Item" in found else None
 
     def items(self) -> list[dict[str, Any]]:
         """Every tenants item, ordered by id."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table("TenantsTableName"))
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.output(Output.TENANTS_TABLE))
         return sorted((_plain(item) for page in pages for item in page["Items"]), key=lambda item: item["tenant_id"])
 
     def add(self, item: Mapping[str, Any]) -> bool:
         """Put a new item; False, and nothing written, where one with that id exists."""
         return self._conditionally(
             "put_item",
-            TableName=self._table("TenantsTableName"),
+            TableName=self.output(Output.TENANTS_TABLE),
             Item=_typed(item),
             ConditionExpression="attribute_not_exists(tenant_id)",
         )
@@ -160,7 +162,7 @@ class ControlPlane:
         """Change nothing but who asked, and when: the stream then starts another run. False where no item exists."""
         return self._conditionally(
             "update_item",
-            TableName=self._table("TenantsTableName"),
+            TableName=self.output(Output.TENANTS_TABLE),
             Key=_typed({"tenant_id": tenant_id}),
             UpdateExpression="SET requested_by = :by, requested_at = :at",
             ConditionExpression="attribute_exists(tenant_id)",
@@ -196,7 +198,7 @@ class ControlPlane:
                 sets.append(f"#n{number} = :w{number}")
         return self._conditionally(
             "update_item",
-            TableName=self._table("TenantsTableName"),
+            TableName=self.output(Output.TENANTS_TABLE),
             Key=_typed({"tenant_id": read["tenant_id"]}),
             UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else ""),
             ConditionExpression=" AND ".join(is_so),
@@ -207,7 +209,7 @@ class ControlPlane:
     def typed_item(self, tenant_id: str) -> dict[str, Any] | None:
         """The item as DynamoDB writes it, types and all, or None."""
         key = _typed({"tenant_id": tenant_id})
-        found = self._dynamodb.get_item(TableName=self._table("TenantsTableName"), Key=key, ConsistentRead=True)
+        found = self._dynamodb.get_item(TableName=self.output(Output.TENANTS_TABLE), Key=key, ConsistentRead=True)
         return dict(found["Item"]) if "Item" in found else None
 
     def plain(self, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,7 +220,7 @@ class ControlPlane:
         """Delete the item and return what it was, as DynamoDB writes it; None where there is none."""
         try:
             answer = self._dynamodb.delete_item(
-                TableName=self._table("TenantsTableName"),
+                TableName=self.output(Output.TENANTS_TABLE),
                 Key=_typed({"tenant_id": tenant_id}),
                 ConditionExpression="attribute_exists(tenant_id)",
                 ReturnValues="ALL_OLD",
@@ -235,7 +237,7 @@ class ControlPlane:
         if endpoint := self._place.variables.get("AWS_ENDPOINT_URL"):
             words += ["--endpoint-url", endpoint]
         text = json.dumps(item, default=lambda value: base64.b64encode(value).decode())
-        words += ["--table-name", self._table("TenantsTableName"), "--item", text]
+        words += ["--table-name", self.output(Output.TENANTS_TABLE), "--item", text]
         return shlex.join([*words, "--condition-expression", "attribute_not_exists(tenant_id)"])
 
     def confirm_removal(self, tenant_id: str, by: str, at: str) -> None:
@@ -243,7 +245,7 @@ class ControlPlane:
         from tenancy.platform.step_functions import execution_name
 
         self.client("stepfunctions").start_execution(
-            stateMachineArn=self._table("OffboardTenantStateMachineArn"),
+            stateMachineArn=self.output(Output.OFFBOARD_MACHINE),
             name=execution_name(tenant_id, f"confirmed/{tenant_id}/{at}"),
             input=json.dumps({"tenant_id": tenant_id, "confirmed_by": by}),
         )
@@ -253,7 +255,7 @@ class ControlPlane:
         from tenancy.platform.step_functions import execution_name
 
         self.client("stepfunctions").start_execution(
-            stateMachineArn=self._table("OffboardTenantStateMachineArn"),
+            stateMachineArn=self.output(Output.OFFBOARD_MACHINE),
             name=execution_name(tenant_id, f"removed/{tenant_id}/{at}"),
             input=json.dumps({"tenant_id": tenant_id, "removed_by": by}),
         )
@@ -272,12 +274,12 @@ class ControlPlane:
     def record(self, tenant_id: str) -> dict[str, Any] | None:
         """The tenant record, or None where the control plane has not seen the tenant yet."""
         key = _typed({"pk": f"TENANT#{tenant_id}", "sk": "TENANT"})
-        found = self._dynamodb.get_item(TableName=self._table("ProvisioningTableName"), Key=key, ConsistentRead=True)
+        found = self._dynamodb.get_item(TableName=self.output(Output.PROVISIONING_TABLE), Key=key, ConsistentRead=True)
         return _plain(found["Item"]) if "Item" in found else None
 
     def records(self, tenant_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The records of some tenants, by id."""
-        table = self._table("ProvisioningTableName")
+        table = self.output(Output.PROVISIONING_TABLE)
         keys = [_typed({"pk": f"TENANT#{tenant_id}", "sk": "TENANT"}) for tenant_id in tenant_ids]
         found: dict[str, dict[str, Any]] = {}
         while keys:
@@ -291,7 +293,7 @@ class ControlPlane:
     def all_records(self) -> dict[str, dict[str, Any]]:
         """The records of all tenants that ever were, by id. Reads the whole table."""
         pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._table("ProvisioningTableName"),
+            TableName=self.output(Output.PROVISIONING_TABLE),
             FilterExpression="sk = :tenant",
             ExpressionAttributeValues=_typed({":tenant": "TENANT"}),
         )
@@ -303,7 +305,7 @@ class ControlPlane:
         from tenancy.domain.drift import Finding, Kind
 
         pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table("ProvisioningTableName"),
+            TableName=self.output(Output.PROVISIONING_TABLE),
             KeyConditionExpression="pk = :drift",
             ExpressionAttributeValues=_typed({":drift": "DRIFT"}),
         )
@@ -319,7 +321,7 @@ class ControlPlane:
     def below(self, tenant_id: str, prefix: str, newest: int) -> list[dict[str, Any]]:
         """What stands below a tenant (``EFFECT#``, ``EVENT#``): the last ``newest`` by key, in the order of keys."""
         found = self._dynamodb.query(
-            TableName=self._table("ProvisioningTableName"),
+            TableName=self.output(Output.PROVISIONING_TABLE),
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=_typed({":pk": f"TENANT#{tenant_id}", ":prefix": prefix}),
             ScanIndexForward=False,
@@ -331,7 +333,7 @@ class ControlPlane:
     def all_below(self, tenant_id: str, prefix: str) -> list[dict[str, Any]]:
         """All that stands below a tenant, in the order of keys."""
         pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table("ProvisioningTableName"),
+            TableName=self.output(Output.PROVISIONING_TABLE),
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=_typed({":pk": f"TENANT#{tenant_id}", ":prefix": prefix}),
             ConsistentRead=True,

@@ -6,6 +6,7 @@ import typer
 
 from cli import tenants
 from cli.tenants import Json, Local, Stack
+from control.stacks import Output
 
 if TYPE_CHECKING:
     from cli.aws import ControlPlane
@@ -102,14 +103,7 @@ def _wanted(control_plane: "ControlPlane", version: int, only: list[str], retry_
 
 
 def _deployed(control_plane: "ControlPlane") -> int:
-    from cli.errors import Refused
-
-    try:
-        return int(control_plane.outputs["SchemaVersion"])
-    except KeyError:
-        raise Refused(
-            "The stack has no output SchemaVersion: it is of a release before this. Deploy it again."
-        ) from None
+    return int(control_plane.output(Output.SCHEMA_VERSION))
 
 
 def _same_release(control_plane: "ControlPlane") -> int:

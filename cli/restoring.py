@@ -6,11 +6,10 @@ import typer
 
 from cli import changing, removing, tenants
 from cli.tenants import Json, Local, Stack, TenantId, Timeout, Watch, Yes, app
+from control.stacks import Output
 
 if TYPE_CHECKING:
     from cli.aws import ControlPlane
-
-_BUCKET = "ArchiveBucket"
 
 
 @app.command()
@@ -60,7 +59,7 @@ def restore(
 
 def _listed(control_plane: "ControlPlane", tenant_id: str) -> str:
     """Archives of the tenant that have their manifest, in words."""
-    bucket = control_plane.resources("AWS::S3::Bucket").get(_BUCKET)
+    bucket = control_plane.output(Output.ARCHIVE_BUCKET)
     pages = control_plane.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{tenant_id}/")
     keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
     folders = [key.removesuffix("/manifest.json") for key in keys if key.endswith("/manifest.json")]

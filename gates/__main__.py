@@ -57,6 +57,7 @@ ALL = (
     Gate(
         "rules", "principals, TLS, file system, origins, containers, retention: what scanners miss", own("rules", GATES)
     ),
+    Gate("stacks", "what outlives a release is in no release, and imports go one way", own("stacks", GATES)),
     Gate("policies", "parliament: actions and condition keys that exist", own("policies", GATES)),
     Gate("imports", "import-linter: one direction", (PROJECT / "lint-imports",)),
     Gate("functions", "a function parses, delegates and answers", own("functions")),

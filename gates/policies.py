@@ -13,7 +13,7 @@ from typing import Any
 import parliament
 
 from gates import report, transform
-from gates.rules import branches
+from gates.statements import branches
 from gates.transform import resources
 
 _PSEUDO = {

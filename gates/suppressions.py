@@ -48,8 +48,6 @@ CFN_LINT = (
     Suppression("ES6000", "PoisonQueue", "It is where records end that nobody can process; an alarm watches it."),
     Suppression("ES6000", "StreamFailuresQueue", "It is where records end that were given up; an alarm watches it."),
     Suppression("ES7000", "FailureTopicSubscription", "E-mail is the only subscriber; SNS retries it for an hour."),
-    Suppression("WS1003", "DatabaseMigrationsRole", "As TenantDatabaseRole: ec2 has no other way."),
-    Suppression("WS1003", "TenantDatabaseRole", "ec2 has no other way: interfaces do not exist when the role is made."),
 )
 
 

@@ -12,7 +12,15 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-TEMPLATES = ("foundation.yaml", "template.yaml", "backend.yaml")
+STACKS = {
+    "foundation.yaml": "fluxion-foundation",
+    "data.yaml": "fluxion-data",
+    "edge.yaml": "fluxion-edge",
+    "template.yaml": "fluxion",
+    "backend.yaml": "fluxion-backend",
+}
+"""The templates and what their stacks are called, in the order in which they are deployed."""
+TEMPLATES = tuple(STACKS)
 _LOCAL_CODE = ("CodeUri", "ContentUri", "DefinitionUri")
 
 

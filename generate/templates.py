@@ -43,7 +43,8 @@ def _sources(events: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         given = event["Properties"]
         match event["Type"]:
             case "DynamoDB":
-                yield "stream of", given["Stream"].partition(".")[0]
+                table = given["Stream"].partition(".")[0]  # of this stack, or what data.yaml exports
+                yield "stream of", table.removeprefix("fluxion-data-").removesuffix("StreamArn")
             case "SQS":
                 yield "queue", given["Queue"].partition(".")[0]
             case "EventBridgeRule":

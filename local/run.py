@@ -18,9 +18,10 @@ from rich.console import Console
 
 from cli.aws import ControlPlane, Where
 from cli.progress import follow
+from control.stacks import MAIN
 from local.stack import Stack, StackFailed, Step, own_folder
+from local.stack.settings import DEPLOY_SECONDS, GRACE_SECONDS, INSYNC_SECONDS, RECORD_TTL
 from local.stack.signals import Interrupted, interruptible
-from local.stack.stack import DEPLOY_SECONDS, GRACE_SECONDS, INSYNC_SECONDS, MAIN, RECORD_TTL
 from local.visit import look_up, site, tenant_row
 
 if TYPE_CHECKING:

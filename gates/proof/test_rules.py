@@ -77,6 +77,13 @@ BAD = [
         "allows root",
         put("Files.Properties.FileSystemPolicy.Statement.0.Action", ["elasticfilesystem:ClientRootAccess"]),
     ),
+    (
+        "lets every role",
+        put(
+            "Files.Properties.FileSystemPolicy.Statement.0.Principal.AWS",
+            {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"},
+        ),
+    ),
     ("AccessPoint: acts as root", put("AccessPoint.Properties.PosixUser.Uid", "0")),
     ("AccessPoint: acts as root", put("AccessPoint.Properties.PosixUser", None)),
     ("AccessPoint: starts at the root", put("AccessPoint.Properties.RootDirectory.Path", "/")),

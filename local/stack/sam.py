@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from control.stacks import outputs_of
+from local.stack.cloudformation import first_failure
 from local.stack.errors import StackFailed
 from local.stack.processes import Children
 
@@ -95,11 +95,10 @@ class Sam:
         empty.mkdir(parents=True, exist_ok=True)
         log = f"sam-deploy-{stack}"
         if self._children.run(log, command, self._environment, empty):
-            reason = _first_failure(client, stack)
+            reason = first_failure(client, stack)
             where = f"{reason} (the whole output: {self._logs / f'{log}.log'})" if reason else self._last_words(log)
             raise StackFailed(f"Deploying {stack} failed: {where}")
-        (found,) = client.describe_stacks(StackName=stack)["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+        return outputs_of(client, stack)
 
     def _last_words(self, log: str) -> str:
         path = self._logs / f"{log}.log"
@@ -124,21 +123,6 @@ def _zip_layers(build: Path) -> None:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _first_failure(client: Any, stack: str) -> str | None:
-    """The event that broke a deployment, as `<logical id> (<type>): <reason>`."""
-    try:
-        pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
-        events = [event for page in pages for event in page["StackEvents"]]
-    except (BotoCoreError, ClientError):
-        return None
-    failed = [event for event in events if event.get("ResourceStatus", "").endswith("_FAILED")]
-    own = [event for event in failed if "cancelled" not in event.get("ResourceStatusReason", "")]
-    if not own:
-        return None
-    first = own[-1]  # events come newest first
-    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {first.get('ResourceStatusReason', 'no reason')}"
 
 
 @contextmanager

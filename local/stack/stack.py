@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +18,19 @@ import boto3
 from botocore.config import Config
 from filelock import FileLock, Timeout
 
-from local.oidc import names
-from local.stack import pages
+from control.stacks import DATA, EDGE, FOUNDATION, MAIN, Output
+from local.stack import cloudformation, pages, settings
 from local.stack.errors import StackFailed
 from local.stack.processes import Children
 from local.stack.sam import Sam
+from local.stack.settings import BASE_DOMAIN, DEPLOY_SECONDS, INSYNC_SECONDS, RECORD_TTL, REGION
 from local.stack.signals import interruptible, undisturbed
 from local.stack.steps import Progress, Step, told
 from local_aws import loopback
 from local_aws.quotas import Quotas
 
-BASE_DOMAIN = "fluxionia.localhost"
-REGION = "us-east-1"
-ALERT_EMAIL = "ops@fluxionia.localhost"
-INSYNC_SECONDS, DEPLOY_SECONDS, RECORD_TTL, GRACE_SECONDS = 1, 2, 5, 2
-FOUNDATION, MAIN = "fluxion-foundation", "fluxion"
-
-PACED = {
-    "AliasQuota": "aliases",
-    "DistributionUpdatesPerSecond": "distribution_updates_per_second",
-    "InvalidationsPerSecond": "invalidations_per_second",
-    "ZoneRecordQuota": "zone_records",
-    "ZoneChangeBurst": "zone_change_burst",
-    "ZoneChangesPerSecond": "zone_changes_per_second",
-    "ZoneRequestBurst": "zone_request_burst",
-    "ZoneRequestsPerSecond": "zone_requests_per_second",
-}
-"""Parameters of the template that tell the product of a quota, so that it keeps to it; and that quota."""
-
-_GENEROUS = Quotas(
-    distribution_updates_per_second=100, zone_changes_per_second=100_000, zone_requests_per_second=10_000
-)
-"""What the product is told where nothing is limited, so that it never waits."""
+PLAIN = {FOUNDATION: "foundation.yaml", DATA: "data.yaml", EDGE: "edge.yaml"}
+"""Stacks without functions by their templates, in the order in which one imports from another."""
 
 _READY_SECONDS = 60.0
 _KEPT = re.compile(r"logs|build|cache|(run\.)?lock|(run|test)-\d+")
@@ -63,7 +44,7 @@ class Stack:
     Not detached, it ends with the thread that called `up`.
     without: bridges that the embedded AWS is to leave out, to see what they are worth.
     quotas: what the embedded AWS refuses and delays, and what the product is told of it; None: everything is quick.
-    parameters: of the template, beside and before those that the stack gives itself.
+    parameters: of the templates, beside and before those that the stack gives itself.
     example_tenant: whose site the landing page links to.
     """
 
@@ -148,33 +129,36 @@ class Stack:
         sam_logs = self.state_dir / "logs"
         with told(on_progress, "building the pages"):
             shown = pages.built(self.root, self._children, self._environment(), sam_logs, on_progress)
-        with told(on_progress, "building the functions and layers"):
-            building = Sam(self.root, self._children, self._environment(), sam_logs).built()
-            template = building.__enter__()
-        try:
+        with ExitStack() as built:
+            with told(on_progress, "building the functions and layers"):
+                template = built.enter_context(Sam(self.root, self._children, self._environment(), sam_logs).built())
             with told(on_progress, "starting the embedded AWS, edge and name server"):
                 places = {**self._await_emulator(emulator), "backend_url": backend_url}
-            environment = {**self._environment(), **_credentials(places)}
-            sam = Sam(self.root, self._children, environment, sam_logs)
-            client = self.client("cloudformation", places)
-            with told(on_progress, "deploying the hosted zone"):
-                sam.deploy(FOUNDATION, self.root / "foundation.yaml", {"BaseDomain": BASE_DOMAIN}, client)
-            with told(on_progress, "deploying the stack"):
-                self.outputs = sam.deploy(MAIN, template, self._parameters(places), client)
-        finally:
-            building.__exit__(None, None, None)
+            self.outputs = self._deploy(template, places, on_progress)
         with told(on_progress, "starting the backend"):
             self._start_backend(backend_port, places)
             self._await_answer(f"{backend_url}/healthz", "backend", "The backend did not start")
         with told(on_progress, "uploading the pages"):
             shown.insert(0, pages.config(BASE_DOMAIN, self._example_tenant))
-            pages.upload(self.client("s3", places), self.outputs["AssetsBucketName"], shown)
+            pages.upload(self.client("s3", places), self.outputs[Output.ASSETS_BUCKET], shown)
         with told(on_progress, "waiting until the distribution is deployed"):
             deploy = self._quotas.scaled().deploy_seconds if self._quotas else DEPLOY_SECONDS
             problem = "The edge does not serve the distribution"
             self._await_answer(places["edge_url"], "emulator", problem, places["ca"], _READY_SECONDS + deploy)
         self._write_env(places)
         return self.env
+
+    def _deploy(self, template: Path, places: Mapping[str, str], on_progress: Progress) -> dict[str, str]:
+        environment = {**self._environment(), **settings.credentials(places)}
+        sam = Sam(self.root, self._children, environment, self.state_dir / "logs")
+        client = self.client("cloudformation", places)
+        parameters = settings.parameters(places, self.state_dir, self._quotas, self._given)
+        outputs: dict[str, str] = {}
+        with told(on_progress, "deploying zone, data and edge"):
+            for stack, file in PLAIN.items():
+                outputs |= cloudformation.create(client, stack, self.root / file, parameters)
+        with told(on_progress, "deploying the control plane"):
+            return outputs | sam.deploy(MAIN, template, parameters, client)
 
     def _environment(self) -> dict[str, str]:
         """Of every child: nothing of the user's AWS settings may reach it."""
@@ -230,47 +214,15 @@ class Stack:
         places: dict[str, str] = json.loads(ready.read_text())
         return places
 
-    def _parameters(self, places: Mapping[str, str]) -> dict[str, str]:
-        told = (self._quotas or _GENEROUS).scaled()
-        return {
-            **{parameter: f"{getattr(told, quota):.10g}" for parameter, quota in PACED.items()},
-            "Environment": "local",
-            "BaseDomain": BASE_DOMAIN,
-            "FoundationStack": FOUNDATION,
-            "NameServers": places["dns"],
-            "ProbePort": places["edge_url"].rpartition(":")[2],
-            "CaBundle": places["ca"],
-            "TenantsDirectory": str(self.state_dir / "data"),
-            "ScratchDirectory": str(self.state_dir / "scratch"),
-            "AlertEmail": ALERT_EMAIL,
-            "ReconcileSchedule": "rate(1 minute)",
-            "DriftSchedule": "rate(1 minute)",
-            "OffboardGraceSeconds": str(GRACE_SECONDS),
-            **self._given,
-        }
-
     def _start_backend(self, port: int, places: Mapping[str, str]) -> None:
-        edge_port = places["edge_url"].rpartition(":")[2]
-        role = self.outputs["BackendRoleArn"].rpartition("/")[2]
-        settings = {
-            "AWS_ENDPOINT_URL": places["aws_url"],
-            # As ECS gives a task the keys of its role.
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{places['aws_url']}/_local_aws/task-credentials/{role}",
-            "TENANTS_TABLE": self.outputs["TenantsTableName"],
-            "PROVISIONING_TABLE": self.outputs["ProvisioningTableName"],
-            "OIDC_ISSUER": f"https://auth.{BASE_DOMAIN}:{edge_port}{names.PREFIX}",
-            "OIDC_DISCOVERY_URL": f"http://{loopback.V4}:{port}{names.PREFIX}/.well-known/openid-configuration",
-            "OIDC_OPERATORS_CLIENT": names.OPERATORS_CLIENT,
-            "OIDC_STAFF_CLIENT": names.STAFF_CLIENT,
-            "PROBE_SECRET_ARN": self.outputs["ProbeSecretArn"],
-            "ORIGIN_SECRET_ARN": self.outputs["OriginSecretArn"],
+        variables = settings.of_backend(places, self.outputs, port)
+        folders = {
             "TENANTS_DIRECTORY": str(self.state_dir / "data"),
-            "BASE_DOMAIN": BASE_DOMAIN,
             "PYTHONPATH": os.pathsep.join([str(self.root), str(self.root / "layers" / "tenancy")]),
         }
         command = [sys.executable, "-m", "uvicorn", "--factory", "local.oidc.beside_backend:from_environment"]
         command += ["--host", loopback.V4, "--port", str(port), "--no-access-log"]
-        self._children.start("backend", command, {**self._environment(), **settings}, self.root)
+        self._children.start("backend", command, {**self._environment(), **variables, **folders}, self.root)
 
     def _await_answer(
         self, url: str, child: str, failure: str, authority: str | None = None, patience: float = _READY_SECONDS
@@ -309,20 +261,7 @@ class Stack:
             time.sleep(0.03)
 
     def _write_env(self, places: Mapping[str, str]) -> None:
-        values = {
-            **_credentials(places),
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "FLUXION_EDGE_URL": places["edge_url"],
-            "FLUXION_BACKEND_URL": places["backend_url"],
-            "FLUXION_DNS": places["dns"],
-            "FLUXION_FAULTS": places["faults_url"],
-            "FLUXION_DATA_DIR": str(self.state_dir / "data"),
-            "FLUXION_MAIL_DIR": str(self.state_dir / "mail"),
-            "FLUXION_CA": places["ca"],
-            "FLUXION_BASE_DOMAIN": BASE_DOMAIN,
-            "FLUXION_STATE_DIR": str(self.state_dir),
-        }
+        values = settings.of_shell(places, self.state_dir)
         lines = [f"export {name}={shlex.quote(text)}" for name, text in values.items()]
         new = self.state_dir / "env.new"
         new.touch(mode=0o600)
@@ -331,7 +270,7 @@ class Stack:
 
     def client(self, service: str, places: Mapping[str, str] | None = None) -> Any:
         """A boto3 client of this stack, with the administrator's keys."""
-        keys = _credentials(places) if places else self.env
+        keys = settings.credentials(places) if places else self.env
         session: Any = boto3.Session()  # the types know each service by a literal name
         return session.client(
             service,
@@ -367,11 +306,3 @@ class Stack:
             else:
                 with suppress(FileNotFoundError):
                     path.unlink()
-
-
-def _credentials(places: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": places["aws_url"],
-        "AWS_ACCESS_KEY_ID": places["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": places["secret_access_key"],
-    }

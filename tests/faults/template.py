@@ -1,4 +1,4 @@
-"""What the shipped template says, with references resolved: tables, functions and what calls them, queues, machines.
+"""What the shipped templates say, with references resolved: tables, functions and what calls them, queues, machines.
 
 Read anew by every process, so a function, a rule or an attribute that is added there is here too. What this cannot
 carry out (a target, an event type, an option of a source) is refused by name rather than left out.
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.dynamodb import Schema
-from tests.unit.template.reading import MAIN, RESOURCES
+from tests.unit.template.reading import RESOURCES, WHOLE
 
 ROOT = Path(__file__).parents[2]
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ZONE, DISTRIBUTION, DISTRIBUTION_HOST = "Z0123456789ABCDEFGHIJ", "E1ABCDEFGHIJKL", "d111111abcdef8.cloudfront.net"
 IMPORTS = {"HostedZoneId": ZONE, "NameServers": "ns-1.example.net"}
-PARAMETERS = {name: str(given.get("Default", "")) for name, given in MAIN["Parameters"].items()} | {
+PARAMETERS = {name: str(given.get("Default", "")) for name, given in WHOLE["Parameters"].items()} | {
     "Environment": "local",
     "AlertEmail": "ops@example.com",
     "RunbooksUrl": "https://docs.example/runbooks",
@@ -99,7 +99,7 @@ def _sub(given: list[Any] | str) -> str:
 
 
 def _if(given: list[Any]) -> Any:
-    condition = MAIN["Conditions"][given[0]]
+    condition = WHOLE["Conditions"][given[0]]
     return resolve(given[1] if _is_true(condition) else given[2])
 
 
@@ -129,7 +129,7 @@ def of_type(*kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _is_true_named(name: str) -> bool:
-    return _is_true(MAIN["Conditions"][name])
+    return _is_true(WHOLE["Conditions"][name])
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class Function:
 
 def functions() -> dict[str, Function]:
     """Every function by its name."""
-    common = resolve(MAIN["Globals"]["Function"])
+    common = resolve(WHOLE["Globals"]["Function"])
     return {
         given["FunctionName"]: Function(
             name=given["FunctionName"],

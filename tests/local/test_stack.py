@@ -6,11 +6,12 @@ import sys
 import zipfile
 
 import pytest
+from botocore.exceptions import WaiterError
 from filelock import FileLock
 
-from local.stack import Stack, StackFailed, sam
+from local.stack import Stack, StackFailed, cloudformation, sam, settings
 from local.stack.processes import Children
-from local.stack.stack import PACED
+from local.stack.settings import PACED
 from local_aws.quotas import Quotas
 from tests.unit.template.reading import MAIN
 
@@ -131,6 +132,47 @@ def test_a_failed_deployment_names_the_resource_that_broke_it(root, command_line
         command_line.deploy("main", root / "template.yaml", {}, client)
 
 
+class PlainStacks(CloudFormation):
+    """CloudFormation as it makes a stack of a template with the parameter Zone."""
+
+    def __init__(self, *events):
+        super().__init__(*events)
+        self.made = []
+
+    def validate_template(self, **_):
+        return {"Parameters": [{"ParameterKey": "Zone"}]}
+
+    def create_stack(self, **stack):
+        self.made.append(stack)
+
+    def get_waiter(self, _):
+        return self
+
+    def wait(self, **_):
+        if self._events:
+            raise WaiterError("StackCreateComplete", "ROLLBACK_COMPLETE", {})
+
+
+def test_a_stack_without_functions_gets_its_own_parameters_and_no_other_stack_s(root):
+    client = PlainStacks()
+    values = {"Zone": "z", "AliasQuota": "100", "Empty": ""}
+
+    assert cloudformation.create(client, "data", root / "template.yaml", values) == {"Zone": "Z1"}
+
+    (made,) = client.made
+    assert made["Parameters"] == [{"ParameterKey": "Zone", "ParameterValue": "z"}]
+    assert made["TemplateBody"] == "Resources: {}"
+
+
+def test_a_stack_without_functions_that_fails_names_the_resource_that_broke_it(root):
+    client = PlainStacks(("Table", "AWS::DynamoDB::Table", "CREATE_FAILED", "the key is not there"))
+
+    with pytest.raises(
+        StackFailed, match=r"Deploying data failed: Table \(AWS::DynamoDB::Table\): the key is not there"
+    ):
+        cloudformation.create(client, "data", root / "template.yaml", {})
+
+
 def test_down_ends_everything_and_keeps_logs_and_other_stacks(root):
     state = root / ".local"
     children = Children(state, detached=True)
@@ -176,18 +218,17 @@ def test_the_emulator_and_the_product_are_told_the_same_quotas_and_without_any_t
     program.chmod(0o755)
     monkeypatch.setenv("LOCAL_AWS_PYTHON", str(program))
     quotas = Quotas(scale=10, aliases=500, distribution_updates_per_second=0.04)
-    stack = Stack(root, root / ".local/test-1", quotas=quotas, parameters={"TenantsACall": "1"})
     with pytest.raises(StackFailed, match=rf"--quotas {re.escape(quotas.to_json())} \("):
-        stack.up()
+        Stack(root, root / ".local/test-1", quotas=quotas).up()
     places = {"dns": "127.0.0.1:53", "edge_url": "https://127.0.0.1:443", "ca": "/ca.pem"}
-    told = stack._parameters(places)
+    told = settings.parameters(places, root, quotas, {"TenantsACall": "1"})
     assert (told["AliasQuota"], told["TenantsACall"]) == ("500", "1")
     assert (told["DistributionUpdatesPerSecond"], told["ZoneChangesPerSecond"]) == ("0.4", "1000")
     assert (told["ZoneChangeBurst"], told["InvalidationsPerSecond"]) == ("1500", "1500")
     raised = Stack(root, root / ".local/test-3", parameters={"AliasQuota": "300"})
     with pytest.raises(StackFailed, match=r"--aliases 300 \("):
         raised.up()
-    plain = Stack(root, root / ".local/test-2")._parameters(places)
+    plain = settings.parameters(places, root, None, {})
     assert (plain["DistributionUpdatesPerSecond"], plain["ZoneChangesPerSecond"]) == ("100", "100000")
 
 

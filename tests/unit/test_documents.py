@@ -11,6 +11,7 @@ import typer
 
 from cli.main import app
 from tenancy.domain import errors, events, failure_mail
+from tests.unit.template.reading import FUNCTIONS, STACKS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -169,34 +170,27 @@ def test_the_two_readmes_are_one_page_in_two_languages() -> None:
 
 
 def test_what_the_commands_ask_the_stack_for_exists() -> None:
-    template = (ROOT / "template.yaml").read_text()
-    resources, outputs = template.split("\nOutputs:\n")
-    stacks = {"fluxion": "template", "fluxion-foundation": "foundation", "fluxion-backend": "backend"}
-    outputs_of = {stack: (ROOT / f"{name}.yaml").read_text().split("\nOutputs:")[1] for stack, name in stacks.items()}
-    logical = set(re.findall(r"^  (\w+):\n    (?:Type|Metadata|DependsOn|Condition)", resources, re.MULTILINE))
-    given = set(re.findall(r"^  (\w+):$", outputs, re.MULTILINE))
-    functions = set(re.findall(r"FunctionName: (fluxion-[a-z-]+)", template)) | {"fluxion-tenant-files"}
+    given = {(stack, name) for stack, template in STACKS.items() for name in template["Outputs"]}
+    logical = {(stack, name) for stack, template in STACKS.items() for name in template["Resources"]}
+    functions = {function["FunctionName"] for function in FUNCTIONS.values()} | {"fluxion-tenant-files"}
 
     for page in PAGES:
         shell = "\n".join(code(page))
-        assert set(re.findall(r"\$\((?:resource|arn) (\w+)\)", shell)) <= logical, named(page)
-        assert set(re.findall(r"\boutput ([A-Z]\w+)", shell)) <= given, named(page)
-        assert set(re.findall(r"OutputKey=='(\w+)'", shell)) <= given | {"NameServers"}, named(page)
-        for stack, name in re.findall(r"\boutput (fluxion[a-z-]*) (\w+)", shell):
-            assert f"\n  {name}:\n" in outputs_of[stack], f"{named(page)}: {stack} {name}"
+        asked = re.findall(r"\b(output|resource) ([A-Z]\w+)(?: (fluxion[a-z-]*))?", shell)
+        for what, name, stack in asked:
+            assert (stack or "fluxion", name) in (given if what == "output" else logical), f"{named(page)}: {name}"
+        assert set(re.findall(r"OutputKey=='(\w+)'", shell)) <= {name for _, name in given}, named(page)
         for name in re.findall(r"(?:--function-name |/aws/lambda/)(fluxion-[a-z-]+)", shell):
             assert name in functions, f"{named(page)}: {name}"
 
 
 def test_every_parameter_is_documented_and_no_other_is() -> None:
-    templates = [(ROOT / name).read_text() for name in ("template.yaml", "backend.yaml")]
-    parameters = "".join(text.partition("\nParameters:\n")[2].partition("\nRules:\n")[0] for text in templates)
     section = (DOCS / "deploying.md").read_text().partition("## Parameters")[2].partition("\n## ")[0]
     rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
 
-    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(
-        re.findall(r"^  (\w+):$", parameters, re.MULTILINE)
-    )
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == {
+        name for template in STACKS.values() for name in template["Parameters"]
+    }
 
 
 def test_every_state_is_documented_and_no_other_is() -> None:

@@ -18,6 +18,8 @@ import boto3
 import httpx
 from boto3.dynamodb.types import TypeDeserializer
 
+from control.stacks import Output
+
 CONTENDED = {"ChangeResourceRecordSets", "UpdateDistribution", "CreateInvalidation"}
 _PATIENCE_SECONDS = 90.0
 
@@ -109,7 +111,7 @@ class EmbeddedAws:
 
     @cached_property
     def tenants(self) -> Any:
-        return self._resource.Table(self.outputs["TenantsTableName"])
+        return self._resource.Table(self.outputs[Output.TENANTS_TABLE])
 
     @cached_property
     def _resource(self) -> Any:
@@ -126,7 +128,7 @@ class EmbeddedAws:
 
     @cached_property
     def provisioning(self) -> Any:
-        return self._resource.Table(self.outputs["ProvisioningTableName"])
+        return self._resource.Table(self.outputs[Output.PROVISIONING_TABLE])
 
     def record(self, tenant_id: str) -> dict[str, Any]:
         key = {"pk": f"TENANT#{tenant_id}", "sk": "TENANT"}
@@ -197,7 +199,7 @@ class EmbeddedAws:
 
     def confirm_removals(self, tenants: Sequence[str]) -> None:
         """What `fluxion tenants remove --held` does, until all of these are gone."""
-        states, machine = self.client("stepfunctions"), self.outputs["OffboardTenantStateMachineArn"]
+        states, machine = self.client("stepfunctions"), self.outputs[Output.OFFBOARD_MACHINE]
         for tenant in tenants:
             question = json.dumps({"tenant_id": tenant, "confirmed_by": "ana"})
             states.start_execution(stateMachineArn=machine, name=f"{tenant}-confirmed", input=question)
@@ -221,7 +223,7 @@ class EmbeddedAws:
 
     def executions(self, tenant_id: str, machine: str = "Onboard") -> list[dict[str, Any]]:
         """The tenant's executions, latest first."""
-        arn = self.outputs[f"{machine}TenantStateMachineArn"]
+        arn = self.outputs[Output[f"{machine.upper()}_MACHINE"]]
         pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=arn)
         found = [execution for page in pages for execution in page["executions"]]
         return [execution for execution in found if execution["name"].rpartition("-")[0] == tenant_id]
@@ -241,15 +243,15 @@ class EmbeddedAws:
     def zone(self) -> dict[tuple[str, str], Any]:
         """Everything in the hosted zone, by name and type."""
         pages = self.client("route53").get_paginator("list_resource_record_sets")
-        found = pages.paginate(HostedZoneId=self.outputs["HostedZoneId"])
+        found = pages.paginate(HostedZoneId=self.outputs[Output.HOSTED_ZONE])
         return {(each["Name"].rstrip("."), each["Type"]): each for page in found for each in page["ResourceRecordSets"]}
 
     def aliases(self) -> list[str]:
-        config = self.client("cloudfront").get_distribution_config(Id=self.outputs["DistributionId"])
+        config = self.client("cloudfront").get_distribution_config(Id=self.outputs[Output.DISTRIBUTION])
         return list(config["DistributionConfig"]["Aliases"]["Items"])
 
     def host(self, tenant_id: str) -> str:
-        return f"{tenant_id}.{self.outputs['BaseDomain']}"
+        return f"{tenant_id}.{self.outputs[Output.BASE_DOMAIN]}"
 
     def files(self, tenant_id: str) -> dict[str, tuple[int, int]]:
         """The tenant's files on EFS: name → (inode, time of last change in ns)."""
@@ -312,7 +314,7 @@ class EmbeddedAws:
         allow = {"Effect": "Allow", "Principal": who, "Action": "sqs:SendMessage", "Resource": arn}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-        bus = self.outputs["EventBusName"]
+        bus = self.outputs[Output.EVENT_BUS]
         pattern = {"source": ["fluxion.tenants"], "detail": {"metadata": {"tenant_id": [{"prefix": prefix}]}}}
         events.put_rule(Name=f"test-{prefix}", EventBusName=bus, EventPattern=json.dumps(pattern))
         events.put_targets(Rule=f"test-{prefix}", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from control.stacks import Output
 from tenancy.domain import events, hostnames
 from tenancy.platform import clock
 
@@ -167,7 +168,7 @@ class Strangers:
         host = self._aws.host(tenant_id)
         record = {"Name": host, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}
         self._aws.client("route53").change_resource_record_sets(
-            HostedZoneId=self._aws.outputs["HostedZoneId"],
+            HostedZoneId=self._aws.outputs[Output.HOSTED_ZONE],
             ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
         )
         self._records.append((host, kind))
@@ -175,7 +176,7 @@ class Strangers:
     def put_distribution(self, tenant_id: str) -> None:
         """Another distribution that has a tenant's host as its alias."""
         cloudfront = self._aws.client("cloudfront")
-        config = cloudfront.get_distribution_config(Id=self._aws.outputs["DistributionId"])["DistributionConfig"]
+        config = cloudfront.get_distribution_config(Id=self._aws.outputs[Output.DISTRIBUTION])["DistributionConfig"]
         aliases = {"Quantity": 1, "Items": [self._aws.host(tenant_id)]}
         config |= {"CallerReference": f"stranger-{tenant_id}", "Aliases": aliases, "Enabled": False}
         self._distribution = cloudfront.create_distribution(DistributionConfig=config)["Distribution"]["Id"]

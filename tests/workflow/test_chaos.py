@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from control.stacks import Output
 from local.stack import Stack, own_folder
 from local_aws.client import Active, Faults
 from local_aws.quotas import Quotas
@@ -76,7 +77,7 @@ def stalled(aws: EmbeddedAws, strangers: object) -> dict[str, Any]:
     The shipped machine tries for so long that no test could wait. So the deployed one tries once more only, while this
     execution runs; then it is the shipped one again.
     """
-    machine, states = aws.outputs["OnboardTenantStateMachineArn"], aws.client("stepfunctions")
+    machine, states = aws.outputs[Output.ONBOARD_MACHINE], aws.client("stepfunctions")
     shipped = states.describe_state_machine(stateMachineArn=machine)["definition"]
     impatient = json.loads(shipped)
     (retrier,) = (
@@ -211,7 +212,7 @@ def test_every_tenant_ends_live_or_failed_for_its_own_fault(day: dict[str, Any])
 def test_the_live_ones_have_everything_once_and_the_failed_ones_nothing(aws: EmbeddedAws, day: dict[str, Any]) -> None:
     live = {tenant for tenant, record in day["records"].items() if record["status"] == "ACTIVE"}
     hosts = {aws.host(tenant) for tenant in live}
-    platform = {aws.outputs["BaseDomain"], aws.host("*")}
+    platform = {aws.outputs[Output.BASE_DOMAIN], aws.host("*")}
     kinds = Counter(kind for name, kind in aws.zone() if name in hosts)
     items = Counter((item["sk"].split("#")[0], item["tenant_id"]) for item in aws.everything())
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from control.stacks import Output
 from local_aws.client import Faults
 from tenancy.domain.errors import remedy_for
 from tenancy.domain.events import SOURCE, Event, TenantOnboardingFailed, TenantStalled, TenantUpdateFailed
@@ -38,7 +39,7 @@ def failure(number: int) -> Event:
 
 def publish(embedded_aws: EmbeddedAws, events: list[Event]) -> None:
     """Put events on the bus, from where the stack's own rule takes them."""
-    client, bus = embedded_aws.client("events"), embedded_aws.outputs["EventBusName"]
+    client, bus = embedded_aws.client("events"), embedded_aws.outputs[Output.EVENT_BUS]
 
     def put(some: list[Event]) -> None:
         entries = [

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from control.stacks import Output
+
 from .embedded import EmbeddedAws, eventually
 
 pytestmark = pytest.mark.embedded_aws
@@ -54,11 +56,11 @@ def change_record(aws: EmbeddedAws, name: str) -> None:
 
 def change(aws: EmbeddedAws, action: str, record: dict[str, Any]) -> None:
     changes = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
-    aws.client("route53").change_resource_record_sets(HostedZoneId=aws.outputs["HostedZoneId"], ChangeBatch=changes)
+    aws.client("route53").change_resource_record_sets(HostedZoneId=aws.outputs[Output.HOSTED_ZONE], ChangeBatch=changes)
 
 
 def rewrite_aliases(aws: EmbeddedAws, edit: Callable[[set[str]], set[str]]) -> None:
-    client, which = aws.client("cloudfront"), aws.outputs["DistributionId"]
+    client, which = aws.client("cloudfront"), aws.outputs[Output.DISTRIBUTION]
     found = client.get_distribution_config(Id=which)
     config = found["DistributionConfig"]
     items = sorted(edit(set(config["Aliases"]["Items"])))

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from control.stacks import Output
+
 from .embedded import CONTENDED, EmbeddedAws, eventually
 
 pytestmark = pytest.mark.embedded_aws
@@ -108,7 +110,7 @@ def test_a_foreign_record_is_left_alone(embedded_aws: EmbeddedAws) -> None:
     host = embedded_aws.host("ajena")
     foreign = {"Name": host, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
     embedded_aws.client("route53").change_resource_record_sets(
-        HostedZoneId=embedded_aws.outputs["HostedZoneId"],
+        HostedZoneId=embedded_aws.outputs[Output.HOSTED_ZONE],
         ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": foreign}]},
     )
     before = embedded_aws.zone()

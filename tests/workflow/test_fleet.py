@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from control.stacks import Output
 from tenancy.database import TenantDatabases, TenantSeeder, schema_versions
 
 from .embedded import EmbeddedAws, eventually
@@ -138,7 +139,7 @@ def shops(fleet: Fleet, folder: Path) -> Iterator[list[Path]]:
     common = [sys.executable, program, fleet.folder]
     started = [
         subprocess.Popen(
-            [*common, log, fleet.aws.outputs["BaseDomain"], *TENANTS], stdin=subprocess.PIPE, env=environment
+            [*common, log, fleet.aws.outputs[Output.BASE_DOMAIN], *TENANTS], stdin=subprocess.PIPE, env=environment
         )
         for log in logs
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from control.stacks import Output
 from local_aws.client import Faults
 from tests.faults.points import Fault, Place
 from tests.faults.world import World
@@ -54,7 +55,7 @@ def test_a_tenant_whose_host_has_a_foreign_record(embedded_aws: EmbeddedAws) -> 
     tenant = "igual-ajena"
     record = {"Name": embedded_aws.host(tenant), "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
     changes = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
-    zone = embedded_aws.outputs["HostedZoneId"]
+    zone = embedded_aws.outputs[Output.HOSTED_ZONE]
     embedded_aws.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=changes)
     embedded_aws.insert(tenant)
 

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from control.stacks import Output
 from tenancy.database import TenantDatabases
 from tests.stages import way
 
@@ -73,9 +74,7 @@ def databases(aws: EmbeddedAws) -> TenantDatabases:
 
 
 def archive_bucket(aws: EmbeddedAws) -> str:
-    buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
-    (name,) = [name for name in buckets if "archivebucket" in name.lower()]
-    return str(name)
+    return aws.outputs[Output.ARCHIVE_BUCKET]
 
 
 @pytest.fixture(scope="module")

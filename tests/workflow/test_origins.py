@@ -19,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import main
+from control.stacks import Output
 from tenancy.database import TenantDatabases
 from tenancy.database.table_files import rows_of, schema_of
 
@@ -201,7 +202,7 @@ def rows_in(path: Path, tenant: str) -> dict[str, tuple[int, str]]:
 
 def set_up_by_hand(aws: EmbeddedAws, tenant: str) -> None:
     """Records and alias, as an operator made them before there was a control plane."""
-    cloudfront, distribution = aws.client("cloudfront"), aws.outputs["DistributionId"]
+    cloudfront, distribution = aws.client("cloudfront"), aws.outputs[Output.DISTRIBUTION]
     found = cloudfront.get_distribution_config(Id=distribution)
     config, aliases = found["DistributionConfig"], [*found["DistributionConfig"]["Aliases"]["Items"], aws.host(tenant)]
     config["Aliases"] = {"Quantity": len(aliases), "Items": aliases}
@@ -210,7 +211,7 @@ def set_up_by_hand(aws: EmbeddedAws, tenant: str) -> None:
     alias = {"HostedZoneId": "Z2FDTNDATAQYW2", "DNSName": target, "EvaluateTargetHealth": False}
     records = [{"Name": aws.host(tenant), "Type": kind, "AliasTarget": alias} for kind in ("A", "AAAA")]
     aws.client("route53").change_resource_record_sets(
-        HostedZoneId=aws.outputs["HostedZoneId"],
+        HostedZoneId=aws.outputs[Output.HOSTED_ZONE],
         ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record} for record in records]},
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, expect
 
+from control.stacks import Output
 from tenancy.database import TenantDatabases
 from tests.pages.accessibility import sticks_out, violations
 from tests.pages.browser import BASE, ROOT, WIDTHS, Site, Window, launched, open_window
@@ -141,7 +142,7 @@ def test_a_tenant_goes_live_takes_an_order_and_is_suspended(
 def test_a_failure_shows_its_cause_and_a_retry_makes_the_site_live(
     embedded_aws: EmbeddedAws, open_window: OpenWindow, live: Site
 ) -> None:
-    zone, host = embedded_aws.outputs["HostedZoneId"], embedded_aws.host("reintento")
+    zone, host = embedded_aws.outputs[Output.HOSTED_ZONE], embedded_aws.host("reintento")
     change = {"Name": host, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
     route53 = embedded_aws.client("route53")
     batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": change}]}

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from control.stacks import Output
 from local_aws.client import Active, Faults
 
 from .embedded import EmbeddedAws, eventually
@@ -171,7 +172,7 @@ def test_ends_of_executions_that_were_never_recorded(
     with queue_giving_up_soon(embedded_aws, "EndedExecutionsQueue"):
         outage(faults, "dynamodb", "*", "EndedExecutionsRole")
         execution = states.start_execution(
-            stateMachineArn=embedded_aws.outputs["OnboardTenantStateMachineArn"],
+            stateMachineArn=embedded_aws.outputs[Output.ONBOARD_MACHINE],
             name="parada-1",
             input=json.dumps({"tenant_id": "parada"}),
         )

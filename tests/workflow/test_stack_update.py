@@ -1,6 +1,6 @@
-"""An update of the stack writes the template's aliases back, while tenants are live and others on their way."""
+"""An update of the edge writes the template's aliases back, while tenants are live and others on their way."""
 
-import json
+import copy
 import threading
 import time
 from collections import Counter
@@ -11,8 +11,11 @@ import httpx
 import pytest
 
 from backend.origin_guard import HEADER
+from control.stacks import EDGE, Output
+from tests.unit.template import reading
 
 from .embedded import EmbeddedAws, eventually
+from .releases import update_stack
 
 pytestmark = pytest.mark.embedded_aws
 
@@ -47,29 +50,10 @@ def visitors(aws: EmbeddedAws, tenants: list[str]) -> Iterator[Counter[str]]:
 
 
 def rewrite_the_distribution(aws: EmbeddedAws, **changed: str) -> None:
-    """Deploy the template as it is, but for the distribution's comment, and for some parameters."""
-    client, s3 = aws.client("cloudformation"), aws.client("s3")
-    (stack,) = client.describe_stacks(StackName="fluxion")["Stacks"]
-    others = [each["ParameterKey"] for each in stack["Parameters"] if each["ParameterKey"] not in changed]
-    template = client.get_template(StackName="fluxion")["TemplateBody"]
+    """Deploy the edge as it is, but for the distribution's comment, and for some parameters."""
+    template = copy.deepcopy(reading.EDGE)
     template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]["Comment"] = f"At {time.time_ns()}"
-    (bucket, *_) = [each["Name"] for each in s3.list_buckets()["Buckets"] if "sam" in each["Name"]]
-    s3.put_object(Bucket=bucket, Key="changed.json", Body=json.dumps(template).encode())
-    client.update_stack(
-        StackName="fluxion",
-        TemplateURL=f"{s3.meta.endpoint_url}/{bucket}/changed.json",
-        Parameters=[
-            *({"ParameterKey": name, "UsePreviousValue": True} for name in others),
-            *({"ParameterKey": name, "ParameterValue": value} for name, value in changed.items()),
-        ],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
-
-    def status() -> str:
-        return str(client.describe_stacks(StackName="fluxion")["Stacks"][0]["StackStatus"])
-
-    eventually(lambda: status().endswith("_COMPLETE"), "the end of the update")
-    assert status() == "UPDATE_COMPLETE"
+    update_stack(aws, EDGE, template, **changed)
 
 
 def attached(aws: EmbeddedAws, tenants: list[str]) -> set[str]:
@@ -86,7 +70,7 @@ def live(embedded_aws: EmbeddedAws) -> Iterator[None]:
     embedded_aws.take_down([*LIVE, *COMING])
 
 
-def test_a_stack_update_costs_no_visitor_and_all_aliases_come_back(embedded_aws: EmbeddedAws, live: None) -> None:
+def test_an_update_of_the_edge_costs_no_visitor_and_aliases_come_back(embedded_aws: EmbeddedAws, live: None) -> None:
     assert attached(embedded_aws, LIVE) == set(LIVE)
     with visitors(embedded_aws, LIVE) as answers:
         for tenant in COMING:
@@ -94,7 +78,7 @@ def test_a_stack_update_costs_no_visitor_and_all_aliases_come_back(embedded_aws:
         rewrite_the_distribution(embedded_aws)
         assert not attached(embedded_aws, LIVE), "the update takes them, or this test shows nothing"
         lost = {("AliasMissing", tenant) for tenant in LIVE}
-        eventually(lambda: embedded_aws.drift() >= lost, "a scan, because the stack says that it was updated", 30)
+        eventually(lambda: embedded_aws.drift() >= lost, "a scan, because the edge says that it was updated", 30)
         for tenant in COMING:
             assert embedded_aws.settled(tenant)["status"] == "ACTIVE"
 
@@ -119,7 +103,7 @@ def straight(aws: EmbeddedAws, tenant: str, path: str = "/api/tenant", **headers
 
 def sent(aws: EmbeddedAws) -> dict[str, str]:
     """The headers that the distribution adds to what it asks the backend."""
-    config = aws.client("cloudfront").get_distribution_config(Id=aws.outputs["DistributionId"])["DistributionConfig"]
+    config = aws.client("cloudfront").get_distribution_config(Id=aws.outputs[Output.DISTRIBUTION])["DistributionConfig"]
     (backend,) = (origin for origin in config["Origins"]["Items"] if origin["Id"] == "backend")
     return {each["HeaderName"]: each["HeaderValue"] for each in backend["CustomHeaders"].get("Items", [])}
 
@@ -133,9 +117,9 @@ def guarded(embedded_aws: EmbeddedAws) -> Iterator[str]:
 
 
 def test_a_site_is_answered_through_the_distribution_only(embedded_aws: EmbeddedAws, guarded: str) -> None:
-    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs["OriginSecretArn"]
+    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs[Output.ORIGIN_SECRET]
     value = secrets.get_secret_value(SecretId=arn)["SecretString"]
-    config = embedded_aws.client("cloudfront").get_distribution_config(Id=embedded_aws.outputs["DistributionId"])
+    config = embedded_aws.client("cloudfront").get_distribution_config(Id=embedded_aws.outputs[Output.DISTRIBUTION])
 
     assert embedded_aws.host(guarded) in embedded_aws.aliases()
     assert sent(embedded_aws) == {HEADER: value}, "whoever writes an alias leaves the header alone"
@@ -150,7 +134,7 @@ def test_a_site_is_answered_through_the_distribution_only(embedded_aws: Embedded
 
 def test_the_secret_is_rotated_and_no_visitor_notices(embedded_aws: EmbeddedAws, guarded: str) -> None:
     """As docs/deploying.md says it."""
-    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs["OriginSecretArn"]
+    secrets, arn = embedded_aws.client("secretsmanager"), embedded_aws.outputs[Output.ORIGIN_SECRET]
     before, new = sent(embedded_aws)[HEADER], "n" * 64
     with visitors(embedded_aws, [guarded]) as answers:
         version = secrets.put_secret_value(SecretId=arn, SecretString=new)["VersionId"]
@@ -160,7 +144,7 @@ def test_the_secret_is_rotated_and_no_visitor_notices(embedded_aws: EmbeddedAws,
         assert sent(embedded_aws) == {HEADER: new}
         deployed = {"Delay": 1, "MaxAttempts": 60}
         waiter = embedded_aws.client("cloudfront").get_waiter("distribution_deployed")
-        waiter.wait(Id=embedded_aws.outputs["DistributionId"], WaiterConfig=deployed)
+        waiter.wait(Id=embedded_aws.outputs[Output.DISTRIBUTION], WaiterConfig=deployed)
         stages = secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
         (old,) = (each for each, stage in stages.items() if "AWSPREVIOUS" in stage)
         secrets.update_secret_version_stage(SecretId=arn, VersionStage="AWSPREVIOUS", RemoveFromVersionId=old)

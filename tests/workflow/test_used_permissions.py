@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from control.stacks import Output
+
 from .embedded import EmbeddedAws, eventually
 
 pytestmark = pytest.mark.embedded_aws
@@ -41,7 +43,7 @@ def exercised(embedded_aws: EmbeddedAws) -> EmbeddedAws:
     """Everything that makes the functions use what they may: a success, a failure, rivals, a poison record."""
     embedded_aws.onboard("permitida")
     embedded_aws.client("route53").change_resource_record_sets(
-        HostedZoneId=embedded_aws.outputs["HostedZoneId"],
+        HostedZoneId=embedded_aws.outputs[Output.HOSTED_ZONE],
         ChangeBatch={
             "Changes": [
                 {
@@ -90,7 +92,7 @@ def migrated_again(tenant_id: str, aws: EmbeddedAws) -> None:
 def drift_and_repair(aws: EmbeddedAws) -> None:
     record = aws.zone()[aws.host("permitida"), "AAAA"]
     aws.client("route53").change_resource_record_sets(
-        HostedZoneId=aws.outputs["HostedZoneId"],
+        HostedZoneId=aws.outputs[Output.HOSTED_ZONE],
         ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]},
     )
     aws.scan()
@@ -130,7 +132,7 @@ def panel(exercised: EmbeddedAws) -> Iterator[Callable[..., Any]]:
             "state": "s",
             "code_challenge": challenge,
             "code_challenge_method": "S256",
-            "user": f"operator@{exercised.outputs['BaseDomain']}",
+            "user": f"operator@{exercised.outputs[Output.BASE_DOMAIN]}",
         }
         answer = issuer.get("/api/oidc/authorize", params=asked)
         code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
@@ -159,7 +161,7 @@ def test_the_backends_role_has_no_permission_that_the_backend_does_not_use(
     panel("DELETE", "/tenants/pedida", headers={"Fluxion-Confirm": "pedida"})
     exercised.held("pedida")
 
-    name = exercised.outputs["BackendRoleArn"].rpartition("/")[2]
+    name = exercised.outputs[Output.BACKEND_ROLE].rpartition("/")[2]
     may = granted(exercised, name)
     assert {"dynamodb:DeleteItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"} < may
     assert may - used(exercised, name) == set()

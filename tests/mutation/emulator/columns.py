@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from control.stacks import Output
 from local.stack import Stack
 from local.stack.sam import digest
 from local_aws.services import BRIDGES
@@ -80,10 +81,10 @@ def _left_as_it_was(product: Product, tenant: str) -> Iterator[None]:
         new = [record for key, record in product.aws.zone().items() if key not in zone]
         if new:
             product.client("route53").change_resource_record_sets(
-                HostedZoneId=product.aws.outputs["HostedZoneId"],
+                HostedZoneId=product.aws.outputs[Output.HOSTED_ZONE],
                 ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": record} for record in new]},
             )
-        cloudfront, distribution = product.client("cloudfront"), product.aws.outputs["DistributionId"]
+        cloudfront, distribution = product.client("cloudfront"), product.aws.outputs[Output.DISTRIBUTION]
         answer = cloudfront.get_distribution_config(Id=distribution)
         config = answer["DistributionConfig"]
         if config["Aliases"].get("Items") != aliases:

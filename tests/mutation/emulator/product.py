@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from control.stacks import Output
 from tests.workflow.embedded import EmbeddedAws
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -134,7 +135,7 @@ class InMachine:
 
     @contextmanager
     def made(self, product: Product) -> Iterator[None]:
-        states, arn = product.client("stepfunctions"), product.aws.outputs["OnboardTenantStateMachineArn"]
+        states, arn = product.client("stepfunctions"), product.aws.outputs[Output.ONBOARD_MACHINE]
         right = states.describe_state_machine(stateMachineArn=arn)["definition"]
         plain = json.dumps(json.loads(right), indent=None, separators=(", ", ": "))
         states.update_state_machine(
@@ -202,7 +203,7 @@ class Unconditional:
 def role_of(product: Product, owner: str) -> str:
     """Name of the role of a function, or of the machine."""
     if owner == "machine":
-        arn = product.aws.outputs["OnboardTenantStateMachineArn"]
+        arn = product.aws.outputs[Output.ONBOARD_MACHINE]
         found = product.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["roleArn"]
     else:
         found = product.client("lambda").get_function_configuration(FunctionName=owner)["Role"]
@@ -233,7 +234,7 @@ class WithoutTagHeader:
 
     @contextmanager
     def made(self, product: Product) -> Iterator[None]:
-        cloudfront, name = product.client("cloudfront"), product.aws.outputs["DistributionId"]
+        cloudfront, name = product.client("cloudfront"), product.aws.outputs[Output.DISTRIBUTION]
         answer = cloudfront.get_distribution_config(Id=name)
         right = answer["DistributionConfig"]
         wrong = {key: value for key, value in right.items() if key != "CacheTagConfig"}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from control.stacks import Output
 from local_aws.client import Faults
 from tests.mutation.emulator.product import Product
 from tests.workflow.embedded import eventually
@@ -44,7 +45,7 @@ def onboards_while(service: str, operation: str, times: int, code: str, principa
 
 def another_distribution_is_there(product: Product, tenant: str, patience: float) -> None:
     """A tenant is put in; another distribution of the account answers for shop.<base>."""
-    cloudfront, main = product.client("cloudfront"), product.aws.outputs["DistributionId"]
+    cloudfront, main = product.client("cloudfront"), product.aws.outputs[Output.DISTRIBUTION]
     config = cloudfront.get_distribution_config(Id=main)["DistributionConfig"]
     config |= {"CallerReference": tenant, "Aliases": {"Quantity": 1, "Items": [product.aws.host("shop")]}}
     config["Enabled"] = False
@@ -82,7 +83,7 @@ def two_runs_at_once(product: Product, tenant: str, patience: float) -> None:
     with _slow(product):
         aws.insert(tenant)
         eventually(lambda: aws.record(tenant).get("lease"), "the first run at work", patience)
-        machine, given = aws.outputs["OnboardTenantStateMachineArn"], json.dumps({"tenant_id": tenant})
+        machine, given = aws.outputs[Output.ONBOARD_MACHINE], json.dumps({"tenant_id": tenant})
         second = states.start_execution(stateMachineArn=machine, name=f"{tenant}-again", input=given)["executionArn"]
         eventually(
             lambda: states.describe_execution(executionArn=second)["status"] != "RUNNING", "the second run", patience

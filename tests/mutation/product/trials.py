@@ -20,7 +20,7 @@ from tests.mutation.product.plants import Change, Plant
 
 ROOT = Path(__file__).resolve().parents[3]
 _FOLDERS = ("docs", "events", "functions", "layers", "statemachine", "tests")
-_FILES = ("foundation.yaml", "pyproject.toml", "template.yaml")
+_FILES = ("backend.yaml", "data.yaml", "edge.yaml", "foundation.yaml", "pyproject.toml", "template.yaml")
 
 
 class Misplaced(Exception):

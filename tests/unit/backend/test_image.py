@@ -44,7 +44,7 @@ def test_everything_that_is_imported_is_in_the_image():
 
 def test_it_runs_as_the_user_of_the_access_point_and_can_be_asked_for_its_health():
     (user,) = re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.MULTILINE)
-    (of_the_files,) = re.findall(r'PosixUser: \{Uid: "(\d+)"', (ROOT / "template.yaml").read_text())
+    (of_the_files,) = re.findall(r'PosixUser: \{Uid: "(\d+)"', (ROOT / "data.yaml").read_text())
     assert user == of_the_files != "0"
     assert "/healthz" in DOCKERFILE.partition("HEALTHCHECK")[2]
     assert "PYTHONDONTWRITEBYTECODE=1" in DOCKERFILE

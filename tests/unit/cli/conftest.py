@@ -15,6 +15,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from cli import main
+from control.stacks import Output
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:fluxion-OnboardTenant:granja-0123456789abcdef"
 
@@ -24,9 +25,8 @@ TABLES = {"fluxion-Tenants-1A2B": ("tenant_id",), "fluxion-Provisioning-3C4D": (
 class Stacks:
     """CloudFormation's answers. moto's own needs the packages of a dozen other services."""
 
-    def __init__(self, resources: dict[str, tuple[str, str]]) -> None:
-        self._resources = resources
-        self.more_outputs: dict[str, str] = {}
+    def __init__(self, resources: dict[str, tuple[str, str]], outputs: dict[str, str]) -> None:
+        self._resources, self._outputs = resources, outputs
 
     def get_paginator(self, operation: str) -> "Stacks":
         assert operation == "list_stack_resources"
@@ -43,9 +43,8 @@ class Stacks:
         if StackName != "fluxion":
             error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
             raise ClientError({"Error": error}, "DescribeStacks")
-        tenants, provisioning = TABLES
-        outputs = {"TenantsTableName": tenants, "ProvisioningTableName": provisioning, **self.more_outputs}
-        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]}]}
+        outputs = [{"OutputKey": name, "OutputValue": value} for name, value in self._outputs.items()]
+        return {"Stacks": [{"Outputs": outputs}]}
 
 
 @dataclass
@@ -56,6 +55,7 @@ class Deployed:
     provisioning: str
     resources: dict[str, tuple[str, str]]
     """Logical id → type and physical id."""
+    outputs: dict[str, str]
     stand_ins: dict[str, Any]
     """Clients that are not moto's, by service."""
 
@@ -117,7 +117,8 @@ def deployed(no_real_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dep
     """The stack `fluxion`: its tables on moto, which tells the truth about DynamoDB."""
     make = boto3.Session.client
     resources: dict[str, tuple[str, str]] = {}
-    stand_ins: dict[str, Any] = {"cloudformation": Stacks(resources)}
+    outputs: dict[str, str] = dict(zip((Output.TENANTS_TABLE, Output.PROVISIONING_TABLE), TABLES, strict=True))
+    stand_ins: dict[str, Any] = {"cloudformation": Stacks(resources, outputs)}
 
     def client(session: boto3.Session, service: str, **options: Any) -> Any:
         return stand_ins.get(service) or make(session, service, **options)
@@ -133,7 +134,7 @@ def deployed(no_real_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dep
                     {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
                 ],
             )
-        yield Deployed(*TABLES, resources, stand_ins)
+        yield Deployed(*TABLES, resources, outputs, stand_ins)
 
 
 @pytest.fixture(autouse=True)

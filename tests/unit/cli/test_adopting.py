@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import Deployed, Fluxion, Stacks
+from control.stacks import Output
+
+from .conftest import Deployed, Fluxion
 
 TARGET = "d111.cloudfront.net"
 HOST = "granja.fluxionia.co"
@@ -45,19 +47,10 @@ class World:
 
 
 @pytest.fixture
-def world(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(deployed: Deployed) -> World:
     found = World()
     deployed.stand_ins |= {"route53": found, "cloudfront": found, "lambda": found}
-    real = Stacks.describe_stacks
-    outputs = {"HostedZoneId": "Z1", "DistributionId": "E1", "BaseDomain": "fluxionia.co"}
-
-    def with_more(self: Any, StackName: str) -> Any:  # noqa: N803 - boto3's spelling
-        answer = real(self, StackName)
-        more = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
-        answer["Stacks"][0]["Outputs"] += more
-        return answer
-
-    monkeypatch.setattr(Stacks, "describe_stacks", with_more)
+    deployed.outputs |= {Output.HOSTED_ZONE: "Z1", Output.DISTRIBUTION: "E1", Output.BASE_DOMAIN: "fluxionia.co"}
     return found
 
 

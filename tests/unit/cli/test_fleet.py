@@ -10,6 +10,7 @@ import pytest
 
 from cli import migrations
 from cli.migrations import Progress
+from control.stacks import Output
 from tenancy.database.schema_versions import latest_version
 from tests.unit.cli.conftest import Deployed, Fluxion
 
@@ -54,7 +55,7 @@ def queue(deployed: Deployed) -> Queue:
     for name in ("MigrationsQueue", "MigrationsDeadLetterQueue"):
         url = boto3.client("sqs").create_queue(QueueName=f"fluxion-{name}")["QueueUrl"]
         deployed.resources[name] = ("AWS::SQS::Queue", url)
-    deployed.stand_ins["cloudformation"].more_outputs["SchemaVersion"] = str(LATEST)
+    deployed.outputs[Output.SCHEMA_VERSION] = str(LATEST)
     return Queue(deployed)
 
 
@@ -147,8 +148,8 @@ def test_one_tenant_can_be_named_and_one_that_has_none_is_refused(
 def test_a_command_of_another_release_asks_for_nothing(
     deployed: Deployed, fluxion: Fluxion, queue: Queue, deployed_version: str | None
 ) -> None:
-    outputs = deployed.stand_ins["cloudformation"].more_outputs
-    outputs.clear() if deployed_version is None else outputs.update(SchemaVersion=deployed_version)
+    del deployed.outputs[Output.SCHEMA_VERSION]
+    deployed.outputs |= {Output.SCHEMA_VERSION: deployed_version} if deployed_version else {}
     deployed.record("una", database_path="d", schema_version=1)
 
     refused = fluxion("fleet", "migrate")

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from cli import main, removing
 from cli.aws import ControlPlane
+from control.stacks import Output
 
-from .conftest import Deployed, Fluxion, Stacks
+from .conftest import Deployed, Fluxion
 
 HELD = {"kind": "offboard", "state": "HELD", "stage": "HoldTenant", "execution_arn": "a", "started_at": "t"}
 
@@ -140,15 +141,7 @@ def test_a_mass_removal_is_confirmed_for_those_that_wait_and_have_no_item(
             calls.append(given)
 
     deployed.stand_ins["stepfunctions"] = States()
-    real = Stacks.describe_stacks
-
-    def with_machine(self: Any, StackName: str) -> Any:  # noqa: N803
-        found = real(self, StackName)
-        output = {"OutputKey": "OffboardTenantStateMachineArn", "OutputValue": "arn"}
-        found["Stacks"][0]["Outputs"].append(output)
-        return found
-
-    monkeypatch.setattr(Stacks, "describe_stacks", with_machine)
+    deployed.outputs[Output.OFFBOARD_MACHINE] = "arn"
     for tenant, due in (("aaa", "confirmation"), ("bbb", "confirmation"), ("ccc", "offboard"), ("ddd", "confirmation")):
         deployed.record(tenant, due_for=due, operation=HELD)
     deployed.put(tenant_id="ddd", name="D")

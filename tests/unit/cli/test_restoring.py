@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import main, removing
+from control.stacks import Output
 
 from .conftest import Deployed, Fluxion
 
@@ -63,7 +64,7 @@ def test_who_has_a_database_is_asked_for_the_id(
 def test_where_no_archive_is_on_record_those_that_are_there_are_listed(deployed: Deployed, fluxion: Fluxion) -> None:
     deployed.put(tenant_id="granja", name="A")
     deployed.record("granja")
-    deployed.resources["ArchiveBucket"] = ("AWS::S3::Bucket", "archive")
+    deployed.outputs[Output.ARCHIVE_BUCKET] = "archive"
     s3 = boto3.client("s3", region_name="us-east-1")
     s3.create_bucket(Bucket="archive")
     for key in (

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import main, removing
+from control.stacks import Output
 
 from .conftest import Deployed, Fluxion
 
@@ -41,7 +42,7 @@ def manifest(tenant_id: str = "granja", rows: bytes = ROWS) -> bytes:
 @pytest.fixture
 def function(deployed: Deployed) -> Function:
     boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="archive-5E6F")
-    deployed.resources["ArchiveBucket"] = ("AWS::S3::Bucket", "archive-5E6F")
+    deployed.outputs[Output.ARCHIVE_BUCKET] = "archive-5E6F"
     deployed.stand_ins["lambda"] = function = Function()
     return function
 
@@ -237,11 +238,7 @@ def test_a_purge_asks_for_the_id(
 # --- who removed it ---------------------------------------------------------------------------------------------------
 
 
-def test_who_removed_an_item_is_told_to_the_run_that_holds_the_tenant(
-    deployed: Deployed, fluxion: Fluxion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from cli.aws import ControlPlane
-
+def test_who_removed_an_item_is_told_to_the_run_that_holds_the_tenant(deployed: Deployed, fluxion: Fluxion) -> None:
     calls: list[dict[str, Any]] = []
 
     class States:
@@ -250,7 +247,7 @@ def test_who_removed_an_item_is_told_to_the_run_that_holds_the_tenant(
             calls.append(given)
 
     deployed.stand_ins["stepfunctions"] = States()
-    monkeypatch.setattr(ControlPlane, "_table", _with_machine(ControlPlane._table))
+    deployed.outputs[Output.OFFBOARD_MACHINE] = "machine"
     deployed.put(tenant_id="granja", name="A")
 
     told = fluxion.json("tenants", "remove", "granja", "--yes", "--no-watch")
@@ -268,10 +265,3 @@ def test_a_removal_counts_also_if_nobody_can_be_told_who_it_was(deployed: Deploy
     assert told.exit_code == 0
     assert "will not say who removed it" in told.stderr
     assert deployed.item("granja") is None
-
-
-def _with_machine(real: Any) -> Any:
-    def table(self: Any, output: str) -> str:
-        return "machine" if output == "OffboardTenantStateMachineArn" else str(real(self, output))
-
-    return table

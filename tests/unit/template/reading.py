@@ -1,4 +1,4 @@
-"""The templates as values, for the tests of this folder."""
+"""The templates as values: each for itself, and data, edge and control plane as the one system that they are."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,13 +27,60 @@ def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 
 _Loader.add_multi_constructor("!", _intrinsic)
 
-MAIN: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506
-FOUNDATION: dict[str, Any] = yaml.load((ROOT / "foundation.yaml").read_text(), _Loader)  # noqa: S506
-BACKEND: dict[str, Any] = yaml.load((ROOT / "backend.yaml").read_text(), _Loader)  # noqa: S506
-RESOURCES: dict[str, Any] = MAIN["Resources"]
+
+def read(file: str) -> dict[str, Any]:
+    """A template of the repository."""
+    return dict(yaml.load((ROOT / file).read_text(), _Loader))  # noqa: S506 - a SafeLoader
 
 
-def of_type(kind: str, template: Mapping[str, Any] = MAIN) -> dict[str, Any]:
+FOUNDATION, DATA, EDGE, MAIN, BACKEND = (
+    read(file) for file in ("foundation.yaml", "data.yaml", "edge.yaml", "template.yaml", "backend.yaml")
+)
+STACKS: dict[str, dict[str, Any]] = {
+    "fluxion-foundation": FOUNDATION,
+    "fluxion-data": DATA,
+    "fluxion-edge": EDGE,
+    "fluxion": MAIN,
+    "fluxion-backend": BACKEND,
+}
+"""In the order in which they are deployed."""
+_EXPORTED = {
+    f"{stack}-{name}": output["Value"]
+    for stack in ("fluxion-data", "fluxion-edge")
+    for name, output in STACKS[stack]["Outputs"].items()
+    if "Export" in output
+}
+
+
+def _linked(value: Any) -> Any:
+    """A value with what it imports from data and edge as it stands there, also inside of an `Fn::Sub`."""
+    if isinstance(value, list):
+        return [_linked(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(name := value.get("Fn::ImportValue"), str) and name in _EXPORTED:
+        return _EXPORTED[name]
+    if isinstance(sub := value.get("Fn::Sub"), list):
+        text, given = sub[0], _linked(sub[1])
+        for name, one in list(given.items()):
+            if one.keys() <= {"Ref", "Fn::GetAtt"}:
+                text = text.replace(f"${{{name}}}", f"${{{one.get('Ref') or '.'.join(one['Fn::GetAtt'])}}}")
+                del given[name]
+        return {"Fn::Sub": [text, given] if given else text}
+    return {key: _linked(one) for key, one in value.items()}
+
+
+WHOLE: dict[str, Any] = _linked(
+    {
+        part: {**DATA.get(part, {}), **EDGE.get(part, {}), **MAIN[part]}
+        for part in ("Parameters", "Conditions", "Resources")
+    }
+    | {"Globals": MAIN["Globals"]}
+)
+RESOURCES: dict[str, Any] = WHOLE["Resources"]
+
+
+def of_type(kind: str, template: Mapping[str, Any] = WHOLE) -> dict[str, Any]:
     return {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
 
 

@@ -4,13 +4,12 @@ import ipaddress
 import itertools
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from backend.origin_guard import HEADER
 from backend.settings import BackendSettings, OriginSettings
 
-from .reading import BACKEND, FOUNDATION, MAIN, RESOURCES, ROOT, of_type
+from .reading import BACKEND, RESOURCES, ROOT, of_type
 
 DOCKERFILE = (ROOT / "backend" / "Dockerfile").read_text()
 (TASK,) = of_type("AWS::ECS::TaskDefinition", BACKEND).values()
@@ -19,40 +18,6 @@ DOCKERFILE = (ROOT / "backend" / "Dockerfile").read_text()
 (BALANCER,) = of_type("AWS::ElasticLoadBalancingV2::LoadBalancer", BACKEND).values()
 (TARGETS,) = of_type("AWS::ElasticLoadBalancingV2::TargetGroup", BACKEND).values()
 ENVIRONMENT = {each["Name"]: each["Value"] for each in CONTAINER["Environment"]}
-
-
-def imports(value: Any) -> Iterator[tuple[str, str]]:
-    """Parameter and name of everything that a value imports from another stack."""
-    if isinstance(value, dict):
-        if "Fn::ImportValue" in value:
-            yield re.fullmatch(r"\$\{(\w+)\}-(\w+)", value["Fn::ImportValue"]["Fn::Sub"]).groups()  # type: ignore[union-attr,misc]
-        for one in value.values():
-            yield from imports(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from imports(one)
-
-
-def exports(template: dict[str, Any]) -> set[str]:
-    return {name for name, output in template["Outputs"].items() if "Export" in output}
-
-
-# --- what stands between the stacks -----------------------------------------------------------------------------------
-
-
-def test_everything_that_is_imported_is_exported_and_the_main_stack_exports_nothing_else() -> None:
-    found = set(imports(BACKEND["Resources"]))
-
-    assert {name for stack, name in found if stack == "MainStack"} == exports(MAIN)
-    assert {name for stack, name in found if stack == "FoundationStack"} <= exports(FOUNDATION)
-    for template in (MAIN, FOUNDATION):
-        for name in exports(template):
-            assert template["Outputs"][name]["Export"]["Name"] == {"Fn::Sub": "${AWS::StackName}-" + name}
-
-
-def test_the_main_stack_waits_for_nothing_of_the_backends() -> None:
-    assert {stack for stack, _ in imports(MAIN["Resources"])} == {"FoundationStack"}
-    assert set(imports(FOUNDATION["Resources"])) == set()
 
 
 # --- what runs --------------------------------------------------------------------------------------------------------
@@ -101,9 +66,7 @@ def test_the_files_are_mounted_where_the_backend_looks_and_nothing_else_can_be_w
     }
     assert volume["EFSVolumeConfiguration"]["TransitEncryption"] == "ENABLED"
     assert volume["EFSVolumeConfiguration"]["AuthorizationConfig"]["IAM"] == "ENABLED"
-    allowed = RESOURCES["TenantFiles"]["Properties"]["FileSystemPolicy"]["Statement"][0]["Principal"]["AWS"]
-    assert {"Fn::GetAtt": ["BackendRole", "Arn"]} in allowed
-    assert TASK["TaskRoleArn"] == {"Fn::ImportValue": {"Fn::Sub": "${MainStack}-BackendRoleArn"}}
+    assert TASK["TaskRoleArn"] == {"Fn::ImportValue": "fluxion-BackendRoleArn"}
 
 
 def test_a_new_release_never_leaves_fewer_tasks_and_a_bad_one_goes_back_by_itself() -> None:
@@ -123,10 +86,10 @@ def test_a_new_release_never_leaves_fewer_tasks_and_a_bad_one_goes_back_by_itsel
 def test_the_log_is_encrypted_and_the_key_lets_it() -> None:
     (group,) = of_type("AWS::Logs::LogGroup", BACKEND).values()
     key = RESOURCES["EncryptionKey"]["Properties"]["KeyPolicy"]["Statement"]
-    (logs,) = (s for s in key if s["Sid"] == "LogGroupsOfThisStack")
+    (logs,) = (s for s in key if s["Sid"] == "LogGroups")
     named = [each["Fn::Sub"] for each in logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]]
 
-    assert group["KmsKeyId"] == {"Fn::ImportValue": {"Fn::Sub": "${MainStack}-EncryptionKeyArn"}}
+    assert group["KmsKeyId"] == {"Fn::ImportValue": "fluxion-data-EncryptionKeyArn"}
     assert any(name.endswith(f":log-group:{group['LogGroupName'].removesuffix('backend')}*") for name in named)
 
 

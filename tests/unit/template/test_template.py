@@ -14,7 +14,17 @@ from tenancy.domain import hostnames
 from tenancy.domain.events import SOURCE, TYPES, Failure
 from tenancy.platform import settings
 
-from .reading import BACKEND, FOLDERS, FOUNDATION, FUNCTIONS, MAIN, RESOURCES, ROOT, of_type
+from .reading import (
+    BACKEND,
+    FOLDERS,
+    FOUNDATION,
+    FUNCTIONS,
+    MAIN,
+    RESOURCES,
+    ROOT,
+    STACKS,
+    of_type,
+)
 
 # --- what functions are told ------------------------------------------------------------------------------------------
 
@@ -234,7 +244,7 @@ def test_the_deployed_function_is_the_file_and_runs_for_pages_alone() -> None:
 
 
 def test_the_function_is_copied_into_a_template_whatever_stood_there() -> None:
-    template = (ROOT / "template.yaml").read_text()
+    template = (ROOT / "edge.yaml").read_text()
     code = (ROOT / "edge/viewer_request.js").read_text()
     other = with_code(template, "function handler(event) {\n\n    return event.request;\n}\n")
 
@@ -273,7 +283,7 @@ def test_the_platforms_hosts_have_records_and_no_tenant_can_have_them() -> None:
     [
         *(
             (where, name, entry.get("Description", ""))
-            for template in (MAIN, FOUNDATION, BACKEND)
+            for template in STACKS.values()
             for where in ("Parameters", "Outputs")
             for name, entry in template[where].items()
         ),
@@ -304,20 +314,3 @@ def test_every_queue_rings_and_nothing_else_tells_of_failed_executions() -> None
     assert watched == set(of_type("AWS::SQS::Queue"))
     assert not [alarm for alarm in alarms if alarm.get("Namespace") == "AWS/States"], "they have a mail of their own"
     assert all(a["AlarmActions"] == [{"Ref": "FailureTopic"}] for a in alarms)
-
-
-def test_outputs_have_the_names_that_other_programs_rely_on() -> None:
-    assert {
-        "TenantsTableName",
-        "ProvisioningTableName",
-        "OnboardTenantStateMachineArn",
-        "OffboardTenantStateMachineArn",
-        "EventBusName",
-        "FailureTopicArn",
-        "HostedZoneId",
-        "DistributionId",
-        "BaseDomain",
-    } <= set(MAIN["Outputs"])
-    exports = {name: output["Export"]["Name"]["Fn::Sub"] for name, output in FOUNDATION["Outputs"].items()}
-    assert exports == {name: "${AWS::StackName}-" + name for name in exports}
-    assert {"HostedZoneId", "NameServers", "BaseDomain"} < set(exports)

@@ -365,14 +365,15 @@ def test_what_is_not_erased_at_once_is_named_with_its_end(gone: Customer) -> Non
     assert ends["mails that were sent"] is None
 
 
-def test_how_long_it_is_kept_is_what_the_template_says() -> None:
-    template = (Path(__file__).parents[4] / "template.yaml").read_text()
+def test_how_long_it_is_kept_is_what_the_templates_say() -> None:
+    root = Path(__file__).parents[4]
+    template, data = ((root / name).read_text() for name in ("template.yaml", "data.yaml"))
     days = {where: days for where, _, days in purge.REMAINS}
 
     assert f"RetentionDays: {days['archive fluxion-tenants of the event bus']}\n" in template
     assert f"RetentionInDays: {days['logs']}\n" in template
     assert f"MessageRetentionPeriod: {days['queues'] * 86400}\n" in template  # type: ignore[operator]
-    assert "RecoveryPeriodInDays" not in template, "35 days is what AWS takes by itself"
-    rule = template.partition("- Id: PurgeExports")[2].partition("- Id:")[0]
+    assert "RecoveryPeriodInDays" not in data, "35 days is what AWS takes by itself"
+    rule = data.partition("- Id: PurgeExports")[2].partition("- Id:")[0]
     assert f"Prefix: {archive_bucket.EXPORTS}/" in rule
     assert f"ExpirationInDays: {export.KEPT_DAYS}\n" in rule

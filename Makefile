@@ -3,12 +3,12 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down test check conformance mutants planted faults bench generate lock frontend clean
+.PHONY: help run up down quick test test-all check conformance mutants planted faults bench generate lock frontend clean
 
 setup := @sh scripts/setup
 
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the local AWS, deploy, onboard granja and stay up (ONCE=1: exit when it is live; PORT=n: the edge's port)
 	$(setup) project emulator sam
@@ -23,10 +23,21 @@ down: ## stop what `make up` started
 	@.venv/bin/fluxion down
 
 # In two processes: the tests with an embedded AWS mostly wait, and leave room for the others (tests/conftest.py).
-test: ## all tests (ARGS="-k name" for some, ARGS=-n0 one after the other)
+# What each of the three proves and costs: tests/README.md.
+quick: ## within a minute, for whoever is in the middle of something: no embedded AWS, no browser
+	$(setup) project
+	@.venv/bin/python -m pytest -n 2 -m "not slow and not long" tests/unit tests/mutation tests/faults $(ARGS)
+
+test: ## all tests but the long ones (ARGS="-k name" for some, ARGS=-n0 one after the other)
 	$(setup) project emulator sam
 	@sh scripts/chromium >/dev/null
-	@.venv/bin/python -m pytest -n 2 $(ARGS)
+	@.venv/bin/python -m pytest -n 2 -m "not long" $(ARGS)
+
+test-all: ## all tests, with samples as large as they get; then planted, mutants and faults as wholes
+	$(setup) project emulator sam
+	@sh scripts/chromium >/dev/null
+	@STATE_MACHINE_RUNS=200 .venv/bin/python -m pytest -n 2 $(ARGS)
+	@$(MAKE) planted mutants faults
 
 check: ## format, lint, types, imports, template and policy gates (ARGS="lint types" for some)
 	$(setup) project sam gates

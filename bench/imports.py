@@ -24,11 +24,13 @@ from typing import Any
 
 from bench.report import ROOT
 from bench.stacks import own_stack
+from cli import migrations
 from cli.aws import ControlPlane, Where
 from cli.progress import ENDED
-from control.stacks import MAIN
+from control.stacks import MAIN, Output
 from local.stack.sam import digest
 from local.stack.settings import REGION
+from tenancy.platform import clock
 
 TITLE = "imports: import ≤ 400 ms and package ≤ 50 MB but for DuckDB, peak ≤ half of the function's memory"
 BOUND_IMPORT_MS, BOUND_PACKAGE_MB, BOUND_SHARE_OF_MEMORY = 400.0, 50.0, 0.5
@@ -81,7 +83,11 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
             _function(config, build, layers) for config in stack.client("lambda").list_functions()["Functions"]
         ]
         say(f"{TENANTS} tenants at once, and one that is refused")
-        _burst(ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN))
+        control_plane = ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN)
+        tenants = _burst(control_plane)
+        say("asking for a migration of each")
+        latest = int(control_plane.outputs[Output.SCHEMA_VERSION])
+        migrations.ask(control_plane, tenants, latest, "bench", clock.now())
         peaks = _peaks(stack.env["AWS_ENDPOINT_URL"], {function.deployed_name for function in functions})
         say(f"importing each function {RUNS + RUNS_BY_PART} times")
         for function in sorted(functions, key=lambda each: each.name):
@@ -176,8 +182,8 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _burst(control_plane: ControlPlane) -> None:
-    """Onboard many at once. Raises RuntimeError unless all are ACTIVE but for the refused one."""
+def _burst(control_plane: ControlPlane) -> list[str]:
+    """Onboard many at once, and return them. Raises RuntimeError unless all are ACTIVE but for the refused one."""
     tenants = [f"bench-{number}" for number in range(TENANTS)]
     for tenant_id in (*tenants, REFUSED):
         control_plane.add({"tenant_id": tenant_id, "name": f"Mercado {tenant_id}"})
@@ -189,12 +195,13 @@ def _burst(control_plane: ControlPlane) -> None:
         ended = {name: each["status"] for name, each in records.items() if each["operation"]["state"] in ENDED}
     if ended != dict.fromkeys(tenants, "ACTIVE") | {REFUSED: "FAILED"}:
         raise RuntimeError(f"after {_PATIENCE_SECONDS:.0f} s the tenants are {ended}")
+    return tenants
 
 
 def _peaks(endpoint_url: str, functions: Set[str]) -> dict[str, float]:
     """Most MB that a process of each function ever had resident, on the stack at this URL.
 
-    Waits until all have begun to work: what follows an onboarding does so at once, what is scheduled within a minute.
+    Waits until all have begun to work: what was asked for does so at once, what is scheduled within a minute.
     """
     until = time.monotonic() + _SCHEDULES_SECONDS
     while missing := functions - _resident(endpoint_url).keys():

@@ -26,7 +26,6 @@ LONG_ON_PURPOSE = {
     "docs/local-aws.md": "half of it is a generated table, a line for each behaviour",
     "layers/tenancy/tenancy/domain/events.py": "every event is a class of a few lines, in the order in which they come",
     "layers/tenancy/tenancy/tables/provisioning.py": "only one module writes the table",
-    "tests/mutation/product/plants.py": "one list of mistakes, a few lines each",
     "tests/unit/cli/test_replay.py": "every dead-letter queue, each way out of it",
     "tests/unit/backend/test_admin_api.py": "every route of the admin API, in one world",
     "tests/unit/core/test_functions.py": "one world in which every function meets its samples",

@@ -33,10 +33,6 @@ def test_no_two_cases_are_the_same_behaviour() -> None:
     assert sorted(set(behaviours)) == sorted(behaviours)
 
 
-def test_at_least_sixty_behaviours_are_shown() -> None:
-    assert len(CASES) >= 60
-
-
 @dataclass(frozen=True)
 class Outcomes:
     """Of the runs without the cases' own bridges: tests by outcome, and what pytest printed."""

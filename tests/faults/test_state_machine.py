@@ -2,8 +2,8 @@
 
     STATE_MACHINE_RUNS=2000 STATE_MACHINE_SEED=7 make test ARGS="-k state_machine"
 
-Without a seed each run of the test takes another one. It is printed with what went wrong; the same seed and number of
-runs do the same again.
+`make test-all` has two hundred runs. Without a seed each run of the test takes another one. It is printed with what
+went wrong; the same seed and number of runs do the same again.
 """
 
 import os
@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.state_machine import explore
 
-RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "200"))
+RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "24"))
 PROCESSES = 2
 
 

@@ -6,7 +6,9 @@ The right product passes each try on both columns, or the column says that it do
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from tests.mutation.code import Change, argument, code, entry
 from tests.mutation.emulator import tries
 from tests.mutation.emulator.product import (
     BesideHandler,
@@ -21,9 +23,7 @@ from tests.mutation.emulator.product import (
 from tests.mutation.emulator.tries import Try
 
 ALIASES, RECORDS, CACHE = "fluxion-cdn-aliases", "fluxion-dns-records", "fluxion-edge-cache"
-_ITEMS = 'config["Aliases"] = {"Quantity": len(plan.aliases), "Items": list(plan.aliases)}'
-_CHANGES = 'ChangeBatch={"Changes": changes}'
-_UNESCAPED = "_cut(tenant_id, LONGEST_ID_IN_S"
+_NAMED = "_cut(_escaped($ID), LONGEST_ID_IN_SUBJECT)"
 _ANY_RECORD = Unconditional(RECORDS)
 _ZONE_THROTTLES = tries.onboards_while("route53", "ChangeResourceRecordSets", 1, "Throttling", "*DnsRecords*")
 
@@ -37,24 +37,42 @@ class Mutant:
     tried: Try = tries.onboards
 
 
-def _more_aliases(expression: str) -> InLayer:
+def _in_layer(function: str, *changes: Change) -> tuple[InLayer]:
+    return (InLayer(function, changes),)
+
+
+def _more_aliases(expression: str) -> tuple[InLayer]:
     """The writer of aliases adds those of an expression over `batch`."""
-    wrong = f"more = [*plan.aliases, *({expression})]; " + _ITEMS.replace("plan.aliases", "more")
-    return InLayer(ALIASES, "group_commit/cdn_aliases", _ITEMS, wrong)
+    more = f"[*$PLAN.aliases, *({expression})]"
+    aliases = '{"Quantity": len($PLAN.aliases), "Items": list($PLAN.aliases)}'
+    return _in_layer(ALIASES, code(aliases, f'{{"Quantity": len({more}), "Items": {more}}}'))
 
 
 def _more_records(name: str, kind: str, value: str) -> tuple[Mistake, ...]:
     """The writer of records adds one, and its role allows that."""
     record = f'{{"Name": {name}, "Type": "{kind}", "TTL": 60, "ResourceRecords": [{{"Value": {value}}}]}}'
-    wrong = f'ChangeBatch={{"Changes": [*changes, {{"Action": "CREATE", "ResourceRecordSet": {record}}}]}}'
-    return InLayer(RECORDS, "group_commit/dns_records", _CHANGES, wrong), _ANY_RECORD
+    added = f'{{"Changes": [*$V["Changes"], {{"Action": "CREATE", "ResourceRecordSet": {record}}}]}}'
+    return *_in_layer(RECORDS, argument("ChangeBatch", added)), _ANY_RECORD
+
+
+def _without_throttling(machine: dict[str, Any]) -> None:
+    for state in machine["States"].values():
+        for retry in state.get("Retry", ()):
+            retry["ErrorEquals"] = [name for name in retry["ErrorEquals"] if name != "ServiceThrottled"]
+
+
+def _catching_the_parent(machine: dict[str, Any]) -> None:
+    for state in machine["States"].values():
+        for catch in state.get("Catch", ()):
+            if "LeaseHeldByOther" in catch["ErrorEquals"]:
+                catch["ErrorEquals"] = ["SupersededError"]
 
 
 MUTANTS = (
     # ---- Route 53 ----
     Mutant(
         "UPSERT instead of CREATE",
-        (InLayer(RECORDS, "group_commit/dns_records", '{"Action": action', '{"Action": "UPSERT"'),),
+        _in_layer(RECORDS, entry("Action", '"UPSERT"')),
     ),
     Mutant(
         "a CNAME at the zone's apex",
@@ -64,50 +82,43 @@ MUTANTS = (
     Mutant("a record outside the zone", _more_records('"www.example.com"', "A", '"192.0.2.1"')),
     Mutant("a value that is no address", _more_records('"v-" + batch[0].record.host', "A", '"192.0.2.999"')),
     # ---- CloudFront ----
-    Mutant("an alias that the certificate does not cover", (_more_aliases('"www." + batch[0].record.host,'),)),
+    Mutant("an alias that the certificate does not cover", _more_aliases('"www." + batch[0].record.host,')),
     Mutant(
         "an alias that another distribution has",
-        (_more_aliases('"shop." + batch[0].record.host.partition(".")[2],'),),
+        _more_aliases('"shop." + batch[0].record.host.partition(".")[2],'),
         tries.another_distribution_is_there,
     ),
     Mutant(
         "more than a hundred aliases",
-        (_more_aliases('f"spare{n}." + batch[0].record.host.partition(".")[2] for n in range(100)'),),
+        _more_aliases('f"spare{n}." + batch[0].record.host.partition(".")[2] for n in range(100)'),
     ),
-    Mutant("an update without IfMatch", (InLayer(ALIASES, "group_commit/cdn_aliases", "IfMatch=etag, ", ""),)),
+    Mutant("an update without IfMatch", _in_layer(ALIASES, argument("IfMatch"))),
     Mutant(
         "an invalidation of what is neither path nor tag",
-        (InLayer(CACHE, "group_commit/edge_cache", 'f"#{tag_of(', 'f"{tag_of('),),
+        _in_layer(CACHE, code('f"#{tag_of($TENANT)}"', 'f"{tag_of($TENANT)}"')),
     ),
     Mutant(
         "an invalidation of everybody (/*)",
-        (
-            InLayer(
-                CACHE,
-                "group_commit/edge_cache",
-                '{"Quantity": len(tags), "Items": tags}',
-                '{"Quantity": 1, "Items": ["/*"]}',
-            ),
-        ),
+        _in_layer(CACHE, code('{"Quantity": len($TAGS), "Items": $TAGS}', '{"Quantity": 1, "Items": ["/*"]}')),
         tries.a_neighbours_cache_stays,
     ),
     Mutant("a distribution without a tag header", (WithoutTagHeader(),), tries.a_change_is_seen),
     # ---- Step Functions ----
     Mutant(
-        "a time limit of the machine that is too short", (InMachine('"TimeoutSeconds": 43200', '"TimeoutSeconds": 1'),)
+        "a time limit of the machine that is too short", (InMachine(lambda machine: machine.update(TimeoutSeconds=1)),)
     ),
     Mutant(
         "a JSONPath field in a JSONata state",
-        (InMachine('"Next": "IsTenantWanted"', '"ResultPath": "$.claimed", "Next": "IsTenantWanted"'),),
+        (InMachine(lambda machine: machine["States"]["ClaimTenant"].update(ResultPath="$.claimed")),),
     ),
     Mutant(
         "Catch by the name of a parent class",
-        (InMachine('["LeaseHeldByOther", "GenerationSuperseded"]', '["SupersededError"]'),),
+        (InMachine(_catching_the_parent),),
         tries.two_runs_at_once,
     ),
     Mutant(
         "Retry without the error's name",
-        (InMachine('"ServiceThrottled", ', ""),),
+        (InMachine(_without_throttling),),
         _ZONE_THROTTLES,
     ),
     Mutant(
@@ -116,45 +127,36 @@ MUTANTS = (
     Mutant("the machine may not put requests", (InRole("machine", "dynamodb:PutItem"),)),
     Mutant(
         "an answer under another error's name",
-        (InLayer(RECORDS, "platform/step_functions", "code = type(outcome).__name__", 'code = "TenancyError"'),),
+        _in_layer(RECORDS, code("$CODE = type($OUTCOME).__name__", '$CODE = "TenancyError"')),
         _ZONE_THROTTLES,
     ),
     Mutant(
         "an answer to the token of an earlier attempt",
-        (
-            InLayer(
-                RECORDS,
-                "group_commit/protocol",
-                'token=image["token"]["S"],',
-                'token=cls.parse.__func__.__dict__.setdefault(image["tenant_id"]["S"], image["token"]["S"]),',
+        _in_layer(
+            RECORDS,
+            code(
+                'f(token=$IMAGE["token"]["S"])',
+                'token=cls.parse.__func__.__dict__.setdefault($IMAGE["tenant_id"]["S"], $IMAGE["token"]["S"])',
+                kind="keyword_argument",
             ),
         ),
         _ZONE_THROTTLES,
     ),
     Mutant(
         "an answer that is not JSON",
-        (InLayer(RECORDS, "platform/step_functions", "output=json.dumps(outcome)", "output=str(dict(outcome))"),),
+        _in_layer(
+            RECORDS, code("f(output=json.dumps($OUTCOME))", "output=str(dict($OUTCOME))", kind="keyword_argument")
+        ),
     ),
     Mutant(
         "an execution's name that differs each time",
-        (
-            InLayer(
-                "fluxion-start-workflow", "platform/step_functions", "event_id.encode()", '__import__("os").urandom(8)'
-            ),
-        ),
+        _in_layer("fluxion-start-workflow", code("$EVENT.encode()", '__import__("os").urandom(8)', "execution_name")),
         tries.delivered_twice,
     ),
     # ---- Lambda ----
     Mutant(
         "exceptions that lose their class on the way out",
-        (
-            InLayer(
-                "fluxion-tenant-record",
-                "handlers",
-                "            raise\n",
-                "            raise RuntimeError(str(error))\n",
-            ),
-        ),
+        _in_layer("fluxion-tenant-record", code("raise", "raise RuntimeError", "stage")),
         tries.two_runs_at_once,
     ),
     Mutant("boto3 left out of the layer", (InLayer(RECORDS, lacks=("boto3", "botocore")),)),
@@ -165,7 +167,7 @@ MUTANTS = (
     # ---- streams ----
     Mutant(
         "a failed record that is not reported",
-        (InLayer(RECORDS, "handlers", "if error] + unreadable", "if error and False] + unreadable"),),
+        _in_layer(RECORDS, code("[$NUMBER for $REQUEST, $ERROR in $ANSWERS.items() if $ERROR] + $MORE", "$MORE")),
         tries.onboards_while("stepfunctions", "SendTaskSuccess", 4, "ThrottlingException", "*DnsRecords*"),
     ),
     Mutant(
@@ -179,32 +181,21 @@ MUTANTS = (
     # ---- SNS, EventBridge ----
     Mutant(
         "a subject with a line break",
-        (
-            InLayer(
-                "fluxion-failure-notifier",
-                "domain/failure_mail",
-                "_cut(_escaped(tenant_id), LONGEST_ID_IN_S",
-                _UNESCAPED,
-            ),
-        ),
+        _in_layer("fluxion-failure-notifier", code(_NAMED, "_cut($ID, LONGEST_ID_IN_SUBJECT)")),
         tries.mails_about("mal\nhecho"),
     ),
     Mutant(
         "a subject that is too long",
-        (
-            InLayer(
-                "fluxion-failure-notifier",
-                "domain/failure_mail",
-                "_cut(_escaped(tenant_id), LONGEST_ID_IN_SUBJECT)",
-                "_escaped(tenant_id)",
-                also=("[:LONGEST_SUBJECT]", ""),
-            ),
+        _in_layer(
+            "fluxion-failure-notifier",
+            code(_NAMED, "_escaped($ID)"),
+            code("$SUBJECT[:LONGEST_SUBJECT]", "$SUBJECT"),
         ),
         tries.mails_about("x" * 120),
     ),
     Mutant(
         "more than ten events in one call",
-        (InLayer("fluxion-publish-events", "publish_events", '"entries": 10,', '"entries": 100,'),),
+        _in_layer("fluxion-publish-events", code('{"entries": 10, $$$MORE}', '{"entries": 100, $$$MORE}')),
         tries.many_events,
     ),
 )

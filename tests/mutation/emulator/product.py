@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from control.stacks import Output
+from tests.mutation.code import Change, all_applied
 from tests.workflow.embedded import EmbeddedAws
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,38 +48,25 @@ def all_made(product: Product, mistakes: Sequence[Mistake]) -> Iterator[None]:
         yield
 
 
-def replaced(text: str, old: str, new: str, where: str) -> str:
-    """Raises ValueError if the text does not hold `old`: then the product has moved, and the mutant with it."""
-    if old not in text:
-        raise ValueError(f"{where} does not hold {old!r} any more: bring the mutant up to date")
-    return text.replace(old, new)
-
-
 @dataclass(frozen=True)
 class InLayer:
-    """A change of the shared package, seen by one function: another text in a module, or a package that is missing."""
+    """Changes of the shared package, seen by one function; or packages that are missing."""
 
     function: str
-    module: str = ""
-    old: str = ""
-    new: str = ""
-    also: tuple[str, str] | None = None
+    changes: tuple[Change, ...] = ()
     lacks: tuple[str, ...] = ()
 
     def archive(self, layer: bytes) -> bytes:
-        """The layer's archive with the change."""
-        path, made = f"python/tenancy/{self.module}.py", io.BytesIO()
-        compiled = f"python/tenancy/__pycache__/{self.module}."
-        left_out = tuple(f"python/{package}/" for package in self.lacks)
+        """The layer's archive with the changes."""
+        left_out, made = tuple(f"python/{package}/" for package in self.lacks), io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(layer)) as there, zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as copy:
-            for entry in there.infolist():
-                content = there.read(entry)
-                if entry.filename.startswith((compiled, *left_out)):
-                    continue
-                if entry.filename == path:
-                    text = replaced(content.decode(), self.old, self.new, path)
-                    content = (replaced(text, *self.also, path) if self.also else text).encode()
-                copy.writestr(entry, content)
+            names = [name for name in there.namelist() if not name.startswith(left_out)]
+            package = {each: there.read(each).decode() for each in names if re.match(r"python/tenancy/.+\.py$", each)}
+            changed = all_applied(self.changes, package)
+            for name in names:
+                folder, _, compiled = name.rpartition("/__pycache__/")
+                if not (compiled and f"{folder}/{compiled.partition('.')[0]}.py" in changed):
+                    copy.writestr(there.getinfo(name), changed.get(name) or there.read(name))
         return made.getvalue()
 
     @contextmanager
@@ -130,17 +119,15 @@ def _archive(folder: str, more: dict[str, str]) -> bytes:
 class InMachine:
     """A change of OnboardTenant's definition."""
 
-    old: str
-    new: str
+    spoil: Callable[[dict[str, Any]], object]
 
     @contextmanager
     def made(self, product: Product) -> Iterator[None]:
         states, arn = product.client("stepfunctions"), product.aws.outputs[Output.ONBOARD_MACHINE]
         right = states.describe_state_machine(stateMachineArn=arn)["definition"]
-        plain = json.dumps(json.loads(right), indent=None, separators=(", ", ": "))
-        states.update_state_machine(
-            stateMachineArn=arn, definition=replaced(plain, self.old, self.new, "onboard_tenant.asl.json")
-        )
+        wrong = json.loads(right)
+        self.spoil(wrong)
+        states.update_state_machine(stateMachineArn=arn, definition=json.dumps(wrong))
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tests.mutation.product.plants import PLANTS, Plant
-from tests.mutation.product.trials import Trial, all_tried, copies
+from tests.mutation.product.trials import Trial, all_tried, copies, noticing_test
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
     chosen = [plant for plant in PLANTS if arguments.only in plant.mistake]
     if arguments.list:
         for plant in chosen:
-            console.print(f"{plant.mistake}: tests/{plant.caught_by}", soft_wrap=True, highlight=False)
+            console.print(f"{plant.mistake}: {noticing_test(plant)}", soft_wrap=True, highlight=False)
         return 0
     began = time.monotonic()
     if not _is_clean(console, chosen):
@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
 def _is_clean(console: Console, plants: list[Plant]) -> bool:
     """Whether the tests pass where nothing is planted: a test that always fails notices nothing."""
     with copies(1) as (copy,):
-        status, said = copy.run(sorted({plant.caught_by for plant in plants}))
+        status, said = copy.run(sorted({noticing_test(plant) for plant in plants}))
     if status:
         console.print(f"[red]without any planted bug[/red]\n{said[-4000:]}", highlight=False)
     return status == 0
@@ -80,7 +80,7 @@ def _table(trials: list[Trial]) -> Table:
         found.add_column(column, overflow="fold")
     found.add_column("s", justify="right")
     for trial in trials:
-        by = f"tests/{trial.plant.caught_by}" if trial.is_caught else "[red]nobody[/red]"
+        by = noticing_test(trial.plant) if trial.is_caught else "[red]nobody[/red]"
         found.add_row(trial.plant.mistake, by, f"{trial.seconds:.1f}")
     return found
 

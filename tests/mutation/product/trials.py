@@ -16,15 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.mutation.product.plants import Change, Plant
+from tests.mutation.code import Change, Misplaced, all_applied
+from tests.mutation.product.plants import InState, Plant
 
 ROOT = Path(__file__).resolve().parents[3]
 _FOLDERS = ("docs", "events", "functions", "layers", "statemachine", "tests")
-_FILES = ("backend.yaml", "data.yaml", "edge.yaml", "foundation.yaml", "pyproject.toml", "template.yaml")
-
-
-class Misplaced(Exception):
-    """The product has moved, and the planted bug has to follow."""
+_FILES = ("pyproject.toml", *(path.name for path in ROOT.glob("*.yaml")))
+_PACKAGE, _ONBOARD = "layers/tenancy/tenancy", "statemachine/onboard_tenant.asl.json"
+_TESTS = ROOT / "tests" / "unit"
 
 
 @dataclass(frozen=True)
@@ -37,20 +36,27 @@ class Trial:
     seconds: float
 
 
-def planted(text: str, change: Change) -> str:
-    """The text with the change. Raises Misplaced unless the old text is found exactly once."""
-    if change.state:
-        machine = json.loads(text)
-        state = machine["States"].get(change.state)
-        machine["States"][change.state] = json.loads(_replaced(json.dumps(state), change))
-        return json.dumps(machine)
-    return _replaced(text, change)
+def planted(plant: Plant, root: Path = ROOT) -> dict[Path, str]:
+    """The files that change, and what is in them then. Raises Misplaced when the product has moved away from it."""
+    package = {str(path): path.read_text() for path in sorted((root / _PACKAGE).rglob("*.py"))}
+    in_package = [change for change in plant.changes if isinstance(change, Change)]
+    changed = {Path(path): text for path, text in all_applied(in_package, package).items()}
+    in_states = [change for change in plant.changes if isinstance(change, InState)]
+    if in_states:
+        definition = json.loads((root / _ONBOARD).read_text())
+        for change in in_states:
+            change.spoil(definition["States"][change.state])
+        changed[root / _ONBOARD] = json.dumps(definition, indent=2)
+    return changed
 
 
-def _replaced(text: str, change: Change) -> str:
-    if (times := text.count(change.old)) != 1:
-        raise Misplaced(f"{change.path} {change.state} holds {times} times, and not once: {change.old!r}")
-    return text.replace(change.old, change.new)
+def noticing_test(plant: Plant) -> str:
+    """The id of the test that is to notice it. Raises Misplaced unless there is exactly one of its name."""
+    name = f"test_{plant.caught_by}"
+    found = [path for path in _TESTS.rglob("test_*.py") if f"def {name}(" in path.read_text()]
+    if len(found) != 1:
+        raise Misplaced(f"{name} is there {len(found)} times: {found}")
+    return f"{found[0].relative_to(ROOT)}::{name}"
 
 
 class Copy:
@@ -82,7 +88,7 @@ class Copy:
         """(pytest's exit status, what it said)."""
         assert self._warm.stdin is not None
         assert self._warm.stdout is not None
-        self._warm.stdin.write(json.dumps([f"tests/{test}" for test in tests]) + "\n")
+        self._warm.stdin.write(json.dumps(list(tests)) + "\n")
         self._warm.stdin.flush()
         answer = json.loads(self._warm.stdout.readline())
         return answer["status"], answer["said"]
@@ -90,19 +96,17 @@ class Copy:
     def tried(self, plant: Plant) -> Trial:
         """Plant it, run its test, and dig it up again."""
         began = time.monotonic()
-        clean: dict[Path, str] = {}
+        test, changed = noticing_test(plant), planted(plant, self.folder)
+        clean = {path: path.read_text() for path in changed}
         try:
-            for change in plant.changes:
-                path = self.folder / change.path
-                text = path.read_text()
-                clean.setdefault(path, text)
-                path.write_text(planted(text, change))
-            status, said = self.run([plant.caught_by])
+            for path, text in changed.items():
+                path.write_text(text)
+            status, said = self.run([test])
         finally:
             for path, text in clean.items():
                 path.write_text(text)
         # A test that could not even begin notices nothing.
-        is_caught = status == 1 and f"FAILED tests/{plant.caught_by}" in said
+        is_caught = status == 1 and f"FAILED {test}" in said
         return Trial(plant, is_caught, said, time.monotonic() - began)
 
     def close(self) -> None:

@@ -257,7 +257,7 @@ def _fails(*_: object, **__: object) -> None:
         (restore.Run, "finish"),
     ],
 )
-def test_a_try_that_fails_half_way_loses_no_row(
+def test_a_restore_that_fails_half_way_loses_no_row(
     granja: Granja, archive: str, bucket: Any, monkeypatch: pytest.MonkeyPatch, where: Any, what: str
 ) -> None:
     before = granja.record.database_path

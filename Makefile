@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run up down quick test test-all check conformance mutants planted faults bench generate lock frontend clean
+.PHONY: help run up down quick test test-all check conformance bridges mutants planted faults bench generate lock frontend clean
 
 setup := @sh scripts/setup
 
@@ -51,6 +51,10 @@ conformance: ## the cases of local_aws/tests/conformance in a real account, neve
 	$(setup) project
 	@.venv/bin/python -m local_aws.tests.conformance $(if $(PROFILE),$(PROFILE),$(error name a profile of your AWS configuration: make conformance PROFILE=name)) $(ARGS)
 
+bridges: ## what another MiniStack means for local_aws: VERSION=1.5.32 (ARGS=--fast: compare, run no case)
+	$(setup) project emulator uv
+	@PATH="$$PWD/.venvs/uv/bin:$$PATH" LOCAL_AWS_PYTHON=.venvs/emulator/bin/python .venv/bin/python -m local_aws.bridges $(if $(VERSION),$(VERSION),$(error name a version of MiniStack: make bridges VERSION=1.5.32)) $(ARGS)
+
 mutants: ## twenty and more wrong products, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
 	$(setup) project emulator sam
 	@.venv/bin/python -m tests.mutation.emulator $(ARGS)
@@ -63,7 +67,7 @@ faults: ## a fault at every call, in one process; a table and .local/faults.json
 	$(setup) project
 	@.venv/bin/python -m tests.faults $(if $(CASE),--case '$(CASE)') $(ARGS)
 
-generate: ## write what is made from other files: state machines in JSON, schemas of events, docs/reference.md
+generate: ## write what is made from other files: state machines in JSON, samples and schemas, docs/reference.md
 	$(setup) project
 	@.venv/bin/python -m generate
 

@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 from bench import costs, plot, usage
 from bench.limits import Mode, t_star
-from bench.simulation import product
 from bench.simulation.burst import Burst, Case, Design, Outcome
+from local_aws.quotas import SAAS_DISTRIBUTION_TENANTS
 
 TITLE = (
     "burst_simulated: N tenants at once under AWS's quotas, in virtual time, against the least that they allow (t_star)"
@@ -92,8 +92,8 @@ def row(case: Case, outcome: Outcome, counted: usage.Counted, one_call: float | 
 def raised(case: Case, outcome: Outcome) -> str:
     """Quotas that AWS has to raise for so many tenants."""
     found = [f"{quota['name']} {quota['default']:,} → {quota['now']:,}" for quota in case.quotas().raised()]
-    if case.mode == "distribution-tenant" and case.tenants > product.DISTRIBUTION_TENANTS:
-        found.append(f"distribution tenants {product.DISTRIBUTION_TENANTS:,} → {case.tenants:,}")
+    if case.mode == "distribution-tenant" and case.tenants > SAAS_DISTRIBUTION_TENANTS:
+        found.append(f"distribution tenants {SAAS_DISTRIBUTION_TENANTS:,} → {case.tenants:,}")
     if outcome.functions_peak > case.quotas().concurrent_executions:
         found.append(f"concurrent_executions {case.quotas().concurrent_executions:,} → {outcome.functions_peak:,.0f}")
     return ", ".join(found)

@@ -7,30 +7,27 @@ two). Rates are a second's. Sources of the quotas: ``local_aws.quotas``; ``u`` (
 
 from typing import Literal
 
+from local_aws.quotas import Quotas
+
 type Mode = Literal["alias", "distribution-tenant", "wildcard"]
 
 RECORDS = 2  # of a tenant: A and AAAA
-CHANGE_BURST, CHANGES = 1_500, 100  # Route 53, record changes: at once, then a second
-REQUEST_BURST, REQUESTS = 50, 10  # Route 53, requests
-START_BURST, STARTS = 1_300, 300  # Step Functions, StartExecution
-TRANSITION_BURST, TRANSITIONS = 5_000, 5_000  # Step Functions, state transitions
 TRANSITIONS_A_TENANT = 15
 START_SECONDS, STARTERS = 0.03, 10  # one start, and how many are under way at once
-IN_SYNC_SECONDS = 60.0  # until all name servers of the zone know a change, at the latest
 PROBE_SECONDS = 5.0  # to see a site that is there
 
 
 def t_dns(tenants: int) -> float:
     """Seconds until the zone has taken the records of all."""
-    return max(0.0, (tenants * RECORDS - CHANGE_BURST) / CHANGES)
+    return max(0.0, (tenants * RECORDS - Quotas.zone_change_burst) / Quotas.zone_changes_per_second)
 
 
 def t_sfn(tenants: int) -> float:
     """Seconds until all executions are started and may make their transitions."""
     return max(
         0.0,
-        (tenants - START_BURST) / STARTS,
-        (TRANSITIONS_A_TENANT * tenants - TRANSITION_BURST) / TRANSITIONS,
+        (tenants - Quotas.start_burst) / Quotas.starts_per_second,
+        (TRANSITIONS_A_TENANT * tenants - Quotas.transition_burst) / Quotas.transitions_per_second,
         tenants * START_SECONDS / STARTERS,
     )
 
@@ -44,11 +41,11 @@ def t_star(tenants: int, mode: Mode, u: float, rho: float) -> float:
     if mode == "wildcard":
         return t_sfn(tenants) + PROBE_SECONDS
     edge = 1 / u if mode == "alias" else tenants / rho
-    return max(t_dns(tenants), t_sfn(tenants), edge) + IN_SYNC_SECONDS
+    return max(t_dns(tenants), t_sfn(tenants), edge) + Quotas.insync_seconds
 
 
 def t_one_call(tenants: int, u: float) -> float:
     """The same for the design that makes its calls for each tenant: five requests and, by UPSERT, four changes."""
-    requests = (5 * tenants - REQUEST_BURST) / REQUESTS
-    changes = (2 * RECORDS * tenants - CHANGE_BURST) / CHANGES
-    return max(requests, changes, tenants / u, t_sfn(tenants)) + IN_SYNC_SECONDS
+    requests = (5 * tenants - Quotas.zone_request_burst) / Quotas.zone_requests_per_second
+    changes = (2 * RECORDS * tenants - Quotas.zone_change_burst) / Quotas.zone_changes_per_second
+    return max(requests, changes, tenants / u, t_sfn(tenants)) + Quotas.insync_seconds

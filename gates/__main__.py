@@ -63,10 +63,10 @@ ALL = (
     Gate("functions", "a function parses, delegates and answers", own("functions")),
     Gate(
         "generated",
-        "state machines, schemas and docs/reference.md are what their sources say",
+        "what `make generate` makes is what its sources say",
         (PROJECT / "python", "-m", "generate", "--check"),
     ),
-    Gate("documents", "docs/local-aws.md is what the conformance cases and the mutants say", own("documents")),
+    Gate("documents", "docs/local-aws.md has the wrong products that there are", own("documents")),
     Gate("tree", "no registry, no machine's path, no oversized file, locks whole", own("tree")),
     Gate("format", "ruff format", (PROJECT / "ruff", "format", "--check", ".")),
     Gate("lint", "ruff check", (PROJECT / "ruff", "check", ".")),

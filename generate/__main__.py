@@ -1,35 +1,36 @@
 """`make generate`: writes every file that is made from others. With --check, says which are not what they should be.
 
-What has another source is not edited by hand: definitions of the state machines, schemas of the events, the reference,
-the index of decisions.
+What has another source is not edited by hand: definitions of the state machines, samples of what their states send,
+schemas and lists of the events, the reference, the index of decisions.
 """
 
 import sys
 from pathlib import Path
 
-from generate import decisions, machines, reference, schemas
+from generate import attributes, decisions, machines, reference, samples, schema_version, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("statemachine/*.asl.json", "events/schemas/*.json")
-"""Files that all come from here: one that has no source is left over."""
+PARTS = (machines, samples, schemas, schema_version, attributes, reference, decisions)
 
 
 def everything(root: Path) -> dict[Path, str]:
     """Return the text of every generated file below a folder."""
-    return {path: text for made in (machines, schemas, reference, decisions) for path, text in made.files(root)}
+    return {path: text for part in PARTS for path, text in part.files(root)}
 
 
 def differences(root: Path, wanted: dict[Path, str]) -> list[str]:
     """Return what is not as its source says: files that are missing, outdated, or left over."""
-    there = {path for pattern in FOLDERS for path in root.glob(pattern)}
     outdated = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
     return [
         *(f"{path.relative_to(root)} is not what its source says: run `make generate`" for path in outdated),
-        *(
-            f"{path.relative_to(root)} has no source any more: run `make generate`"
-            for path in sorted(there - {*wanted})
-        ),
+        *(f"{path.relative_to(root)} has no source any more: run `make generate`" for path in left_over(root, wanted)),
     ]
+
+
+def left_over(root: Path, wanted: dict[Path, str]) -> list[Path]:
+    """Return files that were made from something that is there no more."""
+    there = {*root.glob("statemachine/*.asl.json"), *root.glob("events/schemas/*.json"), *samples.there(root)}
+    return sorted(there - {*wanted})
 
 
 def main(arguments: list[str]) -> int:
@@ -39,9 +40,10 @@ def main(arguments: list[str]) -> int:
         found = differences(ROOT, wanted)
         print(*found, sep="\n", end="\n" if found else "")
         return bool(found)
-    for path in {path for pattern in FOLDERS for path in ROOT.glob(pattern)} - {*wanted}:
+    for path in left_over(ROOT, wanted):
         path.unlink()
     for path, text in wanted.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     return 0
 

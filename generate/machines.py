@@ -14,19 +14,32 @@ import yaml
 
 from tenancy.domain import retries
 
+type Machine = dict[str, Any]
+
 _KEYS_OF_A_STATE = ("Comment", "Type", "Resource", "Arguments", "TimeoutSeconds", "Retry", "Catch", "Assign", "Output")
 _ERROR = re.compile(r"[A-Z]\w*(\.\w+)?")
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield the path and the text of each definition below a folder."""
-    shared = (root / "statemachine" / "shared.yaml").read_text()
-    for source in sorted((root / "statemachine").glob("*.asl.yaml")):
-        definition = definition_of(shared + source.read_text())
-        yield source.with_suffix(".json"), json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
+    for name, definition in definitions(root).items():
+        yield root / "statemachine" / f"{name}.asl.json", json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
 
 
-def definition_of(text: str) -> dict[str, Any]:
+def definitions(root: Path) -> dict[str, Machine]:
+    """Return each definition by the name of its file, OnboardTenant's first."""
+    folder = root / "statemachine"
+    shared = (folder / "shared.yaml").read_text()
+    sources = sorted(folder.glob("*.asl.yaml"), reverse=True)
+    return {path.name.partition(".")[0]: definition_of(shared + path.read_text()) for path in sources}
+
+
+def title(name: str) -> str:
+    """Return what a machine is called, from the name of its file."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def definition_of(text: str) -> Machine:
     """Return what a source means. Keys that Step Functions does not know held anchors, and are left out.
 
     Raises ValueError for a key that stands twice, and for an error's name that is none.

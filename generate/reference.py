@@ -1,12 +1,14 @@
 """``docs/reference.md``: states, retries, errors, functions and modules, as their own sources say it."""
 
-import ast
 import json
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from generate import templates
+from generate import machines, templates
+from generate.docstrings import first_line, first_paragraph
+from generate.markdown import table
 from tenancy.domain import errors
 
 _HEAD = """# Reference
@@ -19,57 +21,36 @@ What the code itself says of its states, errors, functions and modules. How they
 _KINDS = {errors.TransientError: "transient", errors.PermanentError: "permanent", errors.SupersededError: "superseded"}
 _PACKAGES = ("backend", "cli", "control", "edge", "local", "local_aws", "bench", "gates", "generate")
 
-type Machine = Mapping[str, Any]
-
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:
     """Yield the path and the text of the reference."""
-    machines = {
-        path.name: json.loads(path.read_text())
-        for path in sorted((root / "statemachine").glob("*.asl.json"), reverse=True)
-    }
+    definitions = machines.definitions(root)
     functions = templates.functions(root)
     parts = [
         _HEAD,
-        *(section for name, machine in machines.items() for section in _states(name, machine, functions)),
+        *(section for name, machine in definitions.items() for section in _states(name, machine, functions)),
         "## How long a state tries\n",
-        *_retries(machines.values()),
+        *_retries(definitions.values()),
         "## Errors\n",
         *_errors(),
         "## Functions\n",
-        *_functions(root, functions, machines.values()),
+        *_functions(root, functions, definitions.values()),
         "## Modules\n",
         *_modules(root),
     ]
     yield root / "docs" / "reference.md", "\n".join(parts)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
-
-
-def first_line(path: Path) -> str:
-    """Return the first paragraph of a module's docstring, on one line; nothing without a docstring."""
-    return _first_paragraph(ast.get_docstring(ast.parse(path.read_text())))
-
-
-def _first_paragraph(docstring: str | None) -> str:
-    return " ".join((docstring or "").partition("\n\n")[0].split()).replace("``", "`")
-
-
 # --- states -----------------------------------------------------------------------------------------------------------
 
 
-def _states(file: str, machine: Machine, functions: Sequence[templates.Function]) -> Iterator[str]:
-    title = "".join(word.capitalize() for word in file.partition(".")[0].split("_"))
-    yield f"## {title}\n\nSource: `statemachine/{file.replace('.json', '.yaml')}`. {machine['Comment']}\n"
+def _states(name: str, machine: machines.Machine, functions: Sequence[templates.Function]) -> Iterator[str]:
+    yield f"## {machines.title(name)}\n\nSource: `statemachine/{name}.asl.yaml`. {machine['Comment']}\n"
     yield f"It ends after {_span(machine['TimeoutSeconds'])} at the latest.\n"
     yield "\n".join(["```mermaid", "flowchart LR", *_arrows(machine["States"]), "```\n"])
     rows = [
-        [f"`{name}`", state["Comment"], _worker(state, functions), _on_error(state)]
-        for name, state in machine["States"].items()
+        [f"`{each}`", state["Comment"], _worker(state, functions), _on_error(state)]
+        for each, state in machine["States"].items()
     ]
     yield table(["state", "what it does", "done by", "an error leads to"], rows)
 
@@ -97,13 +78,13 @@ def _on_error(state: Mapping[str, Any]) -> str:
 # --- retries ----------------------------------------------------------------------------------------------------------
 
 
-def _retries(machines: Iterable[Machine]) -> Iterator[str]:
+def _retries(definitions: Iterable[machines.Machine]) -> Iterator[str]:
     yield (
         "Each retry of a state has its own count. With `FULL` jitter a wait is anything from nothing to what is\n"
         "given, so half of the sum is usual.\n"
     )
     states: dict[str, list[str]] = {}
-    for machine in machines:
+    for machine in definitions:
         for name, state in machine["States"].items():
             for retry in state.get("Retry", []):
                 key = json.dumps([retry, state["TimeoutSeconds"]], sort_keys=True)
@@ -152,15 +133,17 @@ def _errors() -> Iterator[str]:
         for name, leaf in errors.leaves(kind).items():
             page = "" if kind is errors.SupersededError else f"[{name}](runbooks/{name.lower()}.md)"
             after = "The other execution, or the newer decision, goes on." if not page else leaf.again.value
-            rows.append([page or name, word, _first_paragraph(leaf.__doc__), after])
+            rows.append([page or name, word, first_paragraph(leaf.__doc__), after])
     yield table(["error", "kind", "meaning", "and then"], rows)
 
 
 # --- functions and modules --------------------------------------------------------------------------------------------
 
 
-def _functions(root: Path, functions: Sequence[templates.Function], machines: Iterable[Machine]) -> Iterator[str]:
-    states = {name: state for machine in machines for name, state in machine["States"].items()}
+def _functions(
+    root: Path, functions: Sequence[templates.Function], definitions: Iterable[machines.Machine]
+) -> Iterator[str]:
+    states = {name: state for machine in definitions for name, state in machine["States"].items()}
     rows = []
     for each in functions:
         own = [name for name, state in states.items() if f"`{each.folder}`" in _worker(state, functions)]
@@ -178,6 +161,13 @@ def _functions(root: Path, functions: Sequence[templates.Function], machines: It
 
 def _modules(root: Path) -> Iterator[str]:
     layer = root / "layers" / "tenancy"
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (order,) = (each["layers"] for each in contracts if each.get("containers") == ["tenancy"])
+    yield "Below `functions/`, imports go down this list only:\n"
+    yield "\n".join(
+        f"{number}. {', '.join(f'`{room}`' for room in row.split(' | '))}" for number, row in enumerate(order, 1)
+    )
+    yield ""
     rooms = sorted({path.parent for path in layer.glob("tenancy/**/*.py")})
     for room in rooms:
         head = room / "__init__.py"

@@ -5,7 +5,7 @@
         ...
         assert rule.hits == 3
 
-The fields of a rule: docs/local-aws.md. One process may hold several clients; rules belong to the stack.
+The fields of a rule: README.md, Faults. One process may hold several clients; rules belong to the stack.
 """
 
 import json
@@ -33,12 +33,12 @@ class Active:
 
     @property
     def seen(self) -> int:
-        """Calls that the rule has matched."""
+        """Return how many calls the rule has matched."""
         return int(self.faults.ask("GET", f"/{self.id}")["seen"])
 
     @property
     def hits(self) -> int:
-        """Calls that it has struck."""
+        """Return how many calls it has struck."""
         return int(self.faults.ask("GET", f"/{self.id}")["hits"])
 
 
@@ -54,7 +54,7 @@ class Faults:
 
     @contextmanager
     def rule(self, service: str = "*", operation: str = "*", **fields: Any) -> Iterator[Active]:
-        """A rule for as long as the block lasts."""
+        """Keep a rule for as long as the block lasts."""
         added = self.add(service, operation, **fields)
         try:
             yield added
@@ -62,7 +62,7 @@ class Faults:
             self.clear(added.id)
 
     def rules(self) -> list[dict[str, Any]]:
-        """All rules with `seen` and `hits`, oldest first."""
+        """Return all rules with `seen` and `hits`, oldest first."""
         return list(self.ask("GET", "")["rules"])
 
     def clear(self, rule_id: str | None = None) -> None:
@@ -73,7 +73,9 @@ class Faults:
             return
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:
-        """One request; the JSON of its answer. Raises RuleRefused, or LookupError for a rule that is not there."""
+        """Make one request; return the JSON of its answer. Raises RuleRefused, or LookupError for a rule that is not
+        there.
+        """
         body = None if content is None else json.dumps(content).encode()
         headers = {"Content-Type": "application/json"} if body else {}
         request = urllib.request.Request(self._url + path, body, headers, method=method)  # noqa: S310 - our own stack

@@ -9,7 +9,7 @@ V6 = "::1"
 
 @cache
 def has_v6() -> bool:
-    """Whether the machine has ::1."""
+    """Return whether the machine has ::1."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind((V6, 0))
@@ -19,7 +19,7 @@ def has_v6() -> bool:
 
 
 def bind(port: int, kind: socket.SocketKind = socket.SOCK_STREAM, host: str = V4) -> socket.socket:
-    """A socket bound to `host`; port 0 takes a free one. Raises OSError if the port is taken."""
+    """Return a socket bound to `host`; port 0 takes a free one. Raises OSError if the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns off Nagle's delay (40 ms a request here) only where the protocol is named.
     bound = socket.socket(family, kind, socket.IPPROTO_TCP if kind is socket.SOCK_STREAM else 0)
@@ -36,7 +36,7 @@ def bind(port: int, kind: socket.SocketKind = socket.SOCK_STREAM, host: str = V4
 
 
 def bind_together(port: int, *wanted: tuple[socket.SocketKind, str]) -> list[socket.socket]:
-    """Sockets of several kinds or hosts on one port number; port 0 looks for one that is free in all of them."""
+    """Return sockets of several kinds or hosts on one port number; port 0 looks for one that is free in all of them."""
     for _ in range(50 if port == 0 else 1):
         sockets: list[socket.socket] = []
         try:
@@ -54,6 +54,6 @@ def bind_together(port: int, *wanted: tuple[socket.SocketKind, str]) -> list[soc
 
 
 def free_port() -> int:
-    """A TCP port that was free a moment ago."""
+    """Return a TCP port that was free a moment ago."""
     with bind(0) as probe:
         return int(probe.getsockname()[1])

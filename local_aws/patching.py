@@ -1,15 +1,21 @@
-"""Replaces parts of the pinned MiniStack; refuses when they are not what they were when the bridge was written."""
+"""Replaces parts of the pinned MiniStack; refuses when they are not what they were when the bridge was written.
+
+What a bridge leans on is noted while somebody asks for it (`noted`): `local_aws.bridges` compares it between versions.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
 MINISTACK = "1.5.33"
 _edited: dict[tuple[str, str], str] = {}
+_stock: dict[str, str] = {}
+_notes: list[dict[str, str]] = []
 
 
 class PatchTargetMoved(RuntimeError):
@@ -17,10 +23,32 @@ class PatchTargetMoved(RuntimeError):
 
 
 def require_pinned_version() -> None:
-    """Raises PatchTargetMoved unless the installed MiniStack is the pinned one."""
+    """Raise PatchTargetMoved unless the installed MiniStack is the pinned one."""
     installed = version("ministack")
     if installed != MINISTACK:
         raise PatchTargetMoved(f"the bridges are written for ministack {MINISTACK}, {installed} is installed")
+
+
+@contextmanager
+def noted() -> Iterator[dict[str, str]]:
+    """Return what is patched from here to the end, as it is filled: target → source of it in stock MiniStack.
+
+    A target that is no function or class has the name of its type in place of a source.
+    """
+    targets: dict[str, str] = {}
+    _notes.append(targets)
+    try:
+        yield targets
+    finally:
+        _notes.remove(targets)
+
+
+def _note(target: str, original: Any) -> None:
+    for targets in _notes:
+        if target not in _stock:  # a second bridge of a target finds the first one's function there
+            has_source = inspect.isfunction(original) or inspect.isclass(original)
+            _stock[target] = inspect.getsource(original) if has_source else type(original).__name__
+        targets[target] = _stock[target]
 
 
 def replace(module: ModuleType, name: str, make: Callable[[Any], Any], *fragments: str) -> None:
@@ -32,6 +60,7 @@ def replace(module: ModuleType, name: str, make: Callable[[Any], Any], *fragment
     if not hasattr(module, name):
         raise PatchTargetMoved(f"{module.__name__}.{name} is gone")
     original = getattr(module, name)
+    _note(f"{module.__name__}.{name}", original)
     if fragments:
         source = _edited.get((module.__name__, name)) or inspect.getsource(original)
         for fragment in fragments:
@@ -47,7 +76,9 @@ def edit(module: ModuleType, name: str, *edits: tuple[str, str]) -> None:
     """
     if not hasattr(module, name):
         raise PatchTargetMoved(f"{module.__name__}.{name} is gone")
-    source = _edited.get((module.__name__, name)) or inspect.getsource(getattr(module, name))
+    original = getattr(module, name)
+    _note(f"{module.__name__}.{name}", original)
+    source = _edited.get((module.__name__, name)) or inspect.getsource(original)
     for old, new in edits:
         if source.count(old) != 1:
             raise PatchTargetMoved(f"{module.__name__}.{name} has {source.count(old)} times {old!r}, expected once")
@@ -66,4 +97,5 @@ def resource(kind: str, action: str, make: Callable[[Any], Any]) -> None:
     handlers = provisioners._RESOURCE_HANDLERS.get(kind, {})
     if action not in handlers:
         raise PatchTargetMoved(f"CloudFormation's {action} of {kind} is gone")
+    _note(f"{kind} {action}", handlers[action])
     handlers[action] = make(handlers[action])

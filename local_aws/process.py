@@ -34,7 +34,7 @@ TRACING_MARK = Path("/tmp/.aws-xray/initialized")  # noqa: S108
 
 
 def prepare(settings: Settings) -> socket.socket:
-    """Folders, environment and the listening socket; before MiniStack is imported, which reads the environment."""
+    """Make folders, environment and the listening socket; before MiniStack is imported, which reads the environment."""
     temporary = settings.state_dir / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

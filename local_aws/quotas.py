@@ -18,6 +18,22 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 UNPUBLISHED = "not published: a parameter"
+
+# What nobody can have raised, and what AWS takes for granted. Sources: each service's API reference or its quotas.
+ZONE_BATCH_RECORDS, ZONE_BATCH_CHARACTERS = 1_000, 32_000  # ChangeResourceRecordSets; an UPSERT counts twice
+CACHE_TAG_CHARACTERS = 256  # CloudFront
+SAAS_DISTRIBUTION_TENANTS = 10_000  # CloudFront SaaS Manager, an account
+INVOCATION_BYTES = 6 * 1024 * 1024  # Lambda, a request or an answer
+STREAM_POLL_SECONDS = 0.25  # Lambda looks at a shard about four times a second
+STREAM_RECORD_SECONDS = 86_400  # DynamoDB keeps a stream's record so long
+QUEUE_POLLERS = 5  # Lambda, of a queue without MaximumConcurrency
+BATCH_GET_KEYS, BATCH_WRITE_ITEMS, TRANSACTION_ITEMS = 100, 25, 100  # DynamoDB, a call
+CLIENT_TOKEN_SECONDS = 600  # DynamoDB remembers a ClientRequestToken so long
+EVENT_ENTRIES, EVENT_BYTES = 10, 256 * 1024  # PutEvents, a call
+EVENT_DELIVERIES, EVENT_SECONDS = 185, 86_400  # EventBridge, of a target without RetryPolicy
+TOPIC_SUBJECT = r"[!-~][ -~]{0,98}"  # SNS Publish
+TOPIC_MESSAGE_BYTES = 256 * 1024  # SNS Publish
+
 _ROUTE53 = "Route 53 Developer Guide, Throttling for Amazon Route 53 API requests"
 _ZONE = "Route 53 Developer Guide, Quotas"
 _CLOUDFRONT = "CloudFront Developer Guide, Quotas"
@@ -88,7 +104,7 @@ class Quotas:
 
     @classmethod
     def parse(cls, text: str) -> Quotas:
-        """From a JSON object of the values that differ from AWS's. Raises ValueError."""
+        """Return the quotas of a JSON object of the values that differ from AWS's. Raises ValueError."""
         given = json.loads(text)
         if not isinstance(given, dict):
             raise ValueError("quotas are a JSON object of names and numbers")  # noqa: TRY004 - of the text
@@ -97,13 +113,13 @@ class Quotas:
         return cls(**given)
 
     def to_json(self) -> str:
-        """The values that differ from AWS's, as `parse` takes them."""
+        """Return the values that differ from AWS's, as `parse` takes them."""
         return json.dumps(
             {known.name: now for known in fields(self) if (now := getattr(self, known.name)) != known.default}
         )
 
     def scaled(self) -> Quotas:
-        """The same in this emulator's own time: delays divided by the scale, rates multiplied."""
+        """Return the same in this emulator's own time: delays divided by the scale, rates multiplied."""
         values = asdict(self)
         for name in values:
             unit = self._unit(name)
@@ -111,7 +127,8 @@ class Quotas:
         return replace(self, **values | {"scale": 1.0})
 
     def raised(self) -> list[dict[str, Any]]:
-        """Where this account has more than AWS gives by default, or waits less: `{name, default, now}`, unscaled.
+        """Return where this account has more than AWS gives by default, or waits less: `{name, default, now}`,
+        unscaled.
 
         Parameters are left out: AWS has published no default that they could exceed.
         """
@@ -129,7 +146,8 @@ class Quotas:
 
 
 def is_transition(event_type: str) -> bool:
-    """Whether an event of an execution's history counts as a state transition: each state, and each attempt of a task.
+    """Return whether an event of an execution's history counts as a state transition: each state, and each attempt of a
+    task.
 
     Source: AWS Step Functions pricing, which counts retries.
     """

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from bench.report import ROOT
-from local_aws.quotas import Quotas
+from local_aws.quotas import INVOCATION_BYTES, STREAM_POLL_SECONDS, Quotas
 from tenancy import handlers
 from tenancy.domain.batching import Pace, Rate, Rules
 from tenancy.domain.events import CnameAttached
@@ -26,7 +26,6 @@ from tenancy.platform.settings import AliasSettings, CacheSettings, DnsSettings
 from tenancy.tenant_probe import verify_tenant
 
 BASE_DOMAIN = "fluxionia.co"
-DISTRIBUTION_TENANTS = 10_000  # of an account (CloudFront quotas, SaaS Manager)
 WRITER_RESERVE_SECONDS: float = handlers._RESERVE_SECONDS
 PROBE_PATIENCE_SECONDS: float = verify_tenant._PATIENCE_SECONDS
 PROBE_PAUSE_SECONDS: float = verify_tenant._PAUSE_SECONDS
@@ -41,9 +40,9 @@ class Timings:
     needed at the same time starts cold.
     """
 
-    poll: float = 0.25  # between two looks of Lambda at a stream: about four a second
+    poll: float = STREAM_POLL_SECONDS  # between two looks of Lambda at a stream: about four a second
     record_bytes: int = 1_800  # of a request as the function gets it; its task token is a third
-    payload_bytes: int = 6_000_000  # of one invocation (Lambda quotas)
+    payload_bytes: int = INVOCATION_BYTES
     start: float = 0.03  # reading an item and starting its execution
     transition: float = 0.03
     put_item: float = 0.01

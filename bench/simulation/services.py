@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from bench.simulation.clock import Bucket, Clock, about
-from local_aws.quotas import Quotas
+from local_aws.quotas import ZONE_BATCH_RECORDS, Quotas
 
 LIST_SECONDS = 0.05  # of a read; what writes take is in Quotas
 READ_SECONDS = 0.1
@@ -72,8 +72,8 @@ class Route53(_Service):
         if arrival < self._busy_until:
             raise self._refused(operation, "PriorRequestNotComplete", "a prior request is not complete")
         named = [(change["ResourceRecordSet"]["Name"], change["ResourceRecordSet"]["Type"]) for change in changes]
-        if len(changes) > 1_000:
-            raise self._refused(operation, "InvalidChangeBatch", f"{len(changes)} changes are more than 1,000")
+        if len(changes) > ZONE_BATCH_RECORDS:
+            raise self._refused(operation, "InvalidChangeBatch", f"{len(changes)} changes are too many")
         if taken := [host for host, kind in named if host in self.foreign or (host, kind) in self.records]:
             raise self._refused(operation, "InvalidChangeBatch", f"{taken[0]} already exists")
         if len(self.records) + len(named) > self._quotas.zone_records:

@@ -12,6 +12,7 @@ import simpy
 from bench.simulation import product
 from bench.simulation.clock import Clock, about
 from bench.simulation.product import Timings
+from local_aws.quotas import BATCH_GET_KEYS
 from tenancy.domain import batching
 from tenancy.domain.errors import TenancyError
 from tenancy.domain.record import Operation, OperationKind, OperationState, Status, TenantRecord
@@ -162,7 +163,11 @@ class WriterFunction:
         for tenant in fresh:
             tenant.deliveries += 1
             self.figures.most_deliveries = max(self.figures.most_deliveries, tenant.deliveries)
-        reads = math.ceil(len(batch) / 50), about(timings.batch_read, self._chance), timings.cpu_batch_read
+        reads = (
+            math.ceil(2 * len(batch) / BATCH_GET_KEYS),
+            about(timings.batch_read, self._chance),
+            timings.cpu_batch_read,
+        )
         yield env.timeout(self.function.batches(*reads, timings.at_once))
         self._here = {tenant.record.tenant_id: tenant for tenant in fresh}
         self._answerers, self._processor = [env.now] * timings.answerers, env.now

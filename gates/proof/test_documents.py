@@ -1,4 +1,4 @@
-"""The generated sections of docs/local-aws.md."""
+"""The table of wrong products in docs/local-aws.md."""
 
 from gates import documents
 

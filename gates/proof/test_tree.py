@@ -58,11 +58,13 @@ def test_a_function_fits_on_a_screen(repository: Make):
         ({"requirements/gates.txt": "--index-url https://example.org\nthing==1.0 \\\n" + HASH}, "no option belongs"),
         ({"requirements/gates.in": "thing>=2\n"}, "does not fulfil `thing>=2`"),
         ({"requirements/gates.in": "thing\nother\n"}, "does not fulfil `other`"),
+        ({"local_aws/pyproject.toml": '[project]\ndependencies = ["other"]\n'}, "does not fulfil `other`"),
         ({"layers/duckdb/requirements.txt": "thing==1.1 \\\n" + HASH}, "ships thing==1.1"),
     ],
 )
 def test_a_lock_is_whole(repository: Make, changes: dict[str, str], words: str | None):
     files = dict.fromkeys(tree.LOCKS, "thing==1.0 \\\n" + HASH) | dict.fromkeys(tree.LOCKS.values(), "thing\n")
+    files["local_aws/pyproject.toml"] = '[project]\ndependencies = ["thing"]\n'
     root = repository(**(files | changes))
 
     found = tree.locks(root)

@@ -30,7 +30,9 @@ class Entry:
 
 
 def names(item: str, entry_target: str, tags: frozenset[str]) -> bool:
-    """Whether an invalidation item means an object: `#tag`, or a path; a `*` counts as wildcard only at the end."""
+    """Return whether an invalidation item means an object: `#tag`, or a path; a `*` counts as wildcard only at the
+    end.
+    """
     if item.startswith("#"):
         return item[1:].lower() in tags
     if item.endswith("*"):
@@ -51,7 +53,7 @@ class Cache:
         self._fetching: dict[int, int] = {}
 
     def get(self, key: Key) -> Entry | None:
-        """The kept answer, fresh or not."""
+        """Return the kept answer, fresh or not."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
@@ -59,7 +61,7 @@ class Cache:
             return entry
 
     def fetching(self) -> "Fetch":
-        """To be entered around the request to the origin, so that an invalidation meanwhile is not lost."""
+        """Enclose the request to the origin, so that an invalidation meanwhile is not lost."""
         return Fetch(self)
 
     def invalidate(self, distribution: str, items: Iterable[str]) -> int:
@@ -117,5 +119,5 @@ class Fetch:
             cache._invalidations = [item for item in cache._invalidations if item[0] > oldest]
 
     def put(self, key: Key, entry: Entry) -> bool:
-        """Keep the answer; False if an invalidation named it meanwhile."""
+        """Keep the answer; return False if an invalidation named it meanwhile."""
         return self._cache._put(key, entry, self._asked_at)

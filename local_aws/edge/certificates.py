@@ -28,7 +28,7 @@ class Certificates:
         self._lock = threading.Lock()
 
     def server_context(self) -> ssl.SSLContext:
-        """The context to listen with."""
+        """Return the context to listen with."""
         context = self._context(_DEFAULT_NAMES)
         context.sni_callback = self._select
         return context

@@ -51,7 +51,7 @@ class EdgeFunction:
         self._run = self._context.get("__run")
 
     def result(self, event: dict[str, Any], raw_query: str | None) -> dict[str, Any]:
-        """What the function returns for an event in CloudFront's structure: a request, or a response.
+        """Return what the function returns for an event in CloudFront's structure: a request, or a response.
 
         raw_query: without the question mark; None if there was none.
         """
@@ -61,7 +61,7 @@ class EdgeFunction:
         return answer
 
     def __call__(self, method: str, uri: str, raw_query: str | None, headers: dict[str, str]) -> str | Redirect:
-        """The path to go on with, or the answer for the viewer. headers: lower-case names."""
+        """Return the path to go on with, or the answer for the viewer. headers: lower-case names."""
         event = viewer_request(method, uri, raw_query, headers)
         answer = self.result(event, raw_query)
         if "statusCode" in answer:
@@ -72,7 +72,7 @@ class EdgeFunction:
 
 
 def viewer_request(method: str, uri: str, raw_query: str | None, headers: dict[str, str]) -> dict[str, Any]:
-    """An event of type viewer-request, as CloudFront hands it to a function."""
+    """Return an event of type viewer-request, as CloudFront hands it to a function."""
     return {
         "version": "1.0",
         "context": {"eventType": "viewer-request"},

@@ -45,7 +45,7 @@ class Answer:
     close: Callable[[], Awaitable[None]] = _nothing
 
     async def read(self) -> bytes:
-        """The whole body."""
+        """Return the whole body."""
         return b"".join([chunk async for chunk in self.chunks])
 
 
@@ -68,7 +68,7 @@ class Origins:
         self._client = httpx.AsyncClient(limits=limits, trust_env=False, follow_redirects=False)
 
     async def ask(self, distribution: DistributionView, origin: Mapping[str, Any], asked: OriginRequest) -> Answer:
-        """One request to an origin. Raises OriginDown."""
+        """Make one request to an origin. Raises OriginDown."""
         method, path, headers = asked.method, asked.path, asked.headers
         if origin.get("s3_bucket"):
             status, fields, content = await asyncio.to_thread(

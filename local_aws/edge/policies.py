@@ -34,12 +34,12 @@ _ERRORS_CACHED_IF_TOLD = frozenset({400, 403, 405, 412, 415})
 
 
 def value(headers: Iterable[tuple[str, str]], name: str) -> str | None:
-    """The first value of a header field, None if absent. `name` in lower case."""
+    """Return the first value of a header field, None if absent. `name` in lower case."""
     return next((text for key, text in headers if key == name), None)
 
 
 def chooser(kind: str | None, names: Iterable[str] | None, *, fold: bool = False) -> Callable[[str], bool]:
-    """A policy's `…Behavior` and names as a question: does it take this name? `fold`: ignore case (headers)."""
+    """Return a policy's `…Behavior` and names as a question: does it take this name? `fold`: ignore case (headers)."""
     chosen = {name.lower() if fold else name for name in names or ()}
 
     def asked(name: str) -> bool:
@@ -85,7 +85,9 @@ class Policy:
         return (self.cache or {}).get("Parameters") or {}
 
     def cache_key(self, host_part: str, method: str, path: str, query: str, headers: Headers) -> tuple[Any, ...]:
-        """What makes two requests the same object: GET and HEAD share one. `host_part`: distribution and behaviour."""
+        """Return what makes two requests the same object: GET and HEAD share one. `host_part`: distribution and
+        behaviour.
+        """
         parameters = self._parameters
         in_key = chooser(parameters.get("HeaderBehavior"), parameters.get("Headers"), fold=True)
         cookie_in_key = chooser(parameters.get("CookieBehavior"), parameters.get("Cookies"))
@@ -100,7 +102,7 @@ class Policy:
         )
 
     def forwarded(self, query: str, headers: Headers, origin_host: str, client: str) -> tuple[str, Headers]:
-        """The query string and the header fields that the origin gets.
+        """Return the query string and the header fields that the origin gets.
 
         Host is the origin's own name unless a policy forwards the viewer's.
         """
@@ -156,7 +158,7 @@ class Policy:
         return ", ".join(kind for kind, flag in kinds if parameters.get(flag) and kind in offers)
 
     def seconds_to_keep(self, status: int, headers: Headers, error_seconds: Mapping[int, int]) -> int:
-        """For how long an answer may be served again; 0: not at all.
+        """Return for how long an answer may be served again; 0: not at all.
 
         error_seconds: ErrorCachingMinTTL by status. An error is kept at least that long, whatever Cache-Control says.
         """
@@ -176,13 +178,13 @@ class Policy:
 
 
 def seconds_when_origin_is_down(headers: Headers) -> float:
-    """For how long an expired object stands in for an origin that is down: `stale-if-error`, else for ever."""
+    """Return for how long an expired object stands in for an origin that is down: `stale-if-error`, else for ever."""
     told = _directives(headers).get("stale-if-error")
     return float(told) if told and told.isdigit() else float("inf")
 
 
 def tags(headers: Headers, header_name: str | None) -> frozenset[str]:
-    """Cache tags of an answer, lower case. header_name: CacheTagConfig.HeaderName, lower case, or None."""
+    """Return the cache tags of an answer, lower case. header_name: CacheTagConfig.HeaderName, lower case, or None."""
     if header_name is None:
         return frozenset()
     texts = [text for name, text in headers if name == header_name]
@@ -191,7 +193,7 @@ def tags(headers: Headers, header_name: str | None) -> frozenset[str]:
 
 
 def with_response_policy(headers: Headers, policy: Mapping[str, Any] | None) -> Headers:
-    """Header fields after a response headers policy `{CustomHeaders, Security, RemoveHeaders}`."""
+    """Return the header fields after a response headers policy `{CustomHeaders, Security, RemoveHeaders}`."""
     if not policy:
         return headers
     for name, text, override in _policy_headers(policy):
@@ -231,7 +233,7 @@ def _listed(headers: Headers) -> set[str]:
 
 
 def end_to_end(headers: Headers) -> Headers:
-    """Header fields without the hop-by-hop ones."""
+    """Return the header fields without the hop-by-hop ones."""
     dropped = HOP_BY_HOP | _listed(headers)
     return [pair for pair in headers if pair[0] not in dropped]
 

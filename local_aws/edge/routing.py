@@ -9,7 +9,9 @@ from local_aws.services.cloudfront.view import DistributionView
 
 
 def hostname(host: str) -> str:
-    """The name in a Host header: lower case, without port and final dot. Of an IPv6 literal, the part in brackets."""
+    """Return the name in a Host header: lower case, without port and final dot. Of an IPv6 literal, the part in
+    brackets.
+    """
     host = host.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
@@ -17,7 +19,9 @@ def hostname(host: str) -> str:
 
 
 def covers(pattern: str, name: str) -> bool:
-    """Whether an alias or a certificate name covers `name`: equal, or `*.x` and exactly one label more than x."""
+    """Return whether an alias or a certificate name covers `name`: equal, or `*.x` and exactly one label more than
+    x.
+    """
     if pattern.startswith("*."):
         label, dot, parent = name.partition(".")
         return bool(label and dot) and parent == pattern[2:]
@@ -34,7 +38,7 @@ class HostTable:
                 self._by_name.setdefault(name, distribution)
 
     def find(self, host: str) -> DistributionView | None:
-        """The enabled distribution for a Host or SNI value, or None: the exact alias wins over the wildcard."""
+        """Return the enabled distribution for a Host or SNI value, or None: the exact alias wins over the wildcard."""
         name = hostname(host)
         parent = name.partition(".")[2]
         distribution = self._by_name.get(name) or (self._by_name.get(f"*.{parent}") if parent else None)
@@ -42,7 +46,7 @@ class HostTable:
 
 
 def behaviour_for(distribution: DistributionView, path: str) -> Mapping[str, Any]:
-    """The first behaviour whose path pattern matches, else the default one. Patterns are case-sensitive."""
+    """Return the first behaviour whose path pattern matches, else the default one. Patterns are case-sensitive."""
     for behaviour in distribution.behaviours:
         if _pattern(behaviour["path_pattern"]).fullmatch(path):
             return behaviour
@@ -58,7 +62,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def best_certificate(name: str | None, certificates: Iterable[tuple[str, ...]]) -> tuple[str, ...] | None:
-    """Of several certificates' name lists, the one that covers an SNI name; None if none does."""
+    """Return the one of several certificates' name lists that covers an SNI name; None if none does."""
     if not name:
         return None
     wanted = hostname(name)

@@ -15,7 +15,7 @@ class Source(Protocol):
     """The control plane as the edge sees it. Every method may be called from any thread."""
 
     def distributions(self) -> list[DistributionView]:
-        """Those that have reached the edge, as they are there now."""
+        """Return the distributions that have reached the edge, as they are there now."""
 
     def on_change(self, callback: Callable[[Change], None]) -> None:
         """Have `callback` called for each accepted change, invalidations included."""
@@ -28,16 +28,16 @@ class Source(Protocol):
         """
 
     def origin_request_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
-        """`{HeaderBehavior, Headers, CookieBehavior, Cookies, QueryStringBehavior, QueryStrings}`."""
+        """Return `{HeaderBehavior, Headers, CookieBehavior, Cookies, QueryStringBehavior, QueryStrings}`."""
 
     def response_headers_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
-        """`{CustomHeaders, Security, RemoveHeaders}`."""
+        """Return `{CustomHeaders, Security, RemoveHeaders}`."""
 
     def function_code(self, function_arn: str) -> str | None:
-        """The published program of a CloudFront Function; None if there is none."""
+        """Return the published program of a CloudFront Function; None if there is none."""
 
     def error_pages(self, distribution: DistributionView) -> Mapping[int, Mapping[str, Any]]:
-        """Status of the origin -> `{page, response_code}`."""
+        """Return, by status of the origin, `{page, response_code}`."""
 
     def bucket_object(
         self, distribution: DistributionView, origin: Mapping[str, Any], method: str, path: str, headers: Headers

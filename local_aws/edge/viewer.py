@@ -81,7 +81,7 @@ class Edge:
     _table: HostTable = field(default_factory=lambda: HostTable([]), init=False)
 
     def table(self) -> HostTable:
-        """Hosts as they are in force now."""
+        """Return hosts as they are in force now."""
         views = self.source.distributions()
         if len(views) != len(self._views) or any(new is not old for new, old in zip(views, self._views, strict=True)):
             self._views, self._table = views, HostTable(views)

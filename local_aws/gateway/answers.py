@@ -26,7 +26,9 @@ _STATUS = {
 
 
 def error(call: Call, code: str, message: str, status: int | None = None) -> Answer:
-    """The answer that makes an SDK raise `code`. status: HTTP status; None takes the model's, then AWS's usual one."""
+    """Return the answer that makes an SDK raise `code`. status: HTTP status; None takes the model's, then AWS's usual
+    one.
+    """
     status = status or models.status_of_error(call.service, code) or _STATUS.get(code, 400)
     request_id = str(uuid.uuid4())
     kind, body = _body(call, code, message, status, request_id)

@@ -15,7 +15,7 @@ from local_aws.gateway.call import Answer, Call, Middleware, Proceed
 
 
 async def traced(call: Call, proceed: Proceed) -> Answer:
-    """Writes the call to the trace."""
+    """Write the call to the trace."""
     started = time.perf_counter()
     answer = await proceed()
     took = round((time.perf_counter() - started) * 1000, 1)

@@ -14,7 +14,7 @@ class Bucket:
         self._tokens, self._at = burst, clock()
 
     def take(self, tokens: float = 1.0) -> bool:
-        """Whether there were that many; if not, none is taken."""
+        """Take that many and return True, or none and return False."""
         self._fill()
         if self._tokens < tokens:
             return False
@@ -22,7 +22,7 @@ class Bucket:
         return True
 
     def owe(self, tokens: float = 1.0) -> float:
-        """Take that many in any case; seconds until they are really there."""
+        """Take that many in any case; return the seconds until they are really there."""
         self._fill()
         self._tokens -= tokens
         return max(0.0, -self._tokens / self.rate)

@@ -58,7 +58,7 @@ class Answer:
 
     @property
     def error(self) -> str | None:
-        """AWS's error code, None if there is none."""
+        """Return AWS's error code, None if there is none."""
         if self.status < 400:
             return None
         found = _ERROR_CODE.search(self.body)

@@ -41,7 +41,8 @@ def cut(client: tuple[str, int] | None) -> None:
 
 
 def kill_function(client: tuple[str, int] | None, role: str) -> bool:
-    """SIGKILL the execution environment (a function's process) that sent the request; whether there is one.
+    """Send SIGKILL to the execution environment (a function's process) that sent the request; return whether there is
+    one.
 
     client: the request's sender. role: name of its execution role; where the system does not tell a port's process,
     every environment of that role that serves an invocation is killed.
@@ -57,7 +58,7 @@ def kill_function(client: tuple[str, int] | None, role: str) -> bool:
 
 
 def from_function(role: str) -> bool:
-    """Whether the role is the execution role of a function that is being invoked."""
+    """Return whether the role is the execution role of a function that is being invoked."""
     return any(own == role for _, own in _environments())
 
 

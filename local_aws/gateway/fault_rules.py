@@ -49,11 +49,11 @@ class Strike:
 
     @property
     def ends(self) -> bool:
-        """Whether the caller does not get the service's answer."""
+        """Return whether the caller does not get the service's answer."""
         return bool(self.error or self.timeout or self.crash)
 
     def __str__(self) -> str:
-        """As the trace shows it: `3 timeout after`."""
+        """Return it as the trace shows it: `3 timeout after`."""
         if self.error:
             return f"{self.rule} error {self.error.code}"
         if self.timeout or self.crash:
@@ -83,7 +83,9 @@ class Rule:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def concerns(self, service: str, operation: str, principal: str, text: Callable[[], str]) -> bool:
-        """text: the request's path, query and body, asked for only if the rule wants it."""
+        """Return whether a call is meant. text: the request's path, query and body, asked for only if the rule wants
+        it.
+        """
         return (
             self.service in ("*", service)
             and self.operation in ("*", operation)
@@ -92,7 +94,7 @@ class Rule:
         )
 
     def strikes(self) -> bool:
-        """Count one more matching call; whether it is struck."""
+        """Count one more matching call; return whether it is struck."""
         with self._lock:
             self.seen += 1
             struck = (
@@ -109,13 +111,13 @@ class Rule:
         return random.Random(f"{self.seed}:{self.seen}").random()  # noqa: S311 - reproducible on purpose
 
     def view(self) -> dict[str, Any]:
-        """As the HTTP interface shows it."""
+        """Return it as the HTTP interface shows it."""
         seed = {"seed": self.seed} if self.probability is not None else {}
         return {"id": self.id, **self.given, **seed, "seen": self.seen, "hits": self.hits}
 
 
 def parse(given: Any, id_: str) -> Rule:
-    """The rule that a JSON object describes. Raises BadRule."""
+    """Return the rule that a JSON object describes. Raises BadRule."""
     if not isinstance(given, dict):
         raise BadRule("rule", given, "must be a JSON object with service, operation and what shall happen")
     if unknown := sorted(set(given) - set(_FIELDS)):

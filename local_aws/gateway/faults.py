@@ -33,21 +33,23 @@ class Registry:
         self._ids = itertools.count(1)
 
     def add(self, given: Any) -> Rule:
-        """Raises BadRule."""
+        """Add a rule. Raises BadRule."""
         with self._lock:
             rule = parse(given, str(next(self._ids)))
             self.rules = (*self.rules, rule)
             return rule
 
     def remove(self, id_: str | None = None) -> int:
-        """One rule, or all; returns how many went."""
+        """Remove one rule, or all; return how many went."""
         with self._lock:
             kept = tuple(rule for rule in self.rules if id_ not in (None, rule.id))
             gone, self.rules = len(self.rules) - len(kept), kept
             return gone
 
     def decide(self, service: str, operation: str, principal: str, text: Callable[[], str], crashes: bool) -> Strike:
-        """What shall happen to this call. crashes: whether the caller is a function, which alone can be killed."""
+        """Return what shall happen to this call. crashes: whether the caller is a function, which alone can be
+        killed.
+        """
         latency = 0.0
         for rule in self.rules:
             if (rule.strike.crash and not crashes) or not rule.concerns(service, operation, principal, text):
@@ -64,7 +66,7 @@ registry = Registry()
 
 
 async def faulty(call: Call, proceed: Proceed) -> Answer:
-    """The middleware."""
+    """Return the middleware."""
     if not registry.rules:
         return await proceed()
     crashes = any(rule.strike.crash for rule in registry.rules) and connections.from_function(call.principal)
@@ -107,7 +109,7 @@ class Struck(Exception):
 
 
 def in_process(principal: str, service: str, operation: str, request: Any, call: Callable[[], Any]) -> Any:
-    """`call()`, with the rules applied: latency, errors, and `SdkClientException` for a time-out. Raises Struck.
+    """Return `call()`, with the rules applied: latency, errors, and `SdkClientException` for a time-out. Raises Struck.
 
     There is no process to crash: Step Functions is a service.
     """
@@ -130,7 +132,7 @@ def in_process(principal: str, service: str, operation: str, request: Any, call:
 
 
 def answer(method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
-    """(status, JSON to send or None)."""
+    """Return (status, JSON to send or None)."""
     host = headers.get("host", "").rsplit(":", 1)[0].strip("[]")
     if host not in _LOOPBACK:  # a web page that resolves its own name to this machine
         return 403, _problem("host", host, "ask by 127.0.0.1 or localhost")

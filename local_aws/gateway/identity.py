@@ -13,12 +13,12 @@ from local_aws.settings import ACCOUNT
 
 
 def name_of_role(role_arn: str) -> str:
-    """The role's name, without its path."""
+    """Return the role's name, without its path."""
     return role_arn.rsplit("/", 1)[-1]
 
 
 def role_may(role_arn: str, action: str, resource_arn: str, context: dict[str, Any] | None = None) -> bool:
-    """Whether the role's own policies and its boundary allow the action; resource policies are not asked."""
+    """Return whether the role's own policies and its boundary allow the action; resource policies are not asked."""
     account, role = get_account_id(), name_of_role(role_arn)
     from ministack.services import iam
 
@@ -41,7 +41,7 @@ def assumed_role_arn(role_arn: str, session: str = "session") -> str:
 
 
 def client_of_function(config: dict[str, Any], service: str) -> Any:
-    """A botocore client of this emulator that signs as the function's execution role."""
+    """Return a botocore client of this emulator that signs as the function's execution role."""
     import botocore.session
 
     keys = lambda_runtime.execution_credentials(config)
@@ -59,7 +59,7 @@ _names: dict[str, str] = {}
 
 
 def principal_of_key(access_key: str) -> str:
-    """The role's or user's name behind an access key; the key itself while it is unknown."""
+    """Return the role's or user's name behind an access key; the key itself while it is unknown."""
     if access_key not in _names:
         arn = getattr(iam_evaluator.resolve_credential(access_key, ACCOUNT), "principal_arn", "")
         if not arn:
@@ -70,7 +70,7 @@ def principal_of_key(access_key: str) -> str:
 
 
 def create_administrator() -> tuple[str, str]:
-    """Makes the IAM user `administrator`, who may do everything. Returns (access key id, secret access key)."""
+    """Make the IAM user `administrator`, who may do everything. Returns (access key id, secret access key)."""
     from ministack.services import iam
 
     iam._create_user({"UserName": "administrator"})

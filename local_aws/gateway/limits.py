@@ -103,7 +103,7 @@ class Buckets:
             self._of.setdefault(metered.service, []).append((metered, bucket))
 
     def exceeded(self, call: Call) -> Metered | None:
-        """Which bucket lacks the tokens for a call; None if the call has its tokens now."""
+        """Return which bucket lacks the tokens for a call; None if the call has its tokens now."""
         for metered, bucket in self._of.get(call.service, ()):
             if metered.operation in (None, call.operation) and not bucket.take(metered.cost(call)):
                 return metered
@@ -111,7 +111,7 @@ class Buckets:
 
 
 def limited(quotas: Quotas) -> Middleware:
-    """The middleware that refuses what is beyond a quota. quotas: in this emulator's own time (`scaled`)."""
+    """Return the middleware that refuses what is beyond a quota. quotas: in this emulator's own time (`scaled`)."""
     buckets, busy_until = Buckets(quotas), dict[str, float]()
 
     def refuse(call: Call, quota: str, code: str, message: str) -> Answer:
@@ -126,7 +126,7 @@ def limited(quotas: Quotas) -> Middleware:
         return await proceed()
 
     async def in_turn(call: Call, proceed: Proceed) -> Answer:
-        """A zone takes one change at a time, and is busy for a moment after it."""
+        """Refuse a zone's second change at a time: it is busy for a moment after each."""
         zone = str(_given(call).get("HostedZoneId"))
         if time.monotonic() < busy_until.get(zone, 0.0):
             message = "The request was rejected because Route 53 was still processing a prior request."
@@ -144,13 +144,13 @@ def limited(quotas: Quotas) -> Middleware:
 
 
 def slow(quotas: Quotas) -> Middleware:
-    """The middleware that makes calls take their time; LOCAL_AWS_LATENCY scales it (0: none)."""
+    """Return the middleware that makes calls take their time; LOCAL_AWS_LATENCY scales it (0: none)."""
     scale = float(os.environ.get("LOCAL_AWS_LATENCY", "1"))
     seconds = {names: getattr(quotas, quota) * scale for names, quota in LATENCY.items()}
     services = {service for service, _ in seconds}
 
     async def wait(call: Call, proceed: Proceed) -> Answer:
-        """Before the effect, as a request that is on its way does."""
+        """Wait before the effect, as a request that is on its way does."""
         if call.service in services and (pause := seconds.get((call.service, call.operation))):
             await asyncio.sleep(pause)
         return await proceed()

@@ -11,7 +11,7 @@ _NAMES = {"states": "stepfunctions", "elasticfilesystem": "efs", "monitoring": "
 
 @cache
 def model_of(service: str) -> Any:
-    """The ServiceModel; `service` is a signing name or botocore's own. None if it is unknown."""
+    """Return the ServiceModel; `service` is a signing name or botocore's own. None if it is unknown."""
     import botocore.exceptions
     import botocore.session
 
@@ -22,14 +22,14 @@ def model_of(service: str) -> Any:
 
 
 def signing_name(service: str) -> str | None:
-    """`stepfunctions` and `states` are both `states`; None for a service that botocore does not know."""
+    """Return `states` for both `stepfunctions` and `states`; None for a service that botocore does not know."""
     model = model_of(service)
     return str(model.signing_name) if model else None
 
 
 @cache
 def status_of_error(service: str, code: str) -> int | None:
-    """The HTTP status that the service's model gives this error code; None if the model does not say."""
+    """Return the HTTP status that the service's model gives this error code; None if the model does not say."""
     model = model_of(service)
     for shape in model.error_shapes if model else ():
         if code in (shape.error_code, shape.name):

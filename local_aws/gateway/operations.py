@@ -24,7 +24,9 @@ def access_key_of(headers: dict[str, str]) -> str:
 
 
 def service_of(headers: dict[str, str], query: str) -> str:
-    """Signing name of the service: `dynamodb`, `route53`, `states`, `events`, …; empty if the request is unsigned."""
+    """Return the service's signing name: `dynamodb`, `route53`, `states`, `events`, …; empty if the request is
+    unsigned.
+    """
     found = _SCOPE.search(headers.get("authorization", ""))
     if found:
         return found[1]
@@ -33,7 +35,7 @@ def service_of(headers: dict[str, str], query: str) -> str:
 
 
 def operation_of(service: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> str:
-    """`UpdateDistribution`, `PutItem`, …; `GET /path` if it cannot be told."""
+    """Return `UpdateDistribution`, `PutItem`, …; `GET /path` if it cannot be told."""
     target = headers.get("x-amz-target", "")
     if target:
         return target.rsplit(".", 1)[-1]

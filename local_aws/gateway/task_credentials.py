@@ -23,7 +23,7 @@ _LIFE = timedelta(hours=6)  # they are asked for again before; what is handed ou
 
 
 def answer(method: str, path: str, headers: dict[str, str]) -> tuple[int, Any]:
-    """(status, JSON to send)."""
+    """Return (status, JSON to send)."""
     host = headers.get("host", "").rsplit(":", 1)[0].strip("[]")
     if host not in _LOOPBACK or method != "GET":  # a web page that resolves its own name to this machine
         return 403, {"code": "AccessDenied", "message": "GET it, by 127.0.0.1 or localhost"}

@@ -29,13 +29,13 @@ class Trace:
         self._thread.start()
 
     def record(self, principal: str, service: str, operation: str, status: int, **more: Any) -> None:
-        """Adds a line; returns at once. Values in `more` that are None are left out."""
+        """Add a line; return at once. Values in `more` that are None are left out."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"at": at, "principal": principal, "service": service, "operation": operation, "status": status}
         self._lines.put(line | {key: value for key, value in more.items() if value is not None})
 
     def close(self) -> None:
-        """Writes what is waiting, and ends."""
+        """Write what is waiting, and end."""
         self._lines.put(None)
         self._thread.join(5)
         self._file.close()
@@ -59,13 +59,13 @@ _current: Trace | None = None
 
 
 def start(path: Path) -> Trace:
-    """Opens the trace of this process."""
+    """Open the trace of this process."""
     global _current  # noqa: PLW0603 - one process, one trace
     _current = Trace(path)
     return _current
 
 
 def record(principal: str, service: str, operation: str, status: int, **more: Any) -> None:
-    """`Trace.record` of this process's trace; nothing happens before `start`."""
+    """Add a line to this process's trace; nothing happens before `start`."""
     if _current is not None:
         _current.record(principal, service, operation, status, **more)

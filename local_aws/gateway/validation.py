@@ -33,7 +33,7 @@ SERVICES = {
 
 
 async def valid(call: Call, proceed: Proceed) -> Answer:
-    """The middleware."""
+    """Return the middleware."""
     if call.service in SERVICES and (problem := problem_of(call)):
         call.notes["invalid"] = problem
         return answers.error(call, SERVICES[call.service], f"1 validation error detected: {problem}", 400)
@@ -41,7 +41,9 @@ async def valid(call: Call, proceed: Proceed) -> Answer:
 
 
 def problem_of(call: Call) -> str | None:
-    """The first thing that is wrong with a request, in AWS's words; None if nothing is, or if it is not covered."""
+    """Return the first thing that is wrong with a request, in AWS's words; None if nothing is, or if it is not
+    covered.
+    """
     try:
         found = wire_request.parameters(call)
     except wire_request.Unreadable as error:
@@ -50,7 +52,7 @@ def problem_of(call: Call) -> str | None:
 
 
 def problem_of_integration(service: str, operation: str, request: Any) -> str | None:
-    """The same for what a state machine asks a service for, as its `Arguments` have it."""
+    """Return the same for what a state machine asks a service for, as its `Arguments` have it."""
     if service not in SERVICES or not isinstance(request, dict):
         return None
     shape, _, _ = wire_request.input_of(service, operation)
@@ -66,7 +68,9 @@ def preload() -> None:
 
 
 def problem_in(shape: Shape, value: Any, where: str = "") -> str | None:
-    """The first member that does not fit its shape. where: the path so far, as AWS writes it (`a.b.1.member`)."""
+    """Return the first member that does not fit its shape. where: the path so far, as AWS writes it
+    (`a.b.1.member`).
+    """
     check = _CHECKS.get(shape.type)
     return check(shape, value, where) if check and not shape.opaque else None
 

@@ -45,14 +45,14 @@ class Shape:
 
     @property
     def members(self) -> dict[str, Shape]:
-        """Of a structure, by their names in the API."""
+        """Return a structure's members, by their names in the API."""
         if self._members is None:
             self._members = {name: Shape(member) for name, member in self._shape.members.items()}
         return self._members
 
     @property
     def parts(self) -> tuple[Shape, ...]:
-        """Of a list: its member; of a map: its key and its value."""
+        """Return a list's member, or a map's key and value."""
         if self._parts is None:
             shape = self._shape
             self._parts = (Shape(shape.member),) if self.type == "list" else (Shape(shape.key), Shape(shape.value))
@@ -80,7 +80,7 @@ class Unreadable(ValueError):
 
 @cache
 def input_of(service: str, operation: str) -> tuple[Shape | None, str, re.Pattern[str] | None]:
-    """(the input's shape, the protocol, the path's pattern); (None, "", None) for what is not known."""
+    """Return (the input's shape, the protocol, the path's pattern); (None, "", None) for what is not known."""
     model = models.model_of(service)
     if model is None or operation not in model.operation_names:
         return None, "", None
@@ -93,7 +93,7 @@ def input_of(service: str, operation: str) -> tuple[Shape | None, str, re.Patter
 
 
 def parameters(call: Call) -> tuple[Shape, dict[str, Any]] | None:
-    """(input shape, parameters); None for an operation or protocol that is not covered. Raises Unreadable."""
+    """Return (input shape, parameters); None for an operation or protocol that is not covered. Raises Unreadable."""
     shape, protocol, path = input_of(call.service, call.operation)
     if shape is None:
         return None

@@ -48,4 +48,9 @@ def install_all(settings: Settings, off: Iterable[str] = (), *, any_version: boo
         require_pinned_version()
     for name in BRIDGES:
         if name not in left_out:
-            import_module(f"{__name__}.{name}").install(settings)
+            install(name, settings)
+
+
+def install(name: str, settings: Settings) -> None:
+    """Install one bridge. Raises PatchTargetMoved."""
+    import_module(f"{__name__}.{name}").install(settings)

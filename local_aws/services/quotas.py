@@ -8,6 +8,8 @@ Stock MiniStack: transitions and e-mails as fast as the machine is; as many invo
 Source: docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html, …/lambda/latest/dg/gettingstarted-limits.html,
 …/sns/latest/dg/sns-email-notifications.html. Different: SNS suspends a subscription that gets more than ten messages a
 second, here they are late; a call that waits for one of the few local processes of its function is not concurrent yet.
+
+Upstream: no: MiniStack has no model of quotas.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class Turns:
         self._bucket, self._lock = Bucket(burst, rate), threading.Lock()
 
     def wait(self) -> None:
-        """Returns when it is this caller's turn; first come, first served."""
+        """Wait for this caller's turn; first come, first served."""
         with self._lock:
             seconds = self._bucket.owe()
         if seconds:

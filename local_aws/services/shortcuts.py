@@ -18,7 +18,7 @@ _LEAVES = (str, int, float, bool, bytes, type(None))
 
 
 def copied(value: Any) -> Any:
-    """A deep copy of what JSON can hold; anything else goes to `copy.deepcopy`."""
+    """Return a deep copy of what JSON can hold; anything else goes to `copy.deepcopy`."""
     kind = type(value)
     if kind in _LEAVES:
         return value

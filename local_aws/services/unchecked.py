@@ -19,7 +19,7 @@ def _content(*_: Any) -> None:
 
 
 def install(settings: Settings, off: Collection[str]) -> None:
-    """Of the bridges in `off`, install what tells the data plane."""
+    """Install, of the bridges in `off`, what tells the data plane."""
     if "cloudfront.distributions" in off:
         propagation.at_once("distribution")
         from local_aws.services.cloudfront import distributions

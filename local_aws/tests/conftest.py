@@ -23,28 +23,36 @@ __all__ = ["no_real_aws"]
 INSYNC_SECONDS, DEPLOY_SECONDS = 0.4, 0.4
 
 
+OFF = os.environ.get("LOCAL_AWS_BRIDGES_OFF", "")
+"""Comma list of bridges that the emulator lacks; `own` in it stands for each case's own."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In an account, what cannot run there is left out, with its reason."""
-    if not os.environ.get("LOCAL_AWS_PROFILE"):
-        return
+    """Note the bridge of each case, for who reads the report; leave out what cannot run or would prove nothing."""
     for item in items:
         described = case_of(getattr(item, "function", None)) if item.path.parent == FOLDER else None
-        if described and not described.on_aws:
+        if not described:
+            continue
+        item.user_properties.append(("bridge", described.bridge or ""))
+        if os.environ.get("LOCAL_AWS_PROFILE") and not described.on_aws:
             item.add_marker(pytest.mark.skip(reason=described.why_not))
+        if "own" in OFF.split(",") and not described.bridge:
+            item.add_marker(pytest.mark.skip(reason="it has no bridge"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each case of a bridge against an emulator that lacks it, one after another, if LOCAL_AWS_BRIDGES_OFF=own."""
-    if "bridges_off" in metafunc.fixturenames and os.environ.get("LOCAL_AWS_BRIDGES_OFF") == "own":
+    """Each case of a bridge against an emulator that lacks it, one after another, if LOCAL_AWS_BRIDGES_OFF says own."""
+    if "bridges_off" in metafunc.fixturenames and "own" in OFF.split(","):
         described = case_of(metafunc.function)
-        bridge = described.bridge if described else None
-        metafunc.parametrize("bridges_off", [bridge or ""], indirect=True, scope="session")
+        bridge = (described.bridge if described else None) or ""
+        off = [bridge if name == "own" else name for name in OFF.split(",")]
+        metafunc.parametrize("bridges_off", [",".join(dict.fromkeys(off))], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def bridges_off(request: pytest.FixtureRequest) -> str:
     """The bridges that the emulator lacks: shows that a case fails without its own."""
-    return str(getattr(request, "param", os.environ.get("LOCAL_AWS_BRIDGES_OFF", "")))
+    return str(getattr(request, "param", OFF))
 
 
 @pytest.fixture(scope="session")

@@ -152,19 +152,18 @@ def test_a_change_shows_when_it_is_in_sync(monkeypatch, tmp_path):
     """Accepted at 0 s, answered from 1 s on."""
     now = [1000.0]
     monkeypatch.setattr(propagation.time, "time", lambda: now[0])
-    monkeypatch.setattr(propagation, "_history", type(propagation._history)(list))
     propagation.configure(Settings(state_dir=tmp_path, insync_seconds=1.0))
 
     class Propagated(ControlPlane):
         def records(self, zone_id):
             return propagation.current("zone", zone_id) or ()
 
-    propagation.accepted("zone", "Z1", lambda: (SOA,))
-    running = serve(Settings(state_dir=tmp_path), Propagated(zone_list=[ZoneView("Z1", ZONE)]))
+    propagation.accepted("zone", "ZCHANGED", lambda: (SOA,))
+    running = serve(Settings(state_dir=tmp_path), Propagated(zone_list=[ZoneView("ZCHANGED", ZONE)]))
     try:
         query = dns.message.make_query(f"new.{ZONE}", "A")
         ask = lambda: dns.query.udp(query, "127.0.0.1", port=running.port, timeout=3)  # noqa: E731
-        propagation.accepted("zone", "Z1", lambda: (SOA, RecordView(f"new.{ZONE}", "A", 5, ("192.0.2.9",))))
+        propagation.accepted("zone", "ZCHANGED", lambda: (SOA, RecordView(f"new.{ZONE}", "A", 5, ("192.0.2.9",))))
         now[0] += 0.9
         assert ask().rcode() == dns.rcode.NXDOMAIN
         now[0] += 0.2

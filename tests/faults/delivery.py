@@ -13,13 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from local_aws.quotas import STREAM_POLL_SECONDS, STREAM_RECORD_SECONDS
 from tests.faults.functions import FunctionFailed
 from tests.faults.messaging import Message, QueueState, matches
 from tests.faults.template import QueueSource, Rule, Schedule, StreamSource
 
-_POLL_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 60.0
-_KEPT_SECONDS = 86_400  # of a stream's records
 
 
 class Around(Protocol):
@@ -80,7 +79,7 @@ class Stream:
         for lane in self._lanes:
             if lane.waiting and not lane.is_busy:
                 lane.is_busy = True
-                self._around.after(_POLL_SECONDS + self.source.window, lambda lane=lane: self._go_on(lane))
+                self._around.after(STREAM_POLL_SECONDS + self.source.window, lambda lane=lane: self._go_on(lane))
 
     def _go_on(self, lane: _Lane) -> None:
         if not lane.work:
@@ -95,7 +94,7 @@ class Stream:
         """Hand over one batch; returns the pause after it, in seconds."""
         batch = lane.work.popleft()
         oldest = batch.records[0]["dynamodb"]["ApproximateCreationDateTime"]
-        if self._around.now() - oldest > _KEPT_SECONDS:
+        if self._around.now() - oldest > STREAM_RECORD_SECONDS:
             self._give_up(batch.records, "MaxRecordAgeExceeded")
             return 0.0
         broken = False
@@ -161,7 +160,7 @@ class Poller:
         if messages and not self._is_called:
             self._is_called = True
             wait = max(0.0, min(message.visible for message in messages) - self._around.now())
-            self._around.after(wait + _POLL_SECONDS + self.source.window, self._receive)
+            self._around.after(wait + STREAM_POLL_SECONDS + self.source.window, self._receive)
 
     def _receive(self) -> None:
         self._is_called = False
@@ -229,7 +228,7 @@ class Router:
         if ":sqs:" in arn:
             self._around.queue(arn).send(json.dumps(event), self._around.now())
         elif ":lambda:" in arn:
-            self._around.after(_POLL_SECONDS, lambda: self._call(arn, event, failed))
+            self._around.after(STREAM_POLL_SECONDS, lambda: self._call(arn, event, failed))
         else:
             raise NotImplementedError(f"a rule's target {arn} is not known here")
 

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_aws.quotas import BATCH_GET_KEYS, BATCH_WRITE_ITEMS, CLIENT_TOKEN_SECONDS, TRANSACTION_ITEMS
 from tests.faults.expressions import BadExpression, Item, Names, Parser, find, plain
 from tests.faults.refusals import Refused
 
-_BATCH_GET, _BATCH_WRITE, _TRANSACTION = 100, 25, 100  # keys or items a call: API reference
-_MET_LAST = 600  # seconds that a ClientRequestToken is remembered
 _READ_ONLY = ("GetItem", "BatchGetItem", "Query", "Scan", "DescribeTable", "TransactGetItems")
 
 type Key = tuple[Any, ...]
@@ -73,7 +72,7 @@ class DynamoDb:
 
     def _batch_get_item(self, params: Mapping[str, Any], _: float) -> dict[str, Any]:
         answer: dict[str, list[Item]] = {}
-        if sum(len(wanted["Keys"]) for wanted in params["RequestItems"].values()) > _BATCH_GET:
+        if sum(len(wanted["Keys"]) for wanted in params["RequestItems"].values()) > BATCH_GET_KEYS:
             raise Refused("ValidationException", "Too many items requested for the BatchGetItem call")
         for name, wanted in params["RequestItems"].items():
             table = self._table({"TableName": name})
@@ -143,7 +142,7 @@ class DynamoDb:
             for request in requests:
                 ((kind, what),) = request.items()
                 writes.append(self._planned(kind.removesuffix("Request"), {"TableName": name, **what}))
-        if len(writes) > _BATCH_WRITE:
+        if len(writes) > BATCH_WRITE_ITEMS:
             raise Refused("ValidationException", "Too many items requested for the BatchWriteItem call")
         if len({(write.table.schema.name, write.key) for write in writes}) < len(writes):
             raise Refused("ValidationException", "Provided list of item keys contains duplicates")
@@ -153,7 +152,7 @@ class DynamoDb:
 
     def _transact_write_items(self, params: Mapping[str, Any], now: float) -> dict[str, Any]:
         operations = params["TransactItems"]
-        if len(operations) > _TRANSACTION:
+        if len(operations) > TRANSACTION_ITEMS:
             raise Refused("ValidationException", "Member must have length less than or equal to 100")
         if self._is_repeated(params, now):
             return {}
@@ -175,8 +174,8 @@ class DynamoDb:
 
     def _is_repeated(self, params: Mapping[str, Any], now: float) -> bool:
         """Whether this very transaction has been done: botocore gives its retries the same token."""
-        digest, since = self.tokens.get(params.get("ClientRequestToken", ""), ("", -_MET_LAST))
-        if now - since >= _MET_LAST:
+        digest, since = self.tokens.get(params.get("ClientRequestToken", ""), ("", -CLIENT_TOKEN_SECONDS))
+        if now - since >= CLIENT_TOKEN_SECONDS:
             return False
         if digest != _digest(params):
             raise Refused("IdempotentParameterMismatchException", "Request token was used with other parameters")

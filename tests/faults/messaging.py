@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_aws.quotas import TOPIC_MESSAGE_BYTES, TOPIC_SUBJECT
 from tests.faults.refusals import Refused, known_only
 
 
@@ -32,9 +33,9 @@ class Topics:
         if params["TopicArn"] != self.arn:
             raise Refused("NotFound", "Topic does not exist", 404)
         subject = params.get("Subject", "AWS Notification Message")
-        if not re.fullmatch(r"[!-~][ -~]{0,98}", subject):
+        if not re.fullmatch(TOPIC_SUBJECT, subject):
             raise Refused("InvalidParameter", "Invalid parameter: Subject")
-        if not params["Message"] or len(params["Message"].encode()) > 256 * 1024:
+        if not params["Message"] or len(params["Message"].encode()) > TOPIC_MESSAGE_BYTES:
             raise Refused("InvalidParameter", "Invalid parameter: Message")
         self.mails.append(Mail(subject, params["Message"], now))
         return {"MessageId": f"{len(self.mails)}"}

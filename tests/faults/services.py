@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_aws.quotas import ZONE_BATCH_RECORDS, Quotas
 from tests.faults.refusals import Refused, known_only
 
 _CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
-_MOST_CHANGES = 1000
 
 
 # --- Route 53 ---------------------------------------------------------------------------------------------------------
@@ -49,8 +49,8 @@ class Zone:
     def _change(self, params: Mapping[str, Any], now: float) -> dict[str, Any]:
         known_only(params, "HostedZoneId", "ChangeBatch")
         changes = params["ChangeBatch"]["Changes"]
-        if len(changes) > _MOST_CHANGES:
-            raise Refused("InvalidChangeBatch", "Number of records limit of 1000 exceeded")
+        if len(changes) > ZONE_BATCH_RECORDS:
+            raise Refused("InvalidChangeBatch", f"Number of records limit of {ZONE_BATCH_RECORDS} exceeded")
         after = dict(self.records)
         for change in changes:
             self._apply(after, change["Action"], change["ResourceRecordSet"])
@@ -147,7 +147,7 @@ class CloudFront:
     covered: tuple[str, ...]
     aliases: dict[str, list[str]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
-    quota: int = 100
+    quota: float = Quotas.aliases
     invalidations: dict[str, dict[str, Any]] = field(default_factory=dict)
     updates: int = 0
 

@@ -13,7 +13,7 @@ from tenancy.platform import clock
 from .embedded import EmbeddedAws
 
 type Call = dict[str, Any]
-"""Fields of a fault rule that strike one call (docs/local-aws.md, Faults)."""
+"""Fields of a fault rule that strike one call (local_aws/README.md, Faults)."""
 
 FORWARD = {
     "ClaimTenant": "TenantClaimed",

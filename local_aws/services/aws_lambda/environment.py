@@ -12,6 +12,9 @@ Uses MiniStack's pool of workers (`acquire_worker`, concurrency slots) with an e
 Deliberately different from AWS: at most LOCAL_AWS_LAMBDA_ENVIRONMENTS (default 4) processes a function; more concurrent
 calls wait for a free one instead of starting a process each, which a workstation's memory would not bear. A call that
 waits is not concurrent yet, and for a task of Step Functions TimeoutSeconds have not begun.
+
+Upstream: in part: errors under their class's name, and function code before layers. The pool of forked processes is
+ours.
 """
 
 from __future__ import annotations

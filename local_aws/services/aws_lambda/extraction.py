@@ -19,7 +19,7 @@ _known: dict[int, tuple[bytes, Path]] = {}
 
 
 def unpacked(archive: bytes, cache: Path) -> Path:
-    """The folder with the archive's content, shared and not to be written to; made when missing.
+    """Return the folder with the archive's content, shared and not to be written to; made when missing.
 
     The key is the content (names, sizes, checksums), not the archive's bytes: a rebuild with new timestamps hits.
     Raises zipfile.BadZipFile.

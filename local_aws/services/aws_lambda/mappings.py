@@ -12,14 +12,14 @@ class Mapping(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether the mapping still exists."""
+        """Return whether the mapping still exists."""
 
     def start(self) -> None:
         """Begin."""
 
 
 def starter(service: str, make: Callable[[str, str, dict[str, Any]], Mapping]) -> Callable[[], bool]:
-    """What stands in for one of MiniStack's polls: it only notices mappings that appeared or went.
+    """Return what stands in for one of MiniStack's polls: it only notices mappings that appeared or went.
 
     service: of the source's ARN. make: (account, region, MiniStack's record of the mapping) → the thread.
     """

@@ -4,6 +4,8 @@ AWS: the property is set on the function; calls above it are throttled (TooManyR
 no reservation. Stock MiniStack: the API's PutFunctionConcurrency works, the template's property is dropped.
 
 Source: docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html.
+
+Upstream: whole: the API has it, the template's property only has to be handed on.
 """
 
 from typing import Any

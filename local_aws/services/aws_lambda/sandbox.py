@@ -48,7 +48,9 @@ class Environment(lambda_runtime.Worker):
         self._start_lines: list[str] = []
 
     def invoke(self, event: Any, request_id: str, trace_id: str | None = None, **_: Any) -> dict[str, Any]:
-        """`{status: ok, result: <JSON text>, log}` or `{status: error, error_payload: {errorType, ...}, log}`."""
+        """Return `{status: ok, result: <JSON text>, log}` or `{status: error, error_payload: {errorType, ...},
+        log}`.
+        """
         with self._lock:
             limit = float(self.config.get("Timeout", 3))
             cold = self._proc is None or self._proc.poll() is not None
@@ -241,7 +243,7 @@ class Shelf:
         self.unusable = False
 
     def leave(self, environment: Environment) -> None:
-        """The last one to leave ends the template."""
+        """Count one less; the last one to leave ends the template."""
         with self.lock:
             self.users.discard(environment)
             template, self.template = (self.template, None) if not self.users else (None, self.template)

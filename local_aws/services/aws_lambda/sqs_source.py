@@ -12,6 +12,9 @@ reserved concurrency holds batches back instead of throttling them.
 Source: docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html, …/services-sqs-scaling.html,
 …/services-sqs-errorhandling.html, …/api/API_CreateEventSourceMapping.html. Not rebuilt: the slow growth of the number
 of pollers under load, and that a nearly empty queue may wait longer than the window.
+
+Upstream: in part: what a mapping is refused for, and that an unreadable answer is a failure; a thread per mapping is
+ours.
 """
 
 from __future__ import annotations
@@ -27,13 +30,12 @@ from ministack.services import lambda_svc, sqs
 
 from local_aws import patching
 from local_aws.gateway import identity
+from local_aws.quotas import INVOCATION_BYTES, QUEUE_POLLERS
 from local_aws.services.aws_lambda.mappings import starter
 from local_aws.settings import Settings
 
 logger = logging.getLogger("local.sqs")
 POLL_SECONDS = 0.1
-POLLERS = 5
-PAYLOAD_BYTES = 6 * 1024 * 1024
 READ_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 Message = dict[str, Any]
@@ -80,7 +82,7 @@ class Mapping(threading.Thread):
         queue = self._queue
         if not self.esm.get("Enabled", True) or queue is None or not self._may_read():
             return []
-        limit = (self.esm.get("ScalingConfig") or {}).get("MaximumConcurrency") or POLLERS
+        limit = (self.esm.get("ScalingConfig") or {}).get("MaximumConcurrency") or QUEUE_POLLERS
         with self._done:
             if not self._done.wait_for(lambda: self._busy < int(limit), timeout=1.0):
                 return []
@@ -95,7 +97,7 @@ class Mapping(threading.Thread):
             batch += found
             payload += sum(len(message["body"]) for message in found)
             left = end - time.monotonic()
-            if len(batch) >= most or payload > PAYLOAD_BYTES * 0.9 or not batch or (not found and left <= 0):
+            if len(batch) >= most or payload > INVOCATION_BYTES * 0.9 or not batch or (not found and left <= 0):
                 break
             if not found:
                 time.sleep(min(left, POLL_SECONDS))
@@ -195,7 +197,7 @@ class Mapping(threading.Thread):
 
 
 def receive(url: str, most: int) -> list[Message]:
-    """Up to `most` visible messages; MiniStack gives ten at a time, as ReceiveMessage does."""
+    """Return up to `most` visible messages; MiniStack gives ten at a time, as ReceiveMessage does."""
     found: list[Message] = []
     while len(found) < most and (part := sqs._receive_messages_for_esm(url, min(10, most - len(found)))):
         found += part
@@ -203,7 +205,9 @@ def receive(url: str, most: int) -> list[Message]:
 
 
 def fault(settings: dict[str, Any]) -> str | None:
-    """Why AWS refuses a mapping of a queue with these settings; None if it does not (or it is of another source)."""
+    """Return why AWS refuses a mapping of a queue with these settings; None if it does not (or it is of another
+    source).
+    """
     source = settings.get("EventSourceArn", "")
     queue = sqs._queue_by_arn(source) if ":sqs:" in source else None
     if queue is None:

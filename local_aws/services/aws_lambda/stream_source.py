@@ -11,6 +11,9 @@ ever once a second; a record reported as failed counts as done and is lost.
 Source: docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html, …/services-ddb-batchfailurereporting.html,
 …/kinesis-on-failure-destination.html. Assumed: retries that are used up discard all that remains of the batch.
 Different: OnFailure is a queue, no topic and no bucket; MaximumRecordAgeInSeconds counts for nothing.
+
+Upstream: in part: retries that end, partial failures and OnFailure belong into its own poll loop; a thread per mapping
+is ours.
 """
 
 from __future__ import annotations
@@ -31,12 +34,12 @@ from ministack.services import cloudwatch, dynamodb, lambda_svc, sqs
 
 from local_aws import patching
 from local_aws.gateway import identity
+from local_aws.quotas import INVOCATION_BYTES, STREAM_POLL_SECONDS
 from local_aws.services.aws_lambda.mappings import starter
 from local_aws.settings import Settings
 
 logger = logging.getLogger("local.streams")
-POLL_SECONDS = float(os.environ.get("LOCAL_AWS_STREAM_POLL_SECONDS", "0.25"))  # as AWS: about 4 polls a second
-PAYLOAD_BYTES = 6 * 1024 * 1024
+POLL_SECONDS = float(os.environ.get("LOCAL_AWS_STREAM_POLL_SECONDS", STREAM_POLL_SECONDS))
 SHARD = "shardId-00000000000000000000-00000000"
 READ_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords")
 
@@ -174,7 +177,7 @@ class Lane:
             payload = 0
             while self._waiting and len(batch) < size:
                 payload += len(json.dumps(self._waiting[0]))
-                if batch and payload > PAYLOAD_BYTES:
+                if batch and payload > INVOCATION_BYTES:
                     break
                 batch.append(self._waiting.popleft())
             self._busy = True

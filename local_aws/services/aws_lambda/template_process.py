@@ -63,7 +63,7 @@ class Template:
         return message
 
     def fork(self, variables: Mapping[str, str]) -> Forked:
-        """A new environment with these environment variables over the template's."""
+        """Return a new environment with these environment variables over the template's."""
         pipes = [os.pipe() for _ in range(3)]
         theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
         ours = [pipes[0][1], pipes[1][0], pipes[2][0]]
@@ -79,7 +79,9 @@ class Template:
         return Forked(self, pid, ours)
 
     def exit_code(self, pid: int) -> int | None:
-        """As Popen.poll; None while the process runs. A process whose template is gone counts as killed."""
+        """Return it as Popen.poll does; None while the process runs. A process whose template is gone counts as
+        killed.
+        """
         try:
             code: int | None = self._ask({"poll": pid})["code"]
         except OSError:
@@ -108,7 +110,7 @@ class Forked:
         return self._code
 
     def wait(self, timeout: float) -> int:
-        """Raises subprocess.TimeoutExpired."""
+        """Wait for the end. Raises subprocess.TimeoutExpired."""
         limit = time.monotonic() + timeout
         while (code := self.poll()) is None:
             if time.monotonic() > limit:

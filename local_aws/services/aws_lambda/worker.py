@@ -42,7 +42,7 @@ class LambdaContext:
 
 
 def load(handler):
-    """The handler function, with AWS's errors for what cannot be loaded."""
+    """Return the handler function, with AWS's errors for what cannot be loaded."""
     module_name, _, function_name = handler.rpartition(".")
     if not module_name:
         raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{handler}': not enough values to unpack")
@@ -73,7 +73,7 @@ def to_json(value):
 
 
 def describe(error, request_id=""):
-    """The error object that the Runtime API is given: the class's own name, str(error), the handler's stack."""
+    """Return the error object that the Runtime API is given: the class's own name, str(error), the handler's stack."""
     if isinstance(error, Fault):
         body = {"errorMessage": str(error), "errorType": error.error_type}
         stack = error.trace
@@ -85,7 +85,7 @@ def describe(error, request_id=""):
 
 
 def log_streams():
-    """print() and whatever subprocesses write is log: descriptor 2, line by line."""
+    """Make a log of what print() and subprocesses write: descriptor 2, line by line."""
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False, errors="backslashreplace")
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False, errors="backslashreplace")
 
@@ -96,7 +96,7 @@ class Emulator:
     def __init__(self):
         self._answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
         os.dup2(2, 1)
-        self._inbox: queue.SimpleQueue = queue.SimpleQueue()  # type: ignore[type-arg]
+        self._inbox = queue.SimpleQueue[object]()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):  # on the bare descriptor: no buffer of stdin is locked when the process exits
@@ -119,7 +119,7 @@ class Emulator:
 
 
 def main():
-    """One environment: import the handler, then one invocation after the other."""
+    """Be one environment: import the handler, then one invocation after the other."""
     emulator = Emulator()
     log_streams()
     init = emulator.receive()["init"]
@@ -151,7 +151,7 @@ def serve(emulator, handler):
 
 
 def template():
-    """Imports the handler once, then forks an environment for every request; see `template_process`."""
+    """Import the handler once, then fork an environment for every request; see `template_process`."""
     import socket
 
     control = socket.socket(fileno=0)
@@ -189,7 +189,7 @@ def template():
 
 
 def become_environment(variables, descriptors, handler):
-    """What a fork of the template does: its own descriptors and variables, then one invocation after the other."""
+    """Do what a fork of the template does: its own descriptors and variables, then one invocation after the other."""
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
         os.close(descriptor)

@@ -1,6 +1,8 @@
 """Each change of a stack's status is an event on the default bus; MiniStack tells nobody.
 
 Source: AWS CloudFormation User Guide, Managing events with CloudFormation and Amazon EventBridge, Stack status changes.
+
+Upstream: whole: one event at each change of a status.
 """
 
 import json

@@ -5,6 +5,8 @@ Stock MiniStack stores what was sent: a distribution that CloudFormation created
 refuses to send its configuration back.
 
 Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_DistributionConfig.html and …/API_CacheBehavior.html.
+
+Upstream: whole: defaults of a configuration.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ CACHED_METHODS: Tree = {"CachedMethods": {"Quantity": "2", "Items": {"Method": [
 
 
 def complete(config: Element) -> Element:
-    """Adds what is missing to a DistributionConfig element, in place; returns it without namespaces."""
+    """Add what is missing to a DistributionConfig element, in place; return it without namespaces."""
     cloudfront._strip_namespace(config)
     _fill(config, DISTRIBUTION)
     for origin in config.findall("Origins/Items/Origin"):

@@ -7,6 +7,8 @@ Stock MiniStack: none of these, neither through the API nor through CloudFormati
 
 Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_UpdateDistribution.html, …/API_CreateInvalidation.html,
 …/DeveloperGuide/cloudfront-limits.html.
+
+Upstream: in part: aliases, certificates and items of invalidations; delays and what the edge is told are ours.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from ministack.services import cloudfront
 from ministack.services.cloudformation import provisioners
 
 from local_aws import patching, propagation
-from local_aws.quotas import Quotas
+from local_aws.quotas import CACHE_TAG_CHARACTERS, Quotas
 from local_aws.services.cloudfront import deployed
 from local_aws.settings import Settings
 
-MAX_TAG = 256
+RESOURCE = "AWS::CloudFront::Distribution"
 UPDATE, CREATE, DELETE = "_update_distribution", "_create_distribution", "_delete_distribution"
 _most_aliases = Quotas.aliases
 
@@ -37,7 +39,7 @@ class Refused(ValueError):
 
 
 def check(config: Any, distribution_id: str | None) -> None:
-    """Raises Refused if a distribution (None: a new one) cannot have this DistributionConfig element."""
+    """Raise Refused if a distribution (None: a new one) cannot have this DistributionConfig element."""
     aliases = [
         alias.lower() for alias in cloudfront._get_distribution_aliases({"config_xml": cloudfront.tostring(config)})
     ]
@@ -93,9 +95,9 @@ def _covers(certificate_name: str, alias: str) -> bool:
 
 
 def item_fault(item: str) -> str | None:
-    """Why AWS refuses an item of an invalidation; None if it does not."""
+    """Return why AWS refuses an item of an invalidation; None if it does not."""
     if item.startswith("#"):
-        if not 1 < len(item) <= MAX_TAG + 1 or "*" in item or not item.isascii() or not item.isprintable():
+        if not 1 < len(item) <= CACHE_TAG_CHARACTERS + 1 or "*" in item or not item.isascii() or not item.isprintable():
             return f"Your request contains an invalid cache tag: {item}"
     elif not item.startswith("/") or "*" in item[:-1]:
         return f"Your request contains one or more invalid invalidation paths: {item}"
@@ -201,9 +203,9 @@ def install(settings: Settings) -> None:
     patching.replace(cloudfront, DELETE, _api(DELETE), "del _distributions[dist_id]")
     patching.replace(cloudfront, "_create_invalidation", _create_invalidation, "_invalidations[dist_id].append(inv)")
     patching.replace(cloudfront, "handle_request", _handle_request, "_update_distribution(dist_id, headers, body)")
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFront::Distribution"]
+    handlers = provisioners._RESOURCE_HANDLERS[RESOURCE]
     if handlers.get("create") is not provisioners._cf_distribution_create or not handlers.get("update_with_logical_id"):
-        raise patching.PatchTargetMoved("CloudFormation's handlers of AWS::CloudFront::Distribution changed")
-    handlers["create"] = _template(handlers["create"], 1)
-    handlers["update"] = _template(handlers["update"], 2)
-    handlers["delete"] = _template(handlers["delete"], None)
+        raise patching.PatchTargetMoved(f"CloudFormation's handlers of {RESOURCE} changed")
+    patching.resource(RESOURCE, "create", partial(_template, place=1))
+    patching.resource(RESOURCE, "update", partial(_template, place=2))
+    patching.resource(RESOURCE, "delete", partial(_template, place=None))

@@ -6,6 +6,8 @@ paths with a wildcard under way (TooManyInvalidationsInProgress). Stock MiniStac
 Source: docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html, …/DeveloperGuide/
 cloudfront-limits.html. Different: the edge has it at once, `--deploy-seconds` before it is Completed. The rates (150
 files or tags and one wildcard a second) are the quota model's.
+
+Upstream: in part: the limits of what is under way; the delay is ours.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def _settle(distribution_id: str, seconds: float) -> list[dict[str, Any]]:
 
 
 def exceeded(items: list[str], under_way: list[str], quotas: Quotas) -> str | None:
-    """The message of the refusal of more items beside those under way; None if they may be."""
+    """Return the message of the refusal of more items beside those under way; None if they may be."""
     wild = sum(item.endswith("*") for item in (*items, *under_way))
     if wild > quotas.wildcard_invalidations_in_progress and any(item.endswith("*") for item in items):
         return (

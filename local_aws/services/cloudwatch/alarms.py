@@ -8,6 +8,8 @@ while there is no value, and looks only when somebody puts a metric.
 Source: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html, …/alarms-and-missing-data.html.
 Different: a period ends now instead of at the full minute, and looks happen every LOCAL_AWS_METRIC_SECONDS (2). Alarms
 on metric math and composite alarms of templates are not to be had.
+
+Upstream: in part: dimensions, periods and missing data; that alarms are looked at unasked needs a thread of their own.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def state_of(values: list[float | None], alarm: dict[str, Any]) -> str | None:
-    """ALARM, OK or INSUFFICIENT_DATA; None: stays what it is.
+    """Return ALARM, OK or INSUFFICIENT_DATA; None: stays what it is.
 
     values: of each period, the newest first, None for one without data.
     """
@@ -53,7 +55,7 @@ def state_of(values: list[float | None], alarm: dict[str, Any]) -> str | None:
 
 
 def values_of(alarm: dict[str, Any]) -> list[float | None]:
-    """The alarm's statistic in each of its periods, the newest first."""
+    """Return the alarm's statistic in each of its periods, the newest first."""
     dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))
     points = cloudwatch._metrics.get((alarm["Namespace"], alarm["MetricName"], dimensions)) or []
     points = [point for point in list(points) if not alarm.get("Unit") or point["Unit"] == alarm["Unit"]]

@@ -8,6 +8,8 @@ docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html,
 docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html.
 Different: queues are sampled every LOCAL_AWS_METRIC_SECONDS (2) instead of every minute; of AWS/SQS only the four
 approximate gauges, of AWS/States only those of executions (ExecutionThrottled too is absent).
+
+Upstream: in part: the embedded metric format and AWS/States; the sampled queues need a thread of their own.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ ENDS = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "TIMED_OUT": "TimedOut", "
 
 
 def embedded(line: str) -> list[tuple[str, str, dict[str, str], str, list[float], float]]:
-    """(namespace, name, dimensions, unit, values, Unix time) of each metric in a log line; empty if it has none."""
+    """Return (namespace, name, dimensions, unit, values, Unix time) of each metric in a log line; empty if it has
+    none.
+    """
     if '"_aws"' not in line or not line.startswith("{"):
         return []
     try:

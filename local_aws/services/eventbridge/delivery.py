@@ -11,6 +11,8 @@ Source: docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html, 
 targets; only SQS policies are evaluated. A target here never fails for a while by itself, but faults of the principal
 `events` (sqs SendMessage, sns Publish, lambda Invoke, states StartExecution) make it. The first retry comes after half
 a second; AWS does not say when.
+
+Upstream: in part: what PutEvents refuses, and dead-letter queues; faults of deliveries are ours.
 """
 
 from __future__ import annotations
@@ -29,11 +31,10 @@ from ministack.services import cloudwatch, eventbridge, lambda_svc, sns, sqs, st
 
 from local_aws import patching
 from local_aws.gateway import faults
+from local_aws.quotas import EVENT_BYTES, EVENT_DELIVERIES, EVENT_ENTRIES, EVENT_SECONDS
 from local_aws.settings import Settings
 
 logger = logging.getLogger("local.events")
-MAX_BYTES = 256 * 1024
-DEFAULT_ATTEMPTS, DEFAULT_AGE = 185, 86_400
 REQUIRED = ("Source", "DetailType", "Detail")
 OPERATIONS = {"sqs": "SendMessage", "sns": "Publish", "lambda": "Invoke", "states": "StartExecution"}
 
@@ -41,13 +42,13 @@ Entry = dict[str, Any]
 
 
 def size(entry: Entry) -> int:
-    """Bytes of an entry as PutEvents counts them."""
+    """Return the bytes of an entry as PutEvents counts them."""
     texts = [entry.get(name) or "" for name in REQUIRED] + list(entry.get("Resources") or ())
     return sum(len(text.encode()) for text in texts) + (14 if entry.get("Time") is not None else 0)
 
 
 def entry_fault(entry: Entry) -> dict[str, str] | None:
-    """The error of one entry as the answer lists it; None if it can be taken."""
+    """Return the error of one entry as the answer lists it; None if it can be taken."""
     for name in REQUIRED:
         if not entry.get(name):
             reason = f"{name} is a required argument."
@@ -64,13 +65,13 @@ def entry_fault(entry: Entry) -> dict[str, str] | None:
 def _put_events(original: Any) -> Any:
     def put_events(data: dict[str, Any], allow_aws_source: bool = False) -> Any:
         entries = data.get("Entries") or []
-        if allow_aws_source or len(entries) > 10:
+        if allow_aws_source or len(entries) > EVENT_ENTRIES:
             return original(data, allow_aws_source)
         if not entries:
             constraint = "Member must have length greater than or equal to 1"
             message = f"1 validation error detected: Value '[]' at 'entries' failed to satisfy constraint: {constraint}"
             return error_response_json("ValidationException", message, 400)
-        if sum(map(size, entries)) >= MAX_BYTES:
+        if sum(map(size, entries)) >= EVENT_BYTES:
             message = "Total size of the entries in the request is over the limit."
             return error_response_json("ValidationException", message, 400)
         problems = [entry_fault(entry) for entry in entries]
@@ -87,7 +88,7 @@ def _put_events(original: Any) -> Any:
 
 
 def undeliverable(target_arn: str, rule_arn: str) -> tuple[str, str] | None:
-    """(error code, message) if the target can never take the event; None if it can."""
+    """Return (error code, message) if the target can never take the event; None if it can."""
     try:
         spec = parse_arn(target_arn)
     except ArnParseError:
@@ -114,7 +115,7 @@ class Delivery:
         self.rule_arn: str = rule.get("Arn") or eventbridge._rule_arn(rule["Name"], rule.get("EventBusName", "default"))
 
     def try_now(self) -> faults.Struck | None:
-        """Delivers or gives up; what went wrong if it has to be tried again."""
+        """Deliver or give up; return what went wrong if it has to be tried again."""
         if problem := undeliverable(self.arn, self.rule_arn):
             self.give_up(*problem)
             return None
@@ -127,10 +128,10 @@ class Delivery:
         return None
 
     def retry(self, failure: faults.Struck) -> None:
-        """Until it is delivered or the policy says that it is enough."""
+        """Try until it is delivered or the policy says that it is enough."""
         policy = self.target.get("RetryPolicy") or {}
-        most = int(policy.get("MaximumRetryAttempts", DEFAULT_ATTEMPTS))
-        until = time.monotonic() + float(policy.get("MaximumEventAgeInSeconds", DEFAULT_AGE))
+        most = int(policy.get("MaximumRetryAttempts", EVENT_DELIVERIES))
+        until = time.monotonic() + float(policy.get("MaximumEventAgeInSeconds", EVENT_SECONDS))
         for attempt in range(most):
             time.sleep(random.uniform(0.5, 1.0) * min(2.0**attempt, 60.0))  # noqa: S311
             if time.monotonic() > until:
@@ -141,7 +142,7 @@ class Delivery:
         return self.give_up(failure.code, str(failure), "MaximumRetryAttempts", most)
 
     def give_up(self, code: str, message: str, exhausted: str = "", attempts: int = 0) -> None:
-        """The original event to the dead-letter queue, if there is one that the rule may send to."""
+        """Send the original event to the dead-letter queue, if there is one that the rule may send to."""
         name = {"RuleName": self.rule["Name"]}
         cloudwatch.record_metric("AWS/Events", "FailedInvocations", 1, "Count", name)
         dead = (self.target.get("DeadLetterConfig") or {}).get("Arn")

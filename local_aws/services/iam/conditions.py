@@ -8,6 +8,8 @@ permission that AWS does not know.
 
 Source: docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html,
 docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html.
+
+Upstream: whole: condition keys from the request, and one name in a table.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ _CODE = re.compile(r"\\([0-7]{3})")
 
 
 def normalised(name: str) -> str:
-    """A record's name as the condition key has it."""
+    """Return a record's name as the condition key has it."""
     plain = _CODE.sub(lambda code: chr(int(code[1], 8)), name).lower().rstrip(".")
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else f"\\{ord(c) & 0xFF:03o}" for c in plain)
 
 
 def condition_keys(body: bytes) -> dict[str, list[str]]:
-    """The three multi-valued keys of a request; empty if the request has no changes."""
+    """Return the three multi-valued keys of a request; empty if the request has no changes."""
     root = route53._parse_body(body)
     changes = [] if root is None else [el for el in root.iter() if el.tag.rsplit("}", 1)[-1] == "Change"]
     names, types, actions = set(), set(), set()

@@ -5,6 +5,8 @@ project's queues and buckets) denies no client. Stock MiniStack is called over p
 reports it: with AUTH such a policy denies everything, `sam deploy` included. Here the endpoint counts as AWS's.
 
 Source: docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html, aws:SecureTransport.
+
+Upstream: no: the endpoint is plain HTTP; that it counts as TLS is a choice of who embeds it.
 """
 
 from typing import Any

@@ -8,6 +8,8 @@ TTL and any number of changes; reports the first fault in words of its own; a ch
 Source: docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html, …/DNSLimitations.html.
 Different: record sets of a template are not checked; values are checked of A, AAAA, CNAME and TXT only; a zone's limit
 of record sets is kept only with `--quotas`, and its words are a guess (AWS publishes none).
+
+Upstream: in part: the faults of a batch, and names as AWS lists them; delays and what the name server is told are ours.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from typing import Any
 from ministack.services import route53
 
 from local_aws import patching, propagation
+from local_aws.quotas import ZONE_BATCH_CHARACTERS, ZONE_BATCH_RECORDS
 from local_aws.services.route53 import zones
 from local_aws.settings import Settings
 
-MAX_RECORDS, MAX_CHARACTERS = 1000, 32_000  # an UPSERT counts twice
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 _ADDRESS = {"A": (ipaddress.IPv4Address, "4"), "AAAA": (ipaddress.IPv6Address, "6")}
 _QUOTED = re.compile(r'("(\\.|[^"\\]){0,255}"\s*)+')
@@ -37,7 +39,9 @@ Change = tuple[str, Record]
 
 
 def normalise_name(name: str) -> str:
-    """As Route 53 stores and lists it: lower case, final dot, `*` and other special characters as octal codes."""
+    """Return it as Route 53 stores and lists it: lower case, final dot, `*` and other special characters as octal
+    codes.
+    """
     if not name:
         return name
     plain = _OCTAL.sub(lambda code: chr(int(code[1], 8)), name).lower()
@@ -46,7 +50,7 @@ def normalise_name(name: str) -> str:
 
 
 def faults(zone: str, current: Iterable[Record], changes: Iterable[Change], most: float = math.inf) -> list[str]:
-    """Everything that AWS refuses in a batch, in its words; empty if the batch can be applied.
+    """Return everything that AWS refuses in a batch, in its words; empty if the batch can be applied.
 
     zone: the zone's name. current: its record sets. changes: (action, record set), applied in order. most: record sets
     that the zone may have.
@@ -56,10 +60,10 @@ def faults(zone: str, current: Iterable[Record], changes: Iterable[Change], most
         (2 if action == "UPSERT" else 1) * max(len(rs.get("ResourceRecords", ())), 1) for action, rs in changes
     )
     characters = sum(len(value) for _, rs in changes for value in rs.get("ResourceRecords", ()))
-    if weight > MAX_RECORDS:
-        return [f"Number of records limit of {MAX_RECORDS} exceeded."]
-    if characters > MAX_CHARACTERS:
-        return [f"Number of characters limit of {MAX_CHARACTERS} exceeded."]
+    if weight > ZONE_BATCH_RECORDS:
+        return [f"Number of records limit of {ZONE_BATCH_RECORDS} exceeded."]
+    if characters > ZONE_BATCH_CHARACTERS:
+        return [f"Number of characters limit of {ZONE_BATCH_CHARACTERS} exceeded."]
     found: list[str] = []
     records = {route53._rs_key(rs): rs for rs in current}
     before = len(records)
@@ -177,7 +181,7 @@ def _change_resource_record_sets(original: Any, most: float) -> Any:
 
 
 def form_fault(action: str, rs: Record) -> str | None:
-    """Why a record set is neither an alias nor values with a TTL; None if it is one of them."""
+    """Return why a record set is neither an alias nor values with a TTL; None if it is one of them."""
     where = f"Change with [Action={action}, Name={rs['Name']}, Type={rs['Type']}, SetIdentifier=null]"
     expected = "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]"
     plain = bool(rs.get("ResourceRecords")) or "TTL" in rs
@@ -210,7 +214,10 @@ def _new_change(original: Any) -> Any:
     return new_change
 
 
-class _Records(type(route53._records)):  # type: ignore[misc]
+_Store: Any = type(route53._records)
+
+
+class _Records(_Store):
     """The store of record sets, which tells the data plane; CloudFormation writes it too."""
 
     def __setitem__(self, zone_id: str, records: list[Record]) -> None:

@@ -80,7 +80,7 @@ class _Zone:
         return cls(zone.name, sets, frozenset(existing), {name: tuple(known) for name, known in types.items()})
 
     def owner(self, name: str) -> str | None:
-        """The name whose records answer: itself, the wildcard at its closest encloser, or None (NXDOMAIN)."""
+        """Return the name whose records answer: itself, the wildcard at its closest encloser, or None (NXDOMAIN)."""
         if name in self.existing:
             return name
         encloser = name

@@ -4,6 +4,8 @@ AWS mails each confirmed subscriber, and refuses a Subject that is not ASCII, ha
 characters. Stock MiniStack logs a line and takes any subject. Here every mail is a file in a maildir.
 
 Source: docs.aws.amazon.com/sns/latest/api/API_Publish.html.
+
+Upstream: in part: what a subject may be; the maildir is ours.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ from ministack.core.responses import new_uuid
 from ministack.services import sns
 
 from local_aws import patching
+from local_aws.quotas import TOPIC_SUBJECT
 from local_aws.settings import Settings
 
-_SUBJECT = re.compile(r"[!-~][ -~]{0,98}")
+_SUBJECT = re.compile(TOPIC_SUBJECT)
 
 
 def deliver(maildir: Path, topic_arn: str, address: str, subject: str, text: str) -> Path:
-    """Writes one RFC 5322 message into `maildir/new`, complete when it appears. Returns its path."""
+    """Write one RFC 5322 message into `maildir/new`, complete when it appears. Returns its path."""
     mail = EmailMessage()
     mail["From"] = "AWS Notifications <no-reply@sns.amazonaws.com>"
     mail["To"] = address

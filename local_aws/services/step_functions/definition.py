@@ -8,6 +8,8 @@ Source: docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMa
 its own. Not checked: the syntax of paths, the arguments of an integration, whether a state can be reached.
 Different: what nothing here makes behave as on AWS is refused, instead of running as MiniStack runs it: Map, Parallel,
 HeartbeatSeconds, and tasks that are neither `lambda:invoke` nor a call of DynamoDB.
+
+Upstream: in part: the faults that the language's specification names; what is refused as not rebuilt is ours.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ Fault = tuple[str, str, str]  # code, message, place
 
 
 def faults(definition: Any) -> list[Fault]:
-    """(code, message, JSON pointer) of all that is wrong with a state machine's definition; empty if nothing is."""
+    """Return (code, message, JSON pointer) of all that is wrong with a state machine's definition; empty if nothing
+    is.
+    """
     if not isinstance(definition, dict):
         return [("INVALID_JSON_DESCRIPTION", "The definition is not a JSON object", "/")]
     language = definition.get("QueryLanguage", "JSONPath")

@@ -12,6 +12,8 @@ Source: docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecutio
 …/dg/concepts-error-handling.html. Different: RedriveExecution is unknown, and so are ItemBatcher and a distributed Map
 in JSONata; TimeoutSeconds of a state is a number, never an expression; quotas of starts and transitions are the
 quota model's.
+
+Upstream: in part, each alone: a token per attempt, answers only once, idempotent starts, the machine's time limit.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Run:
         self.over = threading.Event()
 
     def end(self) -> None:
-        """The execution reached a final status: wake its sleeping retries and waiting tasks."""
+        """Wake sleeping retries and waiting tasks: the execution reached a final status."""
         self.over.set()
         for token, info in stepfunctions._task_tokens.items():
             if _tokens.get(token) is self:
@@ -54,7 +56,10 @@ class Run:
                 info["event"].set()
 
 
-class _Tokens(type(stepfunctions._task_tokens)):  # type: ignore[misc]
+_Store: Any = type(stepfunctions._task_tokens)
+
+
+class _Tokens(_Store):
     """MiniStack's store of waiting tokens, which also notes whose they are."""
 
     def __setitem__(self, token: str, info: dict[str, Any]) -> None:
@@ -83,7 +88,7 @@ def _answer(original: Any) -> Any:
 
 
 def succeed(state: dict[str, Any], given: Any, ctx: Any) -> Any:
-    """A Succeed state's output."""
+    """Return a Succeed state's output."""
     if stepfunctions._state_query_language(state, ctx) == "JSONata":
         return stepfunctions._apply_jsonata_output(state, given, ctx, default=given)
     return stepfunctions._apply_output_path(state, stepfunctions._apply_input_path(state, given, ctx), ctx)
@@ -91,7 +96,7 @@ def succeed(state: dict[str, Any], given: Any, ctx: Any) -> Any:
 
 def _invoke_resource_with_timeout(_: Any) -> Any:
     def invoke_resource_with_timeout(resource: str, given: Any, timeout: float) -> Any:
-        """The task's result. Its time begins when a process takes the call: on AWS there is always one."""
+        """Return the task's result. Its time begins when a process takes the call: on AWS there is always one."""
         taken = threading.Event()
         environment.taken.set(taken)
         pool = ThreadPoolExecutor(max_workers=1)

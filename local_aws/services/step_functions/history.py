@@ -7,6 +7,8 @@ Stock MiniStack: no previousEventId, no TaskStarted, TaskSubmitted or TaskTimedO
 
 Source: docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html. Different: a task that waits for
 its token is Submitted without the answer of the call; assigned variables are absent; no 25,000-event limit.
+
+Upstream: in part: previousEventId and the missing events; the edits of `_execute_task` would become its own lines.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ def _tell(execution: Execution, event: Event) -> None:
 
 
 def names_of(resource: str) -> tuple[str, str]:
-    """(resource type, resource) of a task's Resource ARN, as its events have them."""
+    """Return (resource type, resource) of a task's Resource ARN, as its events have them."""
     parts = resource.split(":")
     return (f"aws-sdk:{parts[-2]}" if "aws-sdk" in parts else parts[-2]), parts[-1]
 

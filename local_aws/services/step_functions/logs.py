@@ -7,6 +7,8 @@ Stock MiniStack keeps the configuration and logs nothing.
 
 Source: docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html, …/dg/cloudwatch-log-level.html. Different: the events
 are in the log at once, in one stream per execution.
+
+Upstream: whole, once the history's events are AWS's.
 """
 
 from __future__ import annotations
@@ -39,14 +41,14 @@ DATA = ("input", "output", "parameters", "inputDetails", "outputDetails")
 
 
 def logged(level: str, event_type: str) -> bool:
-    """Whether a level lets an event's type through."""
+    """Return whether a level lets an event's type through."""
     if level == "ERROR":
         return event_type in FATAL or event_type == "FailStateEntered" or event_type.endswith(("Failed", "TimedOut"))
     return level == "ALL" or (level == "FATAL" and event_type in FATAL)
 
 
 def line(execution: dict[str, Any], event: dict[str, Any], with_data: bool) -> str:
-    """The log's JSON object of one event."""
+    """Return the log's JSON object of one event."""
     found: dict[str, Any] = next((value for key, value in event.items() if key.endswith("EventDetails")), {})
     details = {key: value for key, value in found.items() if with_data or key not in DATA}
     at = datetime.fromisoformat(event["timestamp"]).timestamp()
@@ -90,7 +92,7 @@ def _lowered(value: Any) -> Any:
 
 
 def refusal(config: dict[str, Any], role_arn: str) -> tuple[str, str] | None:
-    """(error code, message) if a machine cannot have the logging configuration (either case); None if it can."""
+    """Return (error code, message) if a machine cannot have the logging configuration (either case); None if it can."""
     config = _lowered(config or {})
     if config.get("level", "OFF") == "OFF":
         return None

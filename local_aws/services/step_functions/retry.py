@@ -5,6 +5,8 @@ of it; an execution that ended retries no more; States.ALL and States.TaskFailed
 States.DataLimitExceeded. Stock MiniStack: both fields ignored, 60 s cap, retries after the end, States.ALL matches all.
 
 Source: docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html.
+
+Upstream: whole: MaxDelaySeconds, JitterStrategy and the two errors that States.ALL does not match.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ NEVER_CAUGHT_BY_ALL = ("States.Runtime", "States.DataLimitExceeded")
 
 
 def delay(retrier: dict[str, Any], count: int) -> float:
-    """Seconds before retry number `count` (from 0)."""
+    """Return the seconds before retry number `count` (from 0)."""
     seconds = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** count
     seconds = min(seconds, retrier.get("MaxDelaySeconds", float("inf")))
     return random.uniform(0, seconds) if retrier.get("JitterStrategy") == "FULL" else seconds  # noqa: S311

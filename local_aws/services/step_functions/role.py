@@ -5,6 +5,8 @@ exception (Lambda.AWSLambdaException, DynamoDb.DynamoDbException, …). Stock Mi
 process and checks nothing.
 
 Source: docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html.
+
+Upstream: in part: the check of the role under AUTH; the trace of these calls is ours.
 """
 
 from __future__ import annotations

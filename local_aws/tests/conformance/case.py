@@ -1,6 +1,6 @@
 """A conformance case: one behaviour of AWS, said in words, with its source and its bridge.
 
-Each test in this folder is a case. The table in docs/local-aws.md is made of them, and each case of a bridge has to
+Each test in this folder is a case. The table in behaviours.md is made of them, and each case of a bridge has to
 fail while that bridge is off: else it proves nothing about it. A test imports it as `from .case import case`.
 """
 

@@ -36,6 +36,7 @@ class Emulator:
                     str(state),
                     "--no-edge",
                     "--exit-with-parent",
+                    *(["--any-version"] if os.environ.get("LOCAL_AWS_ANY_VERSION") else []),
                     *options,
                 ],
                 cwd=ROOT,

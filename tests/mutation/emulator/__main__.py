@@ -13,11 +13,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from local_aws.tests.conformance.table import DOCUMENT, with_section
+from local_aws.tests.conformance.table import with_section
 from tests.mutation.emulator import columns
 from tests.mutation.emulator.columns import ALIKE, NOTICED, UNNOTICED, Cell
 from tests.mutation.emulator.mutants import MUTANTS, Mutant
+from tests.mutation.emulator.product import ROOT
 
+DOCUMENT = ROOT / "docs" / "local-aws.md"
 stopped = threading.Event()
 COLUMNS = {"ours": columns.ours, "stock": columns.stock}
 

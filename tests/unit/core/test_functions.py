@@ -291,7 +291,7 @@ def test_a_recorded_failure_sample_is_what_the_lifecycle_records(world: World) -
     record = world.provisioning.record("granja")
     assert record is not None
     assert record.last_error is not None
-    assert record.last_error["code"] == "AliasQuotaExceeded"
+    assert record.last_error["code"] == "AccessDenied"
 
 
 def test_a_removal_sample_holds_the_tenant(world: World) -> None:

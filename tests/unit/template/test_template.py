@@ -9,7 +9,6 @@ import yaml
 
 from edge.template import with_code
 from tenancy import failure_notifier
-from tenancy.database import schema_versions
 from tenancy.domain import hostnames
 from tenancy.domain.events import SOURCE, TYPES, Failure
 from tenancy.platform import settings
@@ -19,7 +18,6 @@ from .reading import (
     FOLDERS,
     FOUNDATION,
     FUNCTIONS,
-    MAIN,
     RESOURCES,
     ROOT,
     STACKS,
@@ -165,10 +163,6 @@ def test_one_tenant_is_migrated_at_a_time_by_each_of_a_few_workers() -> None:
     definitions = [json.loads((ROOT / machine["DefinitionUri"]).read_text()) for machine in machines]
     longest = max(state.get("TimeoutSeconds", 0) for each in definitions for state in each["States"].values())
     assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] > longest
-
-
-def test_the_stack_says_which_schema_its_release_brings() -> None:
-    assert MAIN["Outputs"]["SchemaVersion"]["Value"] == str(schema_versions.latest_version())
 
 
 # --- what stays, and what is protected --------------------------------------------------------------------------------

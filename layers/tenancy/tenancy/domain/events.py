@@ -53,7 +53,7 @@ class Fact(BaseModel):
 
 
 class TenantClaimed(Fact):
-    """The item is valid, its name is ours, and one execution is responsible for the tenant."""
+    """The item is valid, its name is ours, and one execution is responsible for the tenant: first event of each run."""
 
     order = 10
     kind: str = Field(description="onboard; or update, suspend or resume of a tenant that is live.")
@@ -92,11 +92,13 @@ class DatabaseSeeded(Fact):
     """The tenant's own database is published, or its configuration rows are up to date."""
 
     order = 40
-    database_path: str
+    database_path: str = Field(description="Relative to the tenants' folder.")
     schema_version: int
     created: bool = Field(description="False when an existing database got new configuration rows.")
-    restored_from: str | None = Field(None, description="Folder of the archive whose rows the new database has.")
-    adopted_from: str | None = Field(None, description="Name of the shared database whose rows the new one has.")
+    restored_from: str | None = Field(
+        None, description="Folder of the archive whose rows the new database has, after a restore."
+    )
+    adopted_from: str | None = Field(None, description="Shared database whose rows the new one has, after an adoption.")
     kept_as: str | None = Field(None, description="Folder of the archive of the database that it takes the place of.")
 
 
@@ -105,7 +107,7 @@ class CacheInvalidated(Fact):
 
     order = 50
     tag: str
-    invalidation_id: str
+    invalidation_id: str = Field(description="Several tenants may share one.")
 
 
 class TenantVerified(Fact):
@@ -132,7 +134,7 @@ class Drift(Fact):
     """What both events of drift say. They come from no execution: its ARN in the envelope is empty."""
 
     beside_runs = True
-    findings: list[Found]
+    findings: list[Found] = Field(description="kind, where, what, since, repair: see the kinds of drift.")
 
     @property
     def occasion(self) -> str:
@@ -141,7 +143,11 @@ class Drift(Fact):
 
 
 class DriftDetected(Drift):
-    """Two scans in a row have found that something is not as it is on record."""
+    """Two scans in a row have found that something is not as it is on record.
+
+    One event for each tenant, or for each thing that is no tenant's, with all that is found for the first time. Both
+    events of drift come from no execution.
+    """
 
     order = 97
 
@@ -157,7 +163,11 @@ class Ending(Fact):
 
 
 class TenantActivated(Ending):
-    """The tenant is live for the first time."""
+    """The tenant is live for the first time.
+
+    **Subscribe to this one to welcome a customer.** A tenant whose very first item says `suspended` gets
+    TenantSuspended instead, and TenantResumed once it is served.
+    """
 
     order = 70
     host: str
@@ -172,7 +182,7 @@ class TenantUpdated(Ending):
 
 
 class TenantSuspended(Ending):
-    """Visitors get 503 from now on; data, records and alias stay."""
+    """Visitors get 503 from now on, and the edge was told to forget. Data, records and alias stay."""
 
     order = 72
     host: str
@@ -186,7 +196,7 @@ class TenantResumed(Ending):
 
 
 class DatabaseExported(Fact):
-    """A customer's data was asked for: a copy is in the bucket for some days. Nothing of the tenant has changed."""
+    """A customer's data was asked for: a copy is in the bucket for 7 days. Nothing of the tenant has changed."""
 
     order = 74
     beside_runs = True
@@ -217,7 +227,10 @@ class Migration(Fact):
 
 
 class DatabaseMigrated(Migration):
-    """The tenant's database has a later version of the schema."""
+    """The tenant's database has a later version of the schema.
+
+    It belongs to no run; `attempt` is that of the last one.
+    """
 
     order = 75
     from_version: int
@@ -247,12 +260,17 @@ class TenantOffboarded(Ending):
 
     order = 86
     host: str
-    requested_by: str | None = Field(None, description="Who removed the item, if that was done with `fluxion`.")
+    requested_by: str | None = Field(
+        None, description="Who removed the item with `fluxion tenants remove`; otherwise CloudTrail knows."
+    )
     confirmed_by: str | None = Field(None, description="Who confirmed it, if it was held among many.")
 
 
 class ArchiveExpired(Fact):
-    """The archive of a tenant's database is gone from the bucket: it was kept for as long as it was to be."""
+    """The archive of a tenant's database is gone from the bucket, after ArchiveRetentionDays.
+
+    Generation and attempt are those of the run that had made it; the tenant may be back since.
+    """
 
     order = 87
     beside_runs = True
@@ -261,7 +279,10 @@ class ArchiveExpired(Fact):
 
 
 class TenantPurged(Fact):
-    """All data of a tenant that was taken down is erased, but for what runs out by itself. It was the last of it."""
+    """All data of a tenant that was taken down is erased, but for what runs out by itself.
+
+    **Subscribe to this one if you keep data of tenants, and erase yours.**
+    """
 
     order = 95
     beside_runs = True
@@ -312,7 +333,7 @@ class Failure(Ending):
 
 
 class TenantOnboardingFailed(Failure):
-    """A tenant that was never live can't be onboarded without a person."""
+    """A tenant that was never live can't be onboarded without a person. What was begun is undone, or listed."""
 
     order = 90
 
@@ -330,13 +351,16 @@ class TenantOffboardingFailed(Failure):
 
 
 class TenantStalled(Failure):
-    """Retries are exhausted, nothing is undone; what stands is kept, and a later run continues."""
+    """Retries are used up, or the execution was stopped. Nothing is undone; a later run starts by itself."""
 
     order = 92
 
 
 class DatabaseMigrationFailed(Migration, Failure):
-    """The tenant's rows do not fit a step of the schema; its database is as it was, and in service."""
+    """The tenant's rows do not fit a step of the schema; its database is as it was, and in service.
+
+    It belongs to no run. `message` holds no value of a row.
+    """
 
     order = 94
 

@@ -102,16 +102,36 @@ class TenantItem(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     tenant_id: TenantId
+    """3 to 32 of `a-z`, `0-9`, inner hyphens; no hyphens in third and fourth place; not all digits; not reserved, nor
+    like a reserved name.
+    """
     name: Annotated[Text, AfterValidator(_name_length), AfterValidator(_printable)]
+    """Required, 1 to 80 characters, no control characters, no space at either end."""
     desired_state: Annotated[Literal["active", "suspended"], _one_of("active", "suspended")] = "active"
+    """`active` (default) or `suspended`."""
     tier: Annotated[Literal["basic", "standard", "premium"], _one_of("basic", "standard", "premium")] = "standard"
+    """`basic`, `standard` (default) or `premium`."""
     contact_email: Annotated[Text, AfterValidator(_email), AfterValidator(_printable)] | None = None
+    """An address of at most 254 characters."""
     settings: Annotated[dict[str, str | bool | int | float], BeforeValidator(_settings)] = Field(default_factory=dict)
+    """A map of at most 50 entries; names of `a-z A-Z 0-9 _`; values are strings of at most 500 characters, numbers or
+    booleans.
+    """
     domains: Annotated[None, BeforeValidator(_refused)] = None
+    """Refused: customers' own domains come with another edge mode."""
     restore: Annotated[dict[str, str], BeforeValidator(provenance.restore)] | None = None
+    """A map of exactly `archive`, one of the tenant's own in the archive bucket (`<tenant_id>/<name>`), and `asked_at`,
+    a moment: the archive's rows take the place of the tenant's database, once for each such map.
+    """
     adopt: Annotated[dict[str, Any], BeforeValidator(provenance.adopt)] | None = None
+    """An operator's proof of what there is already, a map of exactly `database` (name of a shared file), `tables`
+    (name → `rows`, `sha256`), `records` (of `A`, `AAAA`), `alias` (boolean), `target` (the distribution's domain name).
+    `fluxion tenants adopt` writes it.
+    """
     requested_by: ShortText | None = None
+    """Any text of at most 200 characters."""
     requested_at: ShortText | None = None
+    """Any text of at most 200 characters; changing it asks for another run."""
 
     @classmethod
     def parse(cls, item: Mapping[str, Any]) -> "TenantItem":
@@ -132,8 +152,8 @@ class TenantItem(BaseModel):
     @property
     def spec(self) -> dict[str, Any]:
         """What the stages act on, as the record keeps it; ``requested_at`` is no such thing."""
-        wanted = {"name", "tier", "contact_email", "settings", "desired_state", "restore", "adopt"}
-        return self.model_dump(include=wanted, exclude_none=True)
+        no_such_thing = {"tenant_id", "domains", "requested_by", "requested_at"}
+        return self.model_dump(exclude=no_such_thing, exclude_none=True)
 
 
 def _violation(error: Any, item: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from bench.database_writer import BARE, SHARED, seeding
+from bench.database_writer import BARE, SHARED, new_database
 from tenancy.database import TenantDatabases, engine
 from tenancy.domain.errors import TenantDatabaseMissing
 
@@ -87,5 +87,5 @@ def _of_file(directory: Path, design: str, tenant: str) -> Audit:
 def _expected() -> Mapping[str, int]:
     """Rows by table of one whole tenant, from the product's own code, in memory."""
     with duckdb.connect() as connection:
-        seeding("reference").fill(connection)
+        new_database("reference").fill(connection)
         return {table: count for (_, table), count in rows(connection).items()}

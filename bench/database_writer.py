@@ -18,8 +18,10 @@ import duckdb
 from bench.efs import TRIPS
 from bench.efs.probe import counts
 from tenancy.database import TenantDatabases, TenantSeeder, engine, publish, schema_versions
+from tenancy.database.configuration import Configuration, ConfigurationRows
 from tenancy.database.paths import never_used_name
-from tenancy.database.seed import Configuration, Seeding
+from tenancy.database.row_source import NewDatabase
+from tenancy.database.seed import PlanRows
 
 DESIGNS = ("publish", "ddl_in_place", "ddl_bare", "shared_file")
 SHARED = "shared"
@@ -39,9 +41,11 @@ def spec(tenant_id: str) -> dict[str, Any]:
     }
 
 
-def seeding(tenant_id: str) -> Seeding:
-    """The rows that the product writes for that tenant."""
-    return Seeding(tenant_id, Configuration.of(spec(tenant_id)), 1, datetime.now(UTC).replace(tzinfo=None))
+def new_database(tenant_id: str) -> NewDatabase:
+    """Return the database that the product makes for that tenant."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rows = ConfigurationRows(tenant_id, Configuration.of(spec(tenant_id)), 1, now)
+    return NewDatabase(rows, PlanRows(rows))
 
 
 class Writer:
@@ -80,7 +84,7 @@ class Writer:
     def shared_file(self, tenant_id: str) -> None:
         """One transaction in the file of all tenants, opened for it and closed again; the door makes the queue."""
         with self._shared.open(SHARED, "write") as connection, engine.transaction(connection):
-            seeding(tenant_id).insert(connection)
+            new_database(tenant_id).source.insert(connection)
 
     def make_shared_file(self) -> None:
         """The shared file, with the product's tables but for the CHECK that a table has one tenant only."""
@@ -101,7 +105,7 @@ def _create(database: Path, tenant_id: str) -> None:
     connection = engine.create(database)
     try:
         with engine.transaction(connection):
-            seeding(tenant_id).fill(connection)
+            new_database(tenant_id).fill(connection)
         connection.execute("CHECKPOINT")
     finally:
         connection.close()

@@ -8,8 +8,8 @@ from tenancy.domain.record import TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.archive import Archiving
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.archive import ArchiveDatabase
+from tenancy.tenant_database.seed import SeedDatabase
 
 from .conftest import TARGET, Lifecycle, Tables, generation_call, record_of
 
@@ -54,7 +54,8 @@ class Granja:
         self.lifecycle.claim("granja", f"run-{self.runs}")
 
     def seed(self) -> dict[str, Any]:
-        return Seeding(self.settings).seed(generation_call("SeedDatabase", f"run-{self.runs}", self.record.generation))
+        call = generation_call("SeedDatabase", f"run-{self.runs}", self.record.generation)
+        return SeedDatabase(self.settings).seed(call)
 
     def live(self, **item: Any) -> None:
         self.ask(**item)
@@ -72,7 +73,8 @@ class Granja:
             ExpressionAttributeValues={":past": clock.now(-1)},
         )
         self.lifecycle.hold("granja", "off")
-        Archiving(self.settings).archive(generation_call("ArchiveDatabase", "off", self.record.generation))
+        call = generation_call("ArchiveDatabase", "off", self.record.generation)
+        ArchiveDatabase(self.settings).archive(call)
         self.lifecycle.release("granja", "off")
         self.lifecycle.end("off")
         kept = self.record.archive

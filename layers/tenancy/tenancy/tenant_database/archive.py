@@ -17,18 +17,18 @@ from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.effects import EffectState
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.run import Run
-from tenancy.tenant_database.archive_bucket import ArchiveStore
-from tenancy.tenant_database.seed import ABOUT_THE_DATABASE
+from tenancy.tenant_database.archive_bucket import ArchiveBucket
+from tenancy.tenant_database.on_record import ABOUT_THE_DATABASE
 
 
-class Archiving:
-    """The stage ArchiveDatabase."""
+class ArchiveDatabase:
+    """The state ArchiveDatabase."""
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._databases = TenantDatabases(Path(settings.tenants_directory), idle_after=0)
         self._scratch = Path(settings.scratch_directory)
-        self._store = ArchiveStore(settings.archive_bucket)
+        self._bucket = ArchiveBucket(settings.archive_bucket)
 
     def archive(self, call: GenerationCall) -> dict[str, Any]:
         """Export the rows, upload them, write down where they are, and only then remove the database.
@@ -76,7 +76,7 @@ class Archiving:
         return kept
 
     def _keep(self, run: Run, database: Path) -> dict[str, Any]:
-        kept = self._store.keep(database, run.record.tenant_id, self._scratch)
+        kept = self._bucket.keep(database, run.record.tenant_id, self._scratch)
         # The path too: a migration that was cut short may have left the record with the one before.
         run.note_archive(kept, database_path=kept["database"])
         return kept

@@ -14,20 +14,20 @@ from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.transaction import ConditionFailed, where
-from tenancy.tenant_database.archive_bucket import ArchiveStore, export_folder_of
+from tenancy.tenant_database.archive_bucket import ArchiveBucket, export_folder_of
 
 KEPT_DAYS = 7
 """How long an export lies in the bucket (a lifecycle rule of the bucket)."""
 
 
-class Exporting:
+class ExportDatabase:
     """What answers ``fluxion tenants export``."""
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._databases = TenantDatabases(Path(settings.tenants_directory), idle_after=0)
         self._scratch = Path(settings.scratch_directory)
-        self._store = ArchiveStore(settings.archive_bucket)
+        self._bucket = ArchiveBucket(settings.archive_bucket)
 
     def export(self, call: OrderCall) -> dict[str, Any]:
         """Copy the rows, upload the copy, put it on record. Returns the receipt.
@@ -51,7 +51,7 @@ class Exporting:
                     attempt=record.attempt,
                     request=call.request,
                     requested_by=call.requested_by,
-                    archive=self._store.put(made, export_folder_of(made)),
+                    archive=self._bucket.put(made, export_folder_of(made)),
                     rows={name: table.rows for name, table in manifest.tables.items()},
                     bytes=made.size,
                     manifest_sha256=manifest.digest,

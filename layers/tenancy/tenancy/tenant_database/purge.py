@@ -22,7 +22,7 @@ from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.transaction import ERASED_AT_ONCE, ConditionFailed, as_read
-from tenancy.tenant_database.archive_bucket import ArchiveStore
+from tenancy.tenant_database.archive_bucket import ArchiveBucket
 
 _DAY_SECONDS = 86_400
 _COUNTS = ("archive_files", "archive_bytes", "manifests", "database_files", "events", "effects")
@@ -40,13 +40,13 @@ REMAINS: tuple[tuple[str, str, int | None], ...] = (
 """What cannot be erased at once: where, what of the tenant, for how many days at most. None: whoever has it decides."""
 
 
-class Purging:
+class PurgeDatabase:
     """What answers ``fluxion tenants purge``."""
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._databases = TenantDatabases(Path(settings.tenants_directory), idle_after=0)
-        self._store = ArchiveStore(settings.archive_bucket)
+        self._bucket = ArchiveBucket(settings.archive_bucket)
 
     def purge(self, call: OrderCall) -> dict[str, Any]:
         """Erase all data of a tenant. Returns the receipt.
@@ -108,7 +108,7 @@ class Purging:
         digests |= {record.archive["manifest_sha256"]} if record.archive else set()
         found = {"archive_files": 0, "archive_bytes": 0, "database_files": 0}
         if hostnames.is_valid_label(record.tenant_id):
-            versions = [each for each in self._store.versions(record.tenant_id) if not each.is_mark]
+            versions = [each for each in self._bucket.versions(record.tenant_id) if not each.is_mark]
             folder = TenantFolder.of(self._databases.directory, record.tenant_id)
             found = {
                 "archive_files": len(versions),
@@ -118,10 +118,10 @@ class Purging:
         return found, sorted(digests)
 
     def _erase_archives(self, record: TenantRecord) -> None:
-        while versions := self._store.some_versions(record.tenant_id):
+        while versions := self._bucket.some_versions(record.tenant_id):
             # Looked at after they were listed: what is listed was there while the tenant was still gone.
             self._require_unchanged(record)
-            self._store.erase(versions)
+            self._bucket.erase(versions)
 
     def _erase_files(self, record: TenantRecord) -> None:
         folder = TenantFolder.of(self._databases.directory, record.tenant_id)

@@ -17,7 +17,7 @@ from tenancy.platform import aws, clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.transaction import Transaction, where
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.seed import SeedDatabase
 
 from .conftest import Lifecycle, Tables, generation_call
 
@@ -45,7 +45,7 @@ def live(
         release.setattr(schema_versions, "shipped", lambda: first)
         tables.insert("granja")
         lifecycle.claim("granja", "one")
-        Seeding(settings).seed(generation_call("SeedDatabase", "one"))
+        SeedDatabase(settings).seed(generation_call("SeedDatabase", "one"))
         lifecycle.activate("granja", "one")
         lifecycle.end("one")
     record = provisioning.record("granja")
@@ -297,7 +297,7 @@ def test_a_run_goes_on_from_where_a_migration_was_cut_off(
     tables.insert("granja", name="Otro nombre")
     lifecycle.claim("granja", "two")
 
-    Seeding(settings).seed(generation_call("SeedDatabase", "two", 2))
+    SeedDatabase(settings).seed(generation_call("SeedDatabase", "two", 2))
 
     record = found(provisioning)
     assert record.schema_version == LATEST

@@ -10,10 +10,11 @@ from tenancy.database import publish
 from tenancy.domain.calls import InspectSharedCall
 from tenancy.domain.errors import AdoptionProofDiffers, SharedDatabaseUnfit, StorageUnavailable
 from tenancy.tenant_database import adopt
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.discard import DiscardDatabase
+from tenancy.tenant_database.inspect import Inspection
 
-from .conftest import generation_call, last_event
-from .granja import PROOF, Granja
+from ..conftest import generation_call, last_event
+from ..granja import PROOF, Granja
 
 SHOP = """
 CREATE TABLE products (
@@ -46,7 +47,7 @@ class Shop:
         question = InspectSharedCall(
             tenant_id="granja", stage="InspectShared", execution_arn="ana", database="todos.duckdb"
         )
-        found = Seeding(self._granja.settings).inspect(question)
+        found = Inspection(self._granja.settings).shared(question)
         return PROOF | {"tables": found["tables"], "records": [], "alias": False}
 
 
@@ -171,7 +172,7 @@ def test_an_adoption_that_was_undone_can_be_done_again(granja: Granja, shop: Sho
     run = f"run-{granja.runs}"
     granja.lifecycle.roll_back("granja", "AccessDenied", stage="InvalidateCache", execution=run)
     call = generation_call("DiscardDatabase", run)
-    Seeding(granja.settings).discard(call)
+    DiscardDatabase(granja.settings).discard(call)
     granja.lifecycle.fail("granja", "AccessDenied", stage="InvalidateCache", execution=run)
 
     granja.live(adopt=plan)

@@ -11,10 +11,10 @@ from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tenant_database import archive, archive_bucket
-from tenancy.tenant_database.archive import Archiving
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.archive import ArchiveDatabase
+from tenancy.tenant_database.seed import SeedDatabase
 
-from .conftest import Lifecycle, Tables, generation_call
+from ..conftest import Lifecycle, Tables, generation_call
 
 RUN = "off"
 
@@ -34,7 +34,7 @@ def leaving(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -
     (tmp_path / "tenants").mkdir()
     tables.insert("granja")
     lifecycle.claim("granja", "on")
-    Seeding(settings(tmp_path)).seed(generation_call("SeedDatabase", "on"))
+    SeedDatabase(settings(tmp_path)).seed(generation_call("SeedDatabase", "on"))
     lifecycle.activate("granja", "on")
     lifecycle.end("on")
     tables.tenants.delete_item(Key={"tenant_id": "granja"})
@@ -53,7 +53,7 @@ def leaving(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -
 
 
 def archived(folder: Path) -> dict[str, Any]:
-    return Archiving(settings(folder)).archive(generation_call("ArchiveDatabase", RUN))
+    return ArchiveDatabase(settings(folder)).archive(generation_call("ArchiveDatabase", RUN))
 
 
 def keys(bucket: Any) -> list[str]:
@@ -79,7 +79,7 @@ def test_the_rows_are_archived_and_the_database_is_gone(
 
 def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: list[str] = []
-    put = archive_bucket.ArchiveStore.put
+    put = archive_bucket.ArchiveBucket.put
 
     def spied(self: Any, made: Any, suffix: str = "") -> str:
         real = self._s3.put_object
@@ -92,7 +92,7 @@ def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monk
         )
         return put(self, made, suffix)
 
-    monkeypatch.setattr(archive_bucket.ArchiveStore, "put", spied)
+    monkeypatch.setattr(archive_bucket.ArchiveBucket, "put", spied)
     archived(tmp_path)
 
     assert stored[-1].endswith("/manifest.json")
@@ -106,7 +106,7 @@ def _fails(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        (archive_bucket.ArchiveStore, "put"),
+        (archive_bucket.ArchiveBucket, "put"),
         (archive.Run, "note"),
         (publish, "discard"),
         (archive.Run, "finish"),
@@ -160,7 +160,7 @@ def test_a_strangers_file_in_the_folder_stays(leaving: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("execution", ["on", "another"])
 def test_nobody_but_the_holder_archives(leaving: str, tmp_path: Path, execution: str) -> None:
     with pytest.raises(GenerationSuperseded):
-        Archiving(settings(tmp_path)).archive(generation_call("ArchiveDatabase", execution))
+        ArchiveDatabase(settings(tmp_path)).archive(generation_call("ArchiveDatabase", execution))
 
     assert (tmp_path / "tenants" / leaving).exists()
 
@@ -171,7 +171,7 @@ def test_a_tenant_that_is_wanted_keeps_its_database(
     (tmp_path / "tenants").mkdir()
     tables.insert("granja")
     lifecycle.claim("granja", RUN)
-    Seeding(settings(tmp_path)).seed(generation_call("SeedDatabase", RUN))
+    SeedDatabase(settings(tmp_path)).seed(generation_call("SeedDatabase", RUN))
 
     with pytest.raises(GenerationSuperseded, match="wanted"):
         archived(tmp_path)

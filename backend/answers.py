@@ -46,13 +46,13 @@ class ProblemBody(BaseModel):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For the ``responses`` of a route: these statuses are answered as problems."""
+    """Return the ``responses`` of a route that answers these statuses as problems."""
     schema = {"$ref": "#/components/schemas/ProblemBody"}
     return {status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses}
 
 
 def describe(app: FastAPI) -> None:
-    """Has the application's OpenAPI know what a problem looks like."""
+    """Have the application's OpenAPI know what a problem looks like."""
     plain: Callable[[], dict[str, Any]] = app.openapi
     definitions = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
 

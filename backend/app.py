@@ -10,25 +10,32 @@ is installed: httptools drops the host of a whole URI in the request line, and t
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import boto3
+from botocore.config import Config
 from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
-from backend import admin_api, answers, identity, tenant_api
-from backend.control_plane import ControlPlane
+from backend import answers, identity
+from backend.admin import api as admin_api
 from backend.directory import TenantDirectory
 from backend.hosts import ADMIN, API
 from backend.origin_guard import OriginGuard, OriginSecrets
 from backend.probe_secret import ProbeSecret
 from backend.problems import NOT_FOUND, Refused
-from backend.repository import Tenants
 from backend.settings import BackendSettings, OriginSettings
+from backend.tenant import api as tenant_api
+from backend.tenant.repository import Tenants
+from backend.tenant.workers import Workers
 from backend.tenant_middleware import HEALTH_PATH, TenantMiddleware
 from backend.tokens import Issuer
-from backend.workers import Workers
+from control.tables import ControlPlane
 from tenancy.database import TenantDatabases
 
 OPENAPI_PATH = "/api/openapi.json"
+
+# A person waits for the answer.
+_PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
 
 
 class Health(BaseModel):
@@ -73,7 +80,7 @@ def create_app(
 
     admin = _application("Fluxion admin API", openapi_url=OPENAPI_PATH)
     _give_identity(admin, issuer, settings.oidc_operators_client, settings.oidc_scope)
-    admin_api.install(admin, control_plane or ControlPlane(settings))
+    admin_api.install(admin, control_plane or _control_plane(settings), settings.base_domain)
 
     app.add_middleware(
         TenantMiddleware,
@@ -86,7 +93,7 @@ def create_app(
 
 
 def from_environment() -> ASGIApp:
-    """The application as its environment variables say, for the distribution's requests alone.
+    """Return the application as its environment variables say, for the distribution's requests alone.
 
     Ends the process with one sentence if they say too little.
     """
@@ -97,6 +104,11 @@ def from_environment() -> ASGIApp:
 async def healthz() -> Health:
     """The process answers. Says nothing about DynamoDB or the file system: a restart would not help them."""
     return Health(status="ok")
+
+
+def _control_plane(settings: BackendSettings) -> ControlPlane:
+    client = boto3.client("dynamodb", config=_PATIENCE)
+    return ControlPlane(settings.tenants_table, settings.provisioning_table, client)
 
 
 type _Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

@@ -68,7 +68,7 @@ class TenantDirectory:
         self._for_others = CapacityLimiter(_THREADS)
 
     async def status(self, tenant_id: str) -> Status | None:
-        """The status of a tenant, at most ``fresh_seconds`` old if the table answers; None if there is no such tenant.
+        """Return a status at most ``fresh_seconds`` old if the table answers; None if there is no such tenant.
 
         For a tenant that is known from before, that is what was true then, where the table answers late or not at all.
         Raises DirectoryUnavailable for a tenant that is not known from before while the table does not answer.
@@ -94,7 +94,7 @@ class TenantDirectory:
             return known.status
 
     def is_sure(self, tenant_id: str) -> bool:
-        """Whether what was last said of a live tenant is as fresh as it should be, and no memory from before."""
+        """Return whether what was last said of a live tenant is as fresh as it should be, and no memory from before."""
         known = self._known.get(tenant_id)
         return known is not None and self._clock() - known.since <= self._fresh_seconds
 

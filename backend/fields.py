@@ -66,7 +66,7 @@ class Page[Item](BaseModel):
 
 
 def page[Item](found: Sequence[Item], limit: int, place: Sequence[str]) -> Page[Item]:
-    """A page from up to ``limit + 1`` items. place: of the last one that is on the page; ignored where none follows."""
+    """Return a page from up to ``limit + 1`` items. place: of the last one on the page; ignored where none follows."""
     more = len(found) > limit
     return Page(items=list(found[:limit]), next=_cursor(place) if more else None)
 
@@ -76,7 +76,7 @@ def _cursor(place: Sequence[str]) -> str:
 
 
 def place_of(cursor: str | None, parts: int) -> list[str | None]:
-    """What a cursor says: as many texts as the list's order has, or as many None for its beginning.
+    """Return what a cursor says: as many texts as the list's order has, or as many None for its beginning.
 
     Raises Refused for what is no cursor. A cursor that somebody has made up moves them to another place of a list that
     they may read anyway.

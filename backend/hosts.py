@@ -12,7 +12,7 @@ Finder = Callable[[Sequence[bytes]], str | None]
 
 
 def tenant_finder(base_domain: str) -> Finder:
-    """A function from all values of a request's Host header to the tenant's name, or None.
+    """Return a function from all values of a request's Host header to the tenant's name, or None.
 
     Exactly one value, in ASCII: ``<name>.<base domain>``, in any case, with or without a trailing dot and a port.
     None for everything else, and for the platform's own hosts, which no tenant can have: the base domain itself,
@@ -28,7 +28,7 @@ def tenant_finder(base_domain: str) -> Finder:
 
 
 def platform_finder(base_domain: str) -> Finder:
-    """The same for the platform's own hosts that the backend answers for: ``admin`` or ``api``, or None."""
+    """Return the same for the platform's own hosts that the backend answers for: ``admin`` or ``api``, or None."""
     label_of = _label_finder(base_domain)
 
     def find(values: Sequence[bytes]) -> str | None:
@@ -39,7 +39,7 @@ def platform_finder(base_domain: str) -> Finder:
 
 
 def hostname(value: str) -> str:
-    """Of a host with or without a port, the name alone, in the one form in which names are compared."""
+    """Return the name alone of a host with or without a port, in the one form in which names are compared."""
     return value.lower().partition(":")[0].removesuffix(".")
 
 

@@ -20,7 +20,7 @@ _Documented = Annotated[HTTPAuthorizationCredentials | None, _DOCUMENTED]
 
 
 def visit_of(request: Request) -> Visit:
-    """Which tenant the request is for."""
+    """Return which tenant the request is for."""
     visit: Visit = request.state.visit
     return visit
 
@@ -29,13 +29,13 @@ TheVisit = Annotated[Visit, Depends(visit_of)]
 
 
 async def caller_of(request: Request) -> Caller:
-    """Whom the request's token speaks of, meant for this application. Raises Refused (401, 503)."""
+    """Return whom the request's token speaks of, meant for this application. Raises Refused (401, 503)."""
     issuer: Issuer = request.app.state.issuer
     return await issuer.caller(bearer(request.headers.getlist("authorization")), request.app.state.audience)
 
 
 async def staff_of(request: Request) -> Caller:
-    """One of the staff of the tenant whose host was asked. Raises Refused."""
+    """Return one of the staff of the tenant whose host was asked. Raises Refused."""
     caller = await caller_of(request)
     if caller.tenant != visit_of(request).tenant_id:
         raise Refused(Problem(403, "The token is of another tenant.", code="token_foreign"))

@@ -52,7 +52,7 @@ class OriginSecrets:
         self._renewing: asyncio.Task[None] | None = None
 
     async def include(self, value: bytes) -> bool:
-        """Whether it is one of them. Raises Refused (503) where they could never be fetched."""
+        """Return whether it is one of them. Raises Refused (503) where they could never be fetched."""
         age = self._clock() - self._asked_at
         if self._renewing is None and age > (_FRESH_SECONDS if self._values else _PAUSE_SECONDS):
             self._asked_at = self._clock()

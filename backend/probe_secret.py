@@ -23,7 +23,7 @@ class ProbeSecret:
         self._fetched: tuple[bytes, float] | None = None
 
     def value(self) -> bytes:
-        """May call AWS, so not for the event loop. Raises what boto3 raises."""
+        """Return the secret. May call AWS, so not for the event loop. Raises what boto3 raises."""
         if self._settings.probe_secret:
             return self._settings.probe_secret.get_secret_value().encode()
         arn = self._settings.probe_secret_arn

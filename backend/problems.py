@@ -28,7 +28,7 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
-        """A new response that says so."""
+        """Return a new response that says so."""
         body: dict[str, Any] = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -61,11 +61,11 @@ FOREIGN_ORIGIN = Problem(403, "A page of another site cannot do this.", code="or
 
 
 def invalid(**fields: str) -> Refused:
-    """A field breaks a rule; ``__`` in its name stands for a dot."""
+    """Return a refusal (422): a field breaks a rule; ``__`` in its name stands for a dot."""
     errors = [{"field": name.replace("__", "."), "message": message} for name, message in fields.items()]
     return Refused(Problem(422, "The request breaks a rule.", code="invalid", errors=errors))
 
 
 def conflict(code: str, detail: str) -> Refused:
-    """What is there already, or how it is now, forbids it."""
+    """Return a refusal (409): what is there already, or how it is now, forbids it."""
     return Refused(Problem(409, detail, code=code))

@@ -19,7 +19,7 @@ def _plain_domain(value: str) -> str:
 
 
 def safe_url(value: str) -> str:
-    """An address over which keys and codes may travel: https, or this very machine. Raises ValueError."""
+    """Return an address over which keys and codes may travel: https, or this machine. Raises ValueError."""
     parts = urlsplit(value)
     host = parts.hostname or ""
     is_here = host in _THIS_MACHINE or host.endswith(".localhost")

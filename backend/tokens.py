@@ -80,7 +80,7 @@ class Issuer:
         self._renewing: set[asyncio.Task[KeySet]] = set()
 
     async def caller(self, token: str, audience: str) -> Caller:
-        """Whom a token speaks of, if it is this issuer's, valid now, and meant for this audience.
+        """Return whom a token speaks of, if it is this issuer's, valid now, and meant for this audience.
 
         Raises Refused: 401, or 503 where the keys have never been fetched and the issuer does not answer.
         """
@@ -102,14 +102,14 @@ class Issuer:
             raise _refusal(error) from None
 
     async def endpoints(self) -> Endpoints:
-        """Where the issuer signs people in. Raises Refused (503) where it has never answered."""
+        """Return where the issuer signs people in. Raises Refused (503) where it has never answered."""
         if self._endpoints is None:
             await self._current_keys()
         assert self._endpoints is not None, "there are no keys without them"  # noqa: S101
         return self._endpoints
 
     async def exchanged(self, form: Mapping[str, str]) -> dict[str, Any]:
-        """What the issuer gives for a code. Raises Refused: 400 where it refuses it, 503 where it does not answer."""
+        """Return what the issuer gives for a code. Raises Refused: 400 if it refuses it, 503 if it does not answer."""
         endpoint = (await self.endpoints()).token
         try:
             async with self._client() as client:
@@ -125,7 +125,7 @@ class Issuer:
         return found
 
     def seconds_left(self, caller: Caller) -> int:
-        """For how long the caller's token is good."""
+        """Return for how long the caller's token is good."""
         return max(0, int(caller.expires_at - self._now()))
 
     def _checked(self, token: str, keys: KeySet, audience: str) -> Caller:
@@ -221,7 +221,7 @@ def _caller(claims: Mapping[str, Any], prefix: str) -> Caller:
 
 
 def bearer(values: list[str]) -> str:
-    """The token of a request's Authorization headers. Raises Refused (401) unless there is exactly one."""
+    """Return the token of a request's Authorization headers. Raises Refused (401) unless there is exactly one."""
     if not values:
         raise _unauthorised("token_missing")
     scheme, _, token = values[0].partition(" ")

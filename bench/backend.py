@@ -30,11 +30,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.app import create_app
-from backend.control_plane import ControlPlane
 from backend.directory import TenantDirectory
 from backend.probe_secret import ProbeSecret
 from backend.settings import BackendSettings
 from backend.tenant_middleware import TenantMiddleware
+from control.tables import ControlPlane
 from tenancy.database import TenantDatabases, TenantSeeder
 from tenancy.database.engine import in_memory
 
@@ -175,7 +175,7 @@ def _files(settings: BackendSettings, folder: Path) -> Iterator[dict[str, Any]]:
         settings,
         directory=TenantDirectory("provisioning", client=_Table(), fresh_seconds=3600),
         databases=databases,
-        control_plane=ControlPlane(settings, client=object()),
+        control_plane=ControlPlane(settings.tenants_table, settings.provisioning_table, object()),
     )
     rates = asyncio.run(_file_rates(app))
     alone, open_files, cold_files = (statistics.median(rates[count]) for count in (1, OPEN, MANY))

@@ -25,11 +25,12 @@ from typing import Any
 from bench.report import ROOT
 from bench.stacks import own_stack
 from cli import migrations
-from cli.aws import ControlPlane, Where
-from cli.progress import ENDED
+from cli.session import Session, Where
 from control.stacks import MAIN, Output
+from control.tables import ControlPlane
 from local.stack.sam import digest
 from local.stack.settings import REGION
+from tenancy.domain.timeline import ENDED
 from tenancy.platform import clock
 
 TITLE = "imports: import ≤ 400 ms and package ≤ 50 MB but for DuckDB, peak ≤ half of the function's memory"
@@ -83,11 +84,11 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
             _function(config, build, layers) for config in stack.client("lambda").list_functions()["Functions"]
         ]
         say(f"{TENANTS} tenants at once, and one that is refused")
-        control_plane = ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN)
-        tenants = _burst(control_plane)
+        session = Session(Where(stack.env, "the benchmark's stack"), MAIN)
+        tenants = _burst(session.tables)
         say("asking for a migration of each")
-        latest = int(control_plane.outputs[Output.SCHEMA_VERSION])
-        migrations.ask(control_plane, tenants, latest, "bench", clock.now())
+        latest = int(session.output(Output.SCHEMA_VERSION))
+        migrations.ask(session, tenants, latest, "bench", clock.now())
         peaks = _peaks(stack.env["AWS_ENDPOINT_URL"], {function.deployed_name for function in functions})
         say(f"importing each function {RUNS + RUNS_BY_PART} times")
         for function in sorted(functions, key=lambda each: each.name):

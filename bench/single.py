@@ -14,9 +14,10 @@ from statistics import mean, median
 from typing import Any
 
 from bench.stacks import own_stack
-from cli.aws import ControlPlane, Where
 from cli.progress import follow
+from cli.session import Session, Where
 from control.stacks import MAIN
+from control.tables import ControlPlane
 from local.stack.settings import INSYNC_SECONDS
 
 TITLE = (
@@ -35,7 +36,7 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     with own_stack() as stack:
         say("starting a stack")
         stack.up()
-        control_plane = ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN)
+        control_plane = Session(Where(stack.env, "the benchmark's stack"), MAIN).tables
         warm: list[dict[str, Any]] = []
         for number in range(WARM + 1):
             say(f"tenant {number + 1} of {WARM + 1}")

@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from bench.stacks import own_stack
-from cli.aws import ControlPlane, Where
+from cli.session import Session, Where
 from control.stacks import MAIN, Output
+from control.tables import ControlPlane
 from local.stack import Stack
 
 TENANTS = 10
@@ -53,7 +54,7 @@ def count(say: Callable[[str], None]) -> Counted:
     with own_stack() as stack:
         say("starting a stack, to count what an onboarding uses")
         stack.up()
-        control_plane = ControlPlane(Where(stack.env, "the benchmark's stack"), MAIN)
+        control_plane = Session(Where(stack.env, "the benchmark's stack"), MAIN).tables
         _onboard(control_plane, ["warm-up"])
         names = [f"counted-{number}" for number in range(TENANTS)]
         before = _logs(stack)

@@ -1,52 +1,42 @@
-"""What fluxion-tenant-database does when a person asks, beside the workflow; and the bucket of archives and exports."""
+"""What is kept of tenants' databases: the bucket of archives and exports, and who makes and erases them."""
 
-import json
 import uuid
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from botocore.config import Config
-
-from cli.aws import ControlPlane
+from cli import database_function
+from cli.database_function import DatabaseFunctionFailed
 from cli.errors import Refused
+from cli.session import Session
 from control.stacks import Output
 from tenancy.domain.errors import SupersededError, leaves
 from tenancy.domain.languages import ENGLISH
 
-# The function may work for 2 minutes (its timeout); asked again while it works, it would do all of it twice.
-_LONG = Config(connect_timeout=5, read_timeout=150, retries={"mode": "standard", "total_max_attempts": 1})
 _PIECE_BYTES = 1024 * 1024
 
 
 class Archives:
-    """What is kept of tenants' databases, and who makes and erases it."""
+    """The archives of a deployed stack."""
 
-    def __init__(self, control_plane: ControlPlane) -> None:
-        self._control_plane = control_plane
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def ask(self, stage: str, tenant_id: str, by: str) -> dict[str, Any]:
-        """Have a tenant exported (ExportDatabase) or purged (PurgeDatabase). Returns the receipt.
+        """Have a tenant exported (ExportDatabase) or purged (PurgeDatabase), and return the receipt.
 
-        Raises Refused with what the function says. What is asked is asked once, and never repeated by itself.
+        Raises Refused with what the function says.
         """
-        order = {
-            "tenant_id": tenant_id,
-            "stage": stage,
-            "execution_arn": "",
-            "request": str(uuid.uuid4()),
-            "requested_by": by,
-        }
-        function = self._control_plane.client("lambda", _LONG)
-        answer = function.invoke(FunctionName="fluxion-tenant-database", Payload=json.dumps(order).encode())
-        said = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
-            raise Refused(_failed(stage, said))
-        return dict(said)
+        order = {"execution_arn": "", "request": str(uuid.uuid4()), "requested_by": by}
+        try:
+            return database_function.ask(self._session, stage, tenant_id, **order)
+        except DatabaseFunctionFailed as error:
+            if error.kind in leaves(SupersededError):
+                raise Refused(f"{stage} was refused: {error}.") from None
+            raise Refused(f"{stage} failed: {error.kind}: {error}. {ENGLISH.remedy(error.kind)}") from None
 
     def files_below(self, folder: str) -> list[str]:
-        """Names of the files in a folder of the bucket."""
+        """Return the names of the files in a folder of the bucket."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{folder}/")
         return [each["Key"].removeprefix(f"{folder}/") for page in pages for each in page.get("Contents", [])]
 
@@ -59,16 +49,8 @@ class Archives:
 
     @cached_property
     def _bucket(self) -> str:
-        return self._control_plane.output(Output.ARCHIVE_BUCKET)
+        return self._session.output(Output.ARCHIVE_BUCKET)
 
     @cached_property
     def _s3(self) -> Any:
-        return self._control_plane.client("s3")
-
-
-def _failed(stage: str, said: Mapping[str, Any]) -> str:
-    """What a function's failure means for the person who asked."""
-    kind, message = str(said.get("errorType", "Unknown")), str(said.get("errorMessage", "it did not say why"))
-    if kind in leaves(SupersededError):
-        return f"{stage} was refused: {message}."
-    return f"{stage} failed: {kind}: {message}. {ENGLISH.remedy(kind)}"
+        return self._session.client("s3")

@@ -8,7 +8,7 @@ class Refused(Exception):
 
 
 def sentence(error: Exception) -> str | None:
-    """The sentence for an error that a person can put right, without control characters; None for a bug."""
+    """Return the sentence for an error that a person can put right, without control characters; None for a bug."""
     text = _sentence(error)
     return None if text is None else clean(text)
 

@@ -1,18 +1,18 @@
 """`fluxion`: starts and stops the local AWS, adds tenants, shows what becomes of them, migrates and replays.
 
-Only typer is imported here; what a command needs, it imports itself, so that `fluxion --help` answers at once.
+A command is a file: every module in the folder of a group has one function ``command``, and is called after its file.
+What is slow to load, a command imports inside, so that `fluxion --help` answers at once.
 """
 
-from pathlib import Path
-from typing import Annotated, Any
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from cli import adopting, changing, fleet, history, removing, replay, restoring, taking_out, tenants
-
-ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".local"
+from cli import errors, fleet, root, tenants
 
 
 class PlainErrors(TyperGroup):
@@ -20,8 +20,6 @@ class PlainErrors(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. What has no sentence of its own is a bug, and keeps its traceback."""
-        from cli import errors
-
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -42,39 +40,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich costs a quarter of a second, more than all the rest of `--help`
 )
-app.add_typer(tenants.app, name="tenants")
-app.add_typer(fleet.app, name="fleet")
-# Importing them has added their commands to those of `tenants`.
-COMMANDS = (adopting, changing, history, removing, restoring, taking_out)
-app.command()(replay.replay)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
 
 
-@app.command()
-def up(as_json: Json = False) -> None:
-    """Start the local AWS and deploy the templates; returns when it is ready."""
-    from cli import display
-    from local.stack import Stack
-
-    stack = Stack(ROOT, STATE)
-    stack.up(lambda line: display.note(str(line)))
-    if as_json:
-        display.document({"state": str(STATE), "environment": dict(stack.env)})
-    else:
-        display.line(f"The local AWS is up. Point any client at it with:  . {STATE.relative_to(ROOT)}/env")
-        base, port = stack.env["FLUXION_BASE_DOMAIN"], stack.env["FLUXION_EDGE_URL"].rpartition(":")[2]
-        display.line(f"Its pages:  https://{base}:{port}/  and, for operators,  https://admin.{base}:{port}/")
+def _register(group: typer.Typer, folder: ModuleType) -> None:
+    for module in pkgutil.iter_modules(folder.__path__):
+        command = importlib.import_module(f"{folder.__name__}.{module.name}").command
+        group.command(module.name.replace("_", "-"))(command)
 
 
-@app.command()
-def down(as_json: Json = False) -> None:
-    """Stop what `fluxion up` started."""
-    from cli import display
-    from local.stack import Stack
-
-    was_up = Stack(ROOT, STATE).down()
-    if as_json:
-        display.document({"state": str(STATE), "running": False, "was_running": was_up})
-    else:
-        display.line("The local AWS is down." if was_up else "The local AWS was not up.")
+_register(app, root)
+for package in (tenants, fleet):
+    commands = typer.Typer(help=package.__doc__, no_args_is_help=True)
+    _register(commands, package)
+    app.add_typer(commands, name=package.__name__.rpartition(".")[2])

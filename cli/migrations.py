@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from cli import display
 from cli.errors import Refused
+from cli.session import Session
+from control.stacks import Output
 from tenancy.domain.calls import MigrationRequest
 from tenancy.domain.record import OperationState, Status
 
 QUEUE, GIVEN_UP = "MigrationsQueue", "MigrationsDeadLetterQueue"
 _A_CALL = 10  # SendMessageBatch, API reference
 
+_FAILURES_SHOWN = 20
+
 type Record = Mapping[str, Any]
 
 
 class Source(Protocol):
-    """What is asked: cli.aws.ControlPlane, or a stand-in."""
+    """What is asked: control.tables.ControlPlane, or a stand-in."""
 
-    def client(self, service: str) -> Any: ...
-    def resources(self, kind: str) -> dict[str, str]: ...
     def records(self, tenant_ids: Sequence[str]) -> dict[str, dict[str, Any]]: ...
 
 
@@ -33,30 +36,30 @@ class Fleet:
 
     @classmethod
     def of(cls, records: Mapping[str, Record], latest: int) -> "Fleet":
-        """From all records, whatever their tenants' status."""
+        """Return those of all records, whatever their tenants' status."""
         return cls(latest, {tenant_id: record for tenant_id, record in records.items() if is_in_service(record)})
 
     @property
     def versions(self) -> dict[str, int]:
-        """How many tenants have which version."""
+        """Return how many tenants have which version."""
         return {
             str(version): count for version, count in sorted(Counter(map(version_of, self.records.values())).items())
         }
 
     @property
     def behind(self) -> list[str]:
-        """Tenants whose database lacks a step."""
+        """Return the tenants whose database lacks a step."""
         return sorted(id_ for id_, record in self.records.items() if version_of(record) < self.latest)
 
     @property
     def failed(self) -> dict[str, Record]:
-        """Those of them whose last migration failed for good, with what is on record about that."""
+        """Return those of them whose last migration failed for good, with what is on record about that."""
         errors = ((id_, self.records[id_].get("migration_error")) for id_ in self.behind)
         return {id_: error for id_, error in errors if error}
 
 
 def is_in_service(record: Record) -> bool:
-    """As model.TenantRecord.has_database_in_service, of a record as the table has it."""
+    """Return what TenantRecord.has_database_in_service is, of a record as the table has it."""
     is_rolling_back = record["operation"]["state"] == OperationState.ROLLING_BACK
     return bool(record.get("database_path")) and Status(record["status"]).keeps_its_database and not is_rolling_back
 
@@ -65,9 +68,9 @@ def version_of(record: Record) -> int:
     return int(record.get("schema_version") or 0)
 
 
-def ask(source: Source, tenant_ids: Sequence[str], version: int, by: str, at: str) -> None:
+def ask(session: Session, tenant_ids: Sequence[str], version: int, by: str, at: str) -> None:
     """Put a message for each tenant into the queue, ten a call. Raises Refused if the queue does not take them all."""
-    queue, sqs = source.resources("AWS::SQS::Queue")[QUEUE], source.client("sqs")
+    queue, sqs = session.resources("AWS::SQS::Queue")[QUEUE], session.client("sqs")
     for start in range(0, len(tenant_ids), _A_CALL):
         entries = [
             {
@@ -85,9 +88,9 @@ def ask(source: Source, tenant_ids: Sequence[str], version: int, by: str, at: st
             )
 
 
-def waiting(source: Source) -> dict[str, int]:
-    """How many messages wait to be worked on or are being worked on, and how many were given up."""
-    urls, sqs = source.resources("AWS::SQS::Queue"), source.client("sqs")
+def waiting(session: Session) -> dict[str, int]:
+    """Return how many messages wait to be worked on or are being worked on, and how many were given up."""
+    urls, sqs = session.resources("AWS::SQS::Queue"), session.client("sqs")
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     return {
         name: sum(
@@ -113,7 +116,7 @@ class Progress:
 
 
 def look(source: Source, before: Progress, version: int, at: str) -> Progress:
-    """How far it is now. Only those are asked for that were still to do."""
+    """Return how far it is now. Only those are asked for that were still to do."""
     records = source.records(before.left)
     migrated, gone, left, failed = list(before.migrated), list(before.gone), [], dict(before.failed)
     for tenant_id in before.left:
@@ -156,3 +159,21 @@ def follow(
         if is_over:
             return
         sleep(pause)
+
+
+def deployed_version(session: Session) -> int:
+    """Return the version of the schema that the deployed release has. Raises Refused if it does not say."""
+    return int(session.output(Output.SCHEMA_VERSION))
+
+
+def tell_failures(failed: Mapping[str, Record]) -> None:
+    """Print whose migration failed, and why."""
+    if not failed:
+        return
+    shown = sorted(failed.items())[:_FAILURES_SHOWN]
+    display.table(
+        ("tenant", "version", "error", "at"),
+        ([id_, error["version"], f"{error['code']}: {error['message']}", error["at"]] for id_, error in shown),
+    )
+    if len(failed) > len(shown):
+        display.line(f"and {len(failed) - len(shown)} more; --json shows all")

@@ -1,1 +1,1 @@
-"""What every program around a deployed control plane shares: the command, the local AWS, tests and benches."""
+"""What programs around a deployed control plane share: its stacks, items and records, a tenant as it is shown."""

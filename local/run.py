@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from cli.aws import ControlPlane, Where
 from cli.progress import follow
+from cli.session import Session, Where
 from control.stacks import MAIN
+from control.tables import ControlPlane
 from local.stack import Stack, StackFailed, Step, own_folder
 from local.stack.settings import DEPLOY_SECONDS, GRACE_SECONDS, INSYNC_SECONDS, RECORD_TTL
 from local.stack.signals import Interrupted, interruptible
@@ -112,7 +113,7 @@ def _run(stack: Stack, terminal: Terminal, *, once: bool) -> int:
     )
     with terminal.moving():
         stack.up(terminal.step)
-    control_plane = ControlPlane(Where(stack.env, f"the local AWS in {stack.state_dir}"), MAIN)
+    control_plane = Session(Where(stack.env, f"the local AWS in {stack.state_dir}"), MAIN).tables
     live = _onboard(control_plane, terminal) and _show(stack, control_plane, terminal)
     if once:
         return 0 if live else 1

@@ -21,7 +21,7 @@ def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """The packages of this project, to be broken."""
-    for package in ("backend", "bench", "cli", "gates", "generate", "local", "local_aws"):
+    for package in ("backend", "bench", "cli", "control", "gates", "generate", "local", "local_aws"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "layers" / "tenancy" / "tenancy", tmp_path / "tenancy")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -40,6 +40,9 @@ def clone(tmp_path: Path) -> Path:
         ("tenancy/tables/run.py", "import duckdb", "Only what opens tenants' files loads the database engine"),
         ("tenancy/tables/run.py", "import local.run", "The layer knows nothing of the programs around it"),
         ("backend/app.py", "import tenancy.handlers", "and no room of a function"),
+        ("control/items.py", "import cli.session", "What command and panel share knows neither"),
+        ("cli/session.py", "import backend.hosts", "The command asks AWS, not the backend"),
+        ("cli/session.py", "import cli.items", "No circle in backend, command and what they share"),
         ("local_aws/settings.py", "import tenancy.domain.plan", "The embedded AWS stands in for AWS"),
         ("local_aws/gateway/call.py", "import local_aws.edge.cache", "In the embedded AWS imports go one way"),
         ("local_aws/gateway/call.py", "import local_aws.gateway.answers", "No circle in the embedded AWS"),

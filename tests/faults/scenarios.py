@@ -180,7 +180,7 @@ def _original(world: World) -> None:
     world.run()
 
 
-def _look_alike(world: World) -> None:
+def _confusable_name(world: World) -> None:
     world.insert(LOOK_ALIKE)
 
 
@@ -227,7 +227,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(
             "look-alike",
             "the name looks like a live one",
-            _look_alike,
+            _confusable_name,
             "FAILED",
             _original,
             tenant=LOOK_ALIKE,

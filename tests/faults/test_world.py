@@ -89,7 +89,7 @@ def test_propagation_that_takes_longer_than_every_retry_undoes_nothing_and_the_t
 
 
 @pytest.mark.parametrize("order", [("lagranja", "1agranja"), ("1agranja", "lagranja")])
-def test_of_two_look_alikes_at_once_one_wins_and_the_other_is_told_the_rule(
+def test_of_two_confusable_names_at_once_one_wins_and_the_other_is_told_the_rule(
     settled: Settled, order: tuple[str, str]
 ) -> None:
     with World(settled=settled, shuffled=True) as world:

@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 
 from backend.app import create_app
-from backend.control_plane import ControlPlane as Tables
 from backend.settings import BackendSettings
 from backend.tokens import Issuer
+from control.tables import ControlPlane as Tables
 from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import OPERATORS_CLIENT, PREFIX, STAFF_CLIENT
 from local.oidc.tokens import Signer, staff
@@ -76,7 +76,7 @@ def backend_url(tmp_path_factory, signer, statuses):
         directory=statuses,
         databases=TenantDatabases(folder / "tenants"),
         issuer=Issuer(ISSUER, transport=httpx.ASGITransport(app=DevelopmentIssuer(signer, BASE).app)),
-        control_plane=Tables(settings, client=object()),
+        control_plane=Tables(settings.tenants_table, settings.provisioning_table, object()),
     )
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -232,7 +232,7 @@ def test_a_newer_wish_is_onboarded_from_what_was_left(embedded_aws: EmbeddedAws,
 
 
 @pytest.mark.parametrize("pair", [("lagranja", "1agranja"), ("1arioja", "larioja")], ids="-".join)
-def test_of_look_alikes_at_once_one_wins_and_nothing_of_the_other_is_left(
+def test_of_confusable_names_at_once_one_wins_and_nothing_of_the_other_is_left(
     embedded_aws: EmbeddedAws, pair: tuple[str, str]
 ) -> None:
     for tenant in pair:

@@ -123,7 +123,7 @@ def test_a_foreign_record_is_left_alone(embedded_aws: EmbeddedAws) -> None:
     assert "192.0.2.7" in embedded_aws.mail("ajena")
 
 
-def test_of_two_look_alikes_at_once_one_wins_and_the_other_is_told(embedded_aws: EmbeddedAws) -> None:
+def test_of_two_confusable_names_at_once_one_wins_and_the_other_is_told(embedded_aws: EmbeddedAws) -> None:
     for tenant in ("lechuga", "1echuga"):
         embedded_aws.insert(tenant)
 

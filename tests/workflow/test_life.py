@@ -192,7 +192,7 @@ def archived_rows(aws: EmbeddedAws, folder: str, table: str, space: Path) -> lis
         return connection.read_parquet(str(space / "rows.parquet")).fetchall()
 
 
-def test_a_look_alike_does_not_get_the_name_before_the_cool_down_is_over(
+def test_a_confusable_name_does_not_get_the_name_before_the_cool_down_is_over(
     embedded_aws: EmbeddedAws, tenant: str
 ) -> None:
     embedded_aws.insert("vida-s0lo")

@@ -20,7 +20,7 @@ function states(): string[] {
 }
 
 const schemas = readdirSync(`${ROOT}/events/schemas`).map((name) => name.replace(/\.json$/, ''));
-const nameRules = [...text('backend/names.py').matchAll(/, "(\w+)"\),$/gm)].map(([, code]) => String(code));
+const nameRules = members('layers/tenancy/tenancy/domain/hostnames.py', 'Rule');
 
 const CODES: [keyof typeof codeWords.es, number, string[]][] = [
   ['stages', 20, states()],

@@ -72,7 +72,7 @@ PLANTS = (
     ),
     _plant(
         "no claim of the name",
-        "of_two_look_alikes_the_first_wins_and_the_second_is_told_why",
+        "of_two_confusable_names_the_first_wins_and_the_second_is_told_why",
         code("$CLAIM.claim($SKELETON)", "$CLAIM", "_claim"),
     ),
     _plant(

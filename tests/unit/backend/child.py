@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 
 from backend.app import create_app
-from backend.control_plane import ControlPlane
 from backend.settings import BackendSettings
 from backend.tokens import Issuer
+from control.tables import ControlPlane
 from tenancy.domain.record import Status
 
 BASE = "fluxionia.example"
@@ -48,7 +48,7 @@ def application(directory):
         settings,
         directory=EverybodyIsLive(),
         issuer=Issuer(settings.oidc_issuer),
-        control_plane=ControlPlane(settings, client=object()),
+        control_plane=ControlPlane(settings.tenants_table, settings.provisioning_table, object()),
     )
 
 

@@ -17,10 +17,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from moto import mock_aws
 
 from backend.app import create_app
-from backend.control_plane import ControlPlane
 from backend.directory import TenantDirectory
 from backend.settings import BackendSettings
 from backend.tokens import Issuer
+from control.tables import ControlPlane
 from local.oidc.issuer import DevelopmentIssuer
 from local.oidc.names import OPERATORS_CLIENT, PREFIX, STAFF_CLIENT
 from local.oidc.tokens import Signer, operators, staff
@@ -253,7 +253,7 @@ def make_app(
             "directory": TenantDirectory(TABLE, client=table, clock=clock),
             "databases": databases,
             "issuer": Issuer(ISSUER, transport=transport),
-            "control_plane": ControlPlane(settings, client=dynamodb),
+            "control_plane": ControlPlane(settings.tenants_table, settings.provisioning_table, dynamodb),
         }
         return create_app(settings, **given | parts)
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from backend.control_plane import plain, typed
+from tenancy.platform.dynamodb_values import plain, typed
 
 BASE = "fluxionia.example"
 ADMIN = f"admin.{BASE}"
@@ -202,7 +202,7 @@ def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(panel):
 
 
 def test_even_a_change_between_our_read_and_our_write_is_not_overwritten(panel, monkeypatch):
-    from backend.control_plane import ControlPlane
+    from control.tables import ControlPlane
 
     panel.put(GRANJA)
     read = ControlPlane.record
@@ -418,7 +418,7 @@ def test_the_name_of_one_who_held_it_until_lately_is_taken_until_it_is_free(pane
 def test_tables_that_do_not_answer_are_503(make_app, make_settings, make_site, token):
     from botocore.exceptions import EndpointConnectionError
 
-    from backend.control_plane import ControlPlane
+    from control.tables import ControlPlane
 
     class Down:
         def __getattr__(self, name):
@@ -427,7 +427,7 @@ def test_tables_that_do_not_answer_are_503(make_app, make_settings, make_site, t
 
             return fail
 
-    site = make_site(make_app(control_plane=ControlPlane(make_settings(), client=Down())))
+    site = make_site(make_app(control_plane=ControlPlane("tenants", "provisioning", Down())))
     for path in ("/tenants", "/tenants/granja", "/names/otra"):
         response = site.ask(f"/api{path}", ADMIN, token=token("viewer"))
         assert (response.status_code, response.json()["code"]) == (503, "unavailable")
@@ -462,9 +462,9 @@ def test_a_run_that_has_ended_is_told_and_the_stream_ends(panel):
 @pytest.fixture
 def live(make_app, make_settings, make_site, dynamodb, token, monkeypatch):
     """A panel whose streams look every moment, and whose tables change between two looks as a script says."""
-    from backend import admin_api
-    from backend.admin_events import Looks, Rhythm
-    from backend.control_plane import ControlPlane
+    from backend.admin import api
+    from backend.admin.events import Looks, Rhythm
+    from control.tables import ControlPlane
 
     def build(script, **rhythm):
         steps = iter(script)
@@ -474,13 +474,9 @@ def live(make_app, make_settings, make_site, dynamodb, token, monkeypatch):
                 next(steps, lambda: None)()
                 return super().record(tenant_id)
 
-        class Desk(admin_api.Desk):
-            def __init__(self, control_plane, _):
-                super().__init__(control_plane, Rhythm(**{"look": 0.001, "beat": 5, "longest": 5} | rhythm))
-                self.looks = Looks(fresh_seconds=-1)
-
-        monkeypatch.setattr(admin_api, "Desk", Desk)
-        site = make_site(make_app(control_plane=Scripted(make_settings(), client=dynamodb)))
+        monkeypatch.setattr(api, "Rhythm", lambda: Rhythm(**{"look": 0.001, "beat": 5, "longest": 5} | rhythm))
+        monkeypatch.setattr(api, "Looks", lambda: Looks(fresh_seconds=-1))
+        site = make_site(make_app(control_plane=Scripted("tenants", "provisioning", dynamodb)))
         return Panel(site, dynamodb, token)
 
     return build
@@ -534,16 +530,16 @@ def test_a_stream_that_broke_goes_on_where_it_was(live):
 def test_a_stream_gives_signs_of_life_and_ends_with_its_token(live, monkeypatch):
     import time
 
-    from backend import admin_events
+    from backend.admin import api
 
     panel, rhythms = live([], beat=0.01), []
-    stream = admin_events.stream
+    stream = api.stream
 
     def noted(look, last_id, rhythm):
         rhythms.append(rhythm)
         return stream(look, last_id, rhythm)
 
-    monkeypatch.setattr(admin_events, "stream", noted)
+    monkeypatch.setattr(api, "stream", noted)
     panel.put(GRANJA)
     panel.record(status="PENDING", state="RUNNING", stage="ClaimTenant")
     good_for_a_moment = panel.token("viewer", exp=int(time.time()) + 2)  # whole seconds

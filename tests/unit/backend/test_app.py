@@ -201,7 +201,7 @@ def test_a_database_in_the_wrong_folder_shows_nothing(site, table, tenants_direc
 
 
 def test_what_the_backend_did_not_expect_is_a_plain_500_that_nobody_caches(site, both, monkeypatch):
-    from backend import site as configuration
+    from backend.tenant import site as configuration
 
     def fail(rows, status):
         raise RuntimeError("canary: /mnt/tenants/granja")

@@ -114,7 +114,7 @@ def test_a_price_from_the_client_is_not_even_read(market):
 def test_money_is_rounded_half_up_line_by_line():
     from decimal import Decimal
 
-    from backend.orders import line_total
+    from backend.tenant.orders import line_total
 
     assert line_total(Decimal("0.5"), 1) == 1
     assert line_total(Decimal("0.499"), 1) == 0
@@ -279,7 +279,7 @@ def test_what_is_done_stands_in_the_tenants_audit_log(market, ana, tmp_path):
 
 
 def test_what_fails_midway_leaves_nothing(market, ana, monkeypatch):
-    from backend.repository import TenantRows
+    from backend.tenant.repository import TenantRows
 
     def fail(self, *_, **__):
         raise RuntimeError
@@ -298,7 +298,7 @@ def test_a_statement_that_forgets_the_tenant_fails_always(tmp_path, seeded):
 
     import duckdb
 
-    from backend.repository import Tenants
+    from backend.tenant.repository import Tenants
     from tenancy.database import TenantDatabases
 
     shutil.copytree(seeded, tmp_path / "tenants")

@@ -14,7 +14,7 @@ from click.testing import Result
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from cli import main
+from cli import main, session
 from control.stacks import Output
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:fluxion-OnboardTenant:granja-0123456789abcdef"
@@ -140,7 +140,7 @@ def deployed(no_real_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dep
 @pytest.fixture(autouse=True)
 def state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder where `make up` would leave its `env`: no test of the command sees what runs in this checkout."""
-    monkeypatch.setattr(main, "STATE", tmp_path)
+    monkeypatch.setattr(session, "STATE", tmp_path)
     return tmp_path
 
 

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from cli import main, removing
-from cli.aws import ControlPlane
+from cli import confirming, main
 from control.stacks import Output
+from control.tables import ControlPlane
 
 from .conftest import Deployed, Fluxion
 
@@ -43,7 +43,7 @@ def test_an_update_that_makes_no_sense_writes_nothing(
     assert deployed.item("granja") == {"tenant_id": "granja", "name": "A"}
 
 
-@pytest.mark.parametrize("moment", ["record", "_conditionally"])
+@pytest.mark.parametrize("moment", ["record", "change"])
 def test_of_two_operators_the_second_one_is_told(
     deployed: Deployed, fluxion: Fluxion, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -79,7 +79,7 @@ def test_a_removal_asks_for_the_id(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch, typed: str, is_removed: bool
 ) -> None:
     deployed.put(tenant_id="granja", name="A")
-    monkeypatch.setattr(removing, "_is_terminal", lambda: True)
+    monkeypatch.setattr(confirming, "is_terminal", lambda: True)
 
     CliRunner().invoke(main.app, ["tenants", "remove", "granja", "--no-watch"], input=typed)
 

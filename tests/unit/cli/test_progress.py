@@ -1,11 +1,11 @@
-"""Stages with durations, and whose end a watcher sees."""
+"""Whose end a watcher sees."""
 
-import json
 from typing import Any
 
 import pytest
 
 from cli import progress
+from control.progress import run_of
 
 START = "2026-11-24T08:00:00Z"
 
@@ -21,11 +21,6 @@ def record(state: str = "RUNNING", stage: str = "AttachCname", attempt: int = 1)
     return {"status": "PENDING", "generation": 1, "attempt": attempt, "operation": operation}
 
 
-def event(stage: str, kind: str, second: int, attempt: int = 1) -> dict[str, Any]:
-    detail = json.dumps({"data": {"stage": stage, "attempt": attempt}})
-    return {"type": kind, "detail": detail, "occurred_at": f"2026-11-24T08:00:{second:02d}Z"}
-
-
 class Script:
     """A tenant whose record changes each time it is looked at; the last one stays."""
 
@@ -35,57 +30,15 @@ class Script:
     def record(self, tenant_id: str) -> dict[str, Any] | None:
         return self.records.pop(0) if len(self.records) > 1 else self.records[0]
 
-    def below(self, tenant_id: str, prefix: str, newest: int) -> list[dict[str, Any]]:
+    def below(self, tenant_id: str, prefix: str, most: int) -> list[dict[str, Any]]:
         return []
-
-
-def test_a_stage_lasts_from_the_end_of_the_one_before():
-    events = [event("ClaimTenant", "TenantClaimed", 1), event("AttachCname", "CnameAttached", 4)]
-
-    shown = progress.stages(record(stage="CreateDnsRecords"), events)
-
-    assert [(stage.name, stage.seconds) for stage in shown] == [
-        ("ClaimTenant", 1.0),
-        ("AttachCname", 3.0),
-        ("CreateDnsRecords", None),
-    ]
-
-
-def test_undoing_is_shown_while_it_goes_on():
-    shown = progress.stages(record(state="ROLLING_BACK", stage="DiscardDatabase"), [])
-
-    assert [(stage.name, stage.seconds) for stage in shown] == [("DiscardDatabase", None)]
-    assert not progress.Progress("granja", record(state="ROLLING_BACK"), shown).has_ended
-
-
-def test_the_first_stage_counts_from_the_moment_when_it_was_asked_for():
-    (claim, _) = progress.stages(record(), [event("ClaimTenant", "TenantClaimed", 1)], "2026-11-24T07:59:58Z")
-
-    assert claim.seconds == 3.0
-
-
-def test_events_of_earlier_runs_are_not_this_runs():
-    assert progress.stages(record(attempt=2), [event("ClaimTenant", "TenantClaimed", 1, attempt=1)]) == (
-        progress.Stage("AttachCname", None, None),
-    )
-
-
-def test_a_removal_that_is_held_has_no_stages():
-    done = [event("ClaimTenant", "TenantClaimed", 1)]
-
-    assert [stage.name for stage in progress.stages(record("SUCCEEDED"), done)] == ["ClaimTenant"]
-    assert progress.stages(record("HELD"), done) == ()
-
-
-def test_two_clocks_never_make_a_negative_duration():
-    assert progress.seconds_between("2026-11-24T08:00:01Z", START) == 0.0
 
 
 def test_the_end_of_an_older_run_is_not_taken_for_this_ones():
     old, running, new = record("FAILED", attempt=1), record("RUNNING", attempt=2), record("SUCCEEDED", attempt=2)
     source = Script(old, old, running, new)
 
-    seen = progress.follow(source, "granja", after=progress.run_of(old), sleep=lambda _: None)
+    seen = progress.follow(source, "granja", after=run_of(old), sleep=lambda _: None)
 
     assert [moment.state for moment in seen] == ["RUNNING", "SUCCEEDED"]
 
@@ -104,3 +57,7 @@ def test_giving_up_says_how_far_it_was():
     ticks = iter(range(100))
     with pytest.raises(TimeoutError, match="granja is still RUNNING after 5 s"):
         list(progress.follow(Script(record()), "granja", timeout=5, sleep=lambda _: None, clock=lambda: next(ticks)))
+
+
+def test_undoing_is_not_the_end():
+    assert not progress.Progress("granja", record(state="ROLLING_BACK"), ()).has_ended

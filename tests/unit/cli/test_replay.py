@@ -10,8 +10,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from cli import dead_letters
-from cli.dead_letters import NotReplayed, matches
+from cli.dead_letters import queues, replaying
+from cli.dead_letters.functions import NotReplayed, matches
 from tests.unit.cli.conftest import Deployed, Fluxion
 from tests.unit.template.reading import FUNCTIONS, RESOURCES, of_type
 
@@ -67,7 +67,7 @@ class Letters:
 
 @pytest.fixture
 def letters(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Letters:
-    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
+    monkeypatch.setattr(queues, "_WAIT_SECONDS", 0)
     sqs = boto3.client("sqs")
 
     def queue(name: str, **attributes: str) -> None:
@@ -400,4 +400,4 @@ def test_a_queue_that_nothing_works_off_is_one_that_a_replay_knows() -> None:
     assert {name for name, queue in queues.items() if "RedrivePolicy" not in queue} - behind == QUEUES - {
         "FailureEventsDeadLetterQueue"
     }
-    assert RESOURCES["StartWorkflow"]["Properties"]["FunctionName"] == dead_letters.SETS_ASIDE
+    assert RESOURCES["StartWorkflow"]["Properties"]["FunctionName"] == replaying.SETS_ASIDE

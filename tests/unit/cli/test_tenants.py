@@ -280,8 +280,8 @@ def test_local_without_a_running_one_says_how_to_start_it(fluxion: Fluxion):
 def test_the_address_of_a_site_has_the_port_of_the_edge(
     monkeypatch: pytest.MonkeyPatch, edge: dict[str, str], address: str
 ):
-    from cli.aws import ControlPlane, Where
+    from cli.session import Session, Where
 
     monkeypatch.delenv("FLUXION_EDGE_URL", raising=False)
 
-    assert ControlPlane(Where(edge, "here"), "fluxion").site("granja.fluxionia.co") == address
+    assert Session(Where(edge, "here"), "fluxion").site("granja.fluxionia.co") == address

@@ -238,7 +238,7 @@ def test_a_failure_goes_round_again_if_more_was_asked_meanwhile(tables: Tables, 
 
 
 @pytest.mark.parametrize(("first", "second"), [("lagranja", "1agranja"), ("1agranja", "lagranja")])
-def test_of_two_look_alikes_the_first_wins_and_the_second_is_told_why(
+def test_of_two_confusable_names_the_first_wins_and_the_second_is_told_why(
     tables: Tables, lifecycle: Lifecycle, first: str, second: str
 ) -> None:
     tables.insert(first)

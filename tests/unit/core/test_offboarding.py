@@ -89,7 +89,7 @@ def test_the_end_of_the_grace_period_takes_the_tenant_from_its_visitors(
     assert lifecycle.hold("granja", "off")["outcome"] == "offboard", "its answer was lost"
 
 
-def test_a_released_name_comes_back_at_once_and_look_alikes_do_not(
+def test_a_released_name_comes_back_at_once_and_confusable_names_do_not(
     leaving: None, tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning
 ) -> None:
     assert [lifecycle.release("granja", "off") for _ in range(2)] == [{}, {}], "its answer was lost"
@@ -104,7 +104,7 @@ def test_a_released_name_comes_back_at_once_and_look_alikes_do_not(
     assert record_of(provisioning, "granja").status == "PENDING"
 
 
-def test_a_look_alike_waits_for_the_end_of_the_cool_down(
+def test_a_confusable_name_waits_for_the_end_of_the_cool_down(
     tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning
 ) -> None:
     tables.insert("lagranja")

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from backend.control_plane import ControlPlane
 from backend.directory import TenantDirectory
 from backend.origin_guard import OriginSecrets
 from backend.probe_secret import ProbeSecret
 from backend.settings import BackendSettings, OriginSettings
+from control.items import Item
+from control.tables import ControlPlane
 from tenancy.domain import hostnames
 
 from .reading import FOLDERS, FUNCTIONS, RESOURCES, ROOT, listed, of_type, statements
@@ -204,20 +205,22 @@ def test_the_backend_calls_exactly_what_its_role_allows() -> None:
         probe_secret_arn="ProbeSecret",
     )
     client = Recorder()
-    tables = ControlPlane(settings, client=client)
-    read = {"tenant_id": {"S": "granja"}}
+    tables = ControlPlane("TenantsTable", P, client)
+    read = Item({"tenant_id": {"S": "granja"}})
     calls = {
         "item": ("granja",),
         "items": (),
         "add": ({},),
         "change": (read, {"name": "Granja"}),
-        "ask": ("granja", {"requested_at": "now"}),
+        "ask_again": ("granja", "somebody", "now"),
         "remove": ("granja",),
         "record": ("granja",),
         "records": (["granja"],),
         "all_records": (),
         "below": ("granja", "EVENT#", 1),
         "claim": ("granja",),
+        "knows": ("granja",),
+        "drift": (),
     }
     assert set(calls) == {name for name, _ in inspect.getmembers(ControlPlane, inspect.isfunction) if name[0] != "_"}
     for name, arguments in calls.items():
@@ -234,8 +237,8 @@ def test_the_backend_calls_exactly_what_its_role_allows() -> None:
     }
     assert client.asked == granted
     # Whoever makes another client has to be asked above.
-    makers = {path.stem for path in (ROOT / "backend").glob("*.py") if "boto3." in path.read_text()}
-    assert makers == {"control_plane", "directory", "origin_guard", "probe_secret"}
+    makers = {path.stem for path in (ROOT / "backend").rglob("*.py") if "boto3." in path.read_text()}
+    assert makers == {"app", "directory", "origin_guard", "probe_secret"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -41,7 +41,7 @@ class TenantFolder:
         if not isinstance(tenant_id, str):
             raise InvalidTenantItem("tenant_id must be a string")
         if rule := hostnames.broken_rule(tenant_id):
-            raise InvalidTenantItem(f"tenant_id {ascii(tenant_id)[:80]} {rule}")
+            raise InvalidTenantItem(f"tenant_id {ascii(tenant_id)[:80]} {rule.words}")
         return cls(directory, tenant_id)
 
     @property

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Fact(BaseModel):
-    """What every event says: the state it comes from, and the how manieth run of this tenant that is."""
+    """What every event says: the state it comes from, and the ordinal number of this run among those of the tenant."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -6,6 +6,8 @@ is refused, so that no two spellings can mean one tenant.
 
 import re
 import unicodedata
+from enum import StrEnum
+from typing import NamedTuple
 
 SHORTEST, LONGEST = 3, 32
 
@@ -31,49 +33,70 @@ _RESERVED_WORDS = """
 """
 RESERVED = frozenset(_RESERVED_WORDS.split())
 
-# What looks alike among a-z, 0-9 and the hyphen, after Unicode Technical Standard 39 (confusables.txt). The test of
+# What is confusable among a-z, 0-9 and the hyphen, after Unicode Technical Standard 39 (confusables.txt). The test of
 # this module compares the table with the confusable-homoglyphs package, so that the functions need not load it.
-_LOOK_ALIKES = (("rn", "m"), ("1", "l"), ("0", "o"))
+_CONFUSABLES = (("rn", "m"), ("1", "l"), ("0", "o"))
 
 
 def skeleton(label: str) -> str:
-    """The form that all look-alikes of a label share. The claim on a name is a claim on its skeleton.
+    """Return the form that all confusable labels share. The claim on a name is a claim on its skeleton.
 
     >>> skeleton("1agranja") == skeleton("lagranja")
     True
     """
-    for look_alike, plain in _LOOK_ALIKES:
-        label = label.replace(look_alike, plain)
+    for confusable, plain in _CONFUSABLES:
+        label = label.replace(confusable, plain)
     return label
 
 
 _RESERVED_SKELETONS = {skeleton(name): name for name in sorted(RESERVED, reverse=True)}
 
 
-def broken_rule(label: str) -> str | None:
-    """The rule that a tenant's name breaks, in words, or None for a good name."""
+class Rule(StrEnum):
+    """What a tenant's name has to keep to. Values are codes for programs."""
+
+    PLAIN_FORM = "plain_form"
+    LENGTH = "length"
+    CHARACTERS = "characters"
+    HYPHENS = "hyphens"
+    DIGITS = "digits"
+    RESERVED = "reserved"
+    LOOKS_RESERVED = "looks_reserved"
+
+
+class BrokenRule(NamedTuple):
+    """Why a label is no tenant's name. words: for a person. like: the reserved name that it could be taken for."""
+
+    rule: Rule
+    words: str
+    like: str | None = None
+
+
+def broken_rule(label: str) -> BrokenRule | None:
+    """Return the first rule that a tenant's name breaks, or None for a good name."""
     if label != unicodedata.normalize("NFKC", label).lower():
-        return "must be given in its plain lower-case form; it is never converted"
+        return BrokenRule(Rule.PLAIN_FORM, "must be given in its plain lower-case form; it is never converted")
     if not SHORTEST <= len(label) <= LONGEST:
-        return f"must have {SHORTEST} to {LONGEST} characters, and has {len(label)}"
+        return BrokenRule(Rule.LENGTH, f"must have {SHORTEST} to {LONGEST} characters, and has {len(label)}")
     if not _LABEL.fullmatch(label):
-        return "must consist of a-z, 0-9 and inner hyphens: one DNS label, no dot"
+        return BrokenRule(Rule.CHARACTERS, "must consist of a-z, 0-9 and inner hyphens: one DNS label, no dot")
     if label[2:4] == "--":
-        return "must not have hyphens in the third and fourth place (reserved for encoded names such as xn--)"
+        places = "in the third and fourth place (reserved for encoded names such as xn--)"
+        return BrokenRule(Rule.HYPHENS, f"must not have hyphens {places}")
     if label.isdigit():
-        return "must not be all digits"
+        return BrokenRule(Rule.DIGITS, "must not be all digits")
     if label in RESERVED:
-        return "is reserved for the platform"
-    if skeleton(label) in _RESERVED_SKELETONS:
-        return f"looks like the reserved name '{_RESERVED_SKELETONS[skeleton(label)]}'"
+        return BrokenRule(Rule.RESERVED, "is reserved for the platform")
+    if like := _RESERVED_SKELETONS.get(skeleton(label)):
+        return BrokenRule(Rule.LOOKS_RESERVED, f"looks like the reserved name '{like}'", like)
     return None
 
 
 def is_valid_label(label: str) -> bool:
-    """Whether a tenant may have this name."""
+    """Return whether a tenant may have this name."""
     return broken_rule(label) is None
 
 
 def host_of(label: str, base_domain: str) -> str:
-    """The host that serves a tenant, without a trailing dot: ``granja.fluxionia.co``."""
+    """Return the host that serves a tenant, without a trailing dot: ``granja.fluxionia.co``."""
     return f"{label}.{base_domain}"

@@ -22,7 +22,7 @@ def _only_text(value: object) -> object:
 
 def _good_label(value: str) -> str:
     if rule := hostnames.broken_rule(value):
-        raise ValueError(rule)
+        raise ValueError(rule.words)
     return value
 
 

@@ -1,0 +1,1 @@
+"""What nobody could handle and was kept, and how it is handled after all."""

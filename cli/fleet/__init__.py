@@ -1,0 +1,1 @@
+"""All tenants at once: the schema of their databases, and drift."""

@@ -1,4 +1,4 @@
-"""The state machines. cfn-lint never opens a `DefinitionUri`, so each file is put into a native resource for it.
+"""Check the state machines. cfn-lint never opens a `DefinitionUri`, so each file is put into a native resource for it.
 
 Beyond its schema: targets exist, every state is reached, `${…}` equals the template's DefinitionSubstitutions, every
 state has a comment, and every task can neither hang nor vanish.
@@ -18,7 +18,7 @@ _LONGEST_NAME = 80  # Step Functions' own limit for the name of a state
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong with the state machines below a folder."""
+    """Return the faults of the state machines below a folder."""
     files = sorted((root / "statemachine").glob("*.asl.json"))
     if not files:
         return ["statemachine/: there is no state machine"]
@@ -32,7 +32,7 @@ def findings(root: Path) -> list[str]:
 
 
 def schema(definition: Mapping[str, Any]) -> list[str]:
-    """cfn-lint's findings about one definition."""
+    """Return cfn-lint's findings about one definition."""
     keys = sorted(set(_KEY.findall(json.dumps(definition))))
     properties = {
         "RoleArn": "arn:aws:iam::123456789012:role/fluxion",
@@ -54,7 +54,7 @@ def _example(key: str) -> str:
 
 
 def graph(definition: Mapping[str, Any]) -> list[str]:
-    """Targets that do not exist, and states that nothing leads to."""
+    """Return the targets that do not exist, and the states that no other state leads to."""
     states = definition["States"]
     targets = {name: set(_targets(state)) for name, state in states.items()}
     found = [
@@ -79,7 +79,7 @@ def _targets(state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def manners(definition: Mapping[str, Any]) -> list[str]:
-    """A comment on every state; on every task a timeout, retries with jitter and a catch."""
+    """Return the states without a comment, and the tasks without a timeout, retries with jitter or a catch."""
     found = []
     if definition.get("QueryLanguage") != "JSONata":
         found.append("QueryLanguage is not JSONata")
@@ -101,7 +101,7 @@ def manners(definition: Mapping[str, Any]) -> list[str]:
 
 
 def substitutions(root: Path, files: list[str]) -> list[str]:
-    """`${…}` in the files against DefinitionSubstitutions in the template, both ways; and files that nobody deploys."""
+    """Compare `${…}` in the files with DefinitionSubstitutions in the template; find files that nobody deploys."""
     template = transform.read(root / "template.yaml")
     found, deployed = [], set()
     for name, properties in transform.resources(template, "AWS::Serverless::StateMachine"):

@@ -1,4 +1,4 @@
-"""A function parses, makes one call into the layer and answers; import-linter cannot see scripts that are all `app`."""
+"""Check that each function makes one call into the layer; import-linter cannot tell scripts named `app` apart."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ LONGEST = 40
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong with the functions below a folder."""
+    """Return the faults of the functions below a folder."""
     files = sorted((root / "functions").glob("*/app.py"))
     if not files:
         return ["functions/: there is none"]
@@ -19,7 +19,7 @@ def findings(root: Path) -> list[str]:
 
 
 def inspect(source: str) -> list[str]:
-    """What is wrong with one function."""
+    """Return the faults of one function."""
     tree = ast.parse(source)
     found = [
         f"imports {module}: a function uses the layer and nothing else"

@@ -1,4 +1,4 @@
-"""Rules of this project on the transformed templates, for what public scanners miss.
+"""Check the transformed templates against this project's rules, for what public scanners miss.
 
 Each rule is a pure function: template in, sentences out. `Fn::If` is judged by both of its branches.
 """
@@ -28,7 +28,7 @@ _TIES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "kms:encryptio
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong in the templates below a folder."""
+    """Return the faults of the templates below a folder."""
     found = []
     for name in transform.TEMPLATES:
         template = transform.transformed(root / name)
@@ -37,7 +37,7 @@ def findings(root: Path) -> list[str]:
 
 
 def nobody_is_everybody(template: Template) -> list[str]:
-    """No Allow for `*`. An endpoint's policy has to say `*`, and has a condition instead."""
+    """Find an Allow for `*`. An endpoint's policy has to say `*`, and must have a condition instead."""
     found = []
     for name, resource in template["Resources"].items():
         for statement in statements(resource.get("Properties", {})):
@@ -50,7 +50,7 @@ def nobody_is_everybody(template: Template) -> list[str]:
 
 
 def the_bus_is_closed(template: Template) -> list[str]:
-    """EventBusPolicy has a form without a document, which scanners do not look at."""
+    """Find an EventBusPolicy in the form without a document, which scanners do not look at."""
     found = []
     for name, properties in resources(template, "AWS::Events::EventBusPolicy"):
         if "*" in listed(properties.get("Principal", [])):
@@ -66,7 +66,7 @@ def the_bus_is_closed(template: Template) -> list[str]:
 
 
 def services_are_tied(template: Template) -> list[str]:
-    """A service in a resource's policy acts for this account only."""
+    """Find policies of resources that let a service act for other accounts than this one."""
     found = []
     for name, resource in template["Resources"].items():
         properties = {k: v for k, v in resource.get("Properties", {}).items() if k != "AssumeRolePolicyDocument"}
@@ -78,7 +78,7 @@ def services_are_tied(template: Template) -> list[str]:
 
 
 def only_over_tls(template: Template) -> list[str]:
-    """Every queue, topic and bucket has a policy that refuses what does not come over TLS."""
+    """Find queues, topics and buckets without a policy that refuses what does not come over TLS."""
     found = []
     for kind, (policy_kind, target) in _TLS_POLICIES.items():
         covered = {
@@ -99,7 +99,7 @@ def _refuses_plain_text(statement: Mapping[str, Any]) -> bool:
 
 
 def tenant_files_are_closed(template: Template) -> list[str]:
-    """EFS: encrypted, TLS only, entered only through an access point."""
+    """Find faults of EFS, which has to be encrypted, and entered over TLS and through an access point only."""
     found = []
     for name, properties in resources(template, "AWS::EFS::FileSystem"):
         rules = list(statements(properties.get("FileSystemPolicy", {})))
@@ -120,7 +120,7 @@ def tenant_files_are_closed(template: Template) -> list[str]:
 
 
 def access_points_are_nobodys_root(template: Template) -> list[str]:
-    """EFS access points: a user that is not root, a folder that is not the root, closed to others."""
+    """Find faults of EFS access points: user and folder must not be root's, and the folder not open to others."""
     found = []
     for name, properties in resources(template, "AWS::EFS::AccessPoint"):
         user, folder = properties.get("PosixUser", {}), properties.get("RootDirectory", {})
@@ -134,7 +134,7 @@ def access_points_are_nobodys_root(template: Template) -> list[str]:
 
 
 def buckets_are_private(template: Template) -> list[str]:
-    """Buckets: public access blocked, versioned, read by one distribution and not by any."""
+    """Find faults of buckets, which have to block public access, be versioned, and be read by one distribution."""
     found = []
     for name, properties in resources(template, "AWS::S3::Bucket"):
         block = properties.get("PublicAccessBlockConfiguration", {})
@@ -154,7 +154,7 @@ def buckets_are_private(template: Template) -> list[str]:
 
 
 def origins_are_private(template: Template) -> list[str]:
-    """Distributions: origin access control and nothing older, HTTPS and a secret to others, TLSv1.2_2021 to viewers."""
+    """Find faults of distributions: the access control of origins, HTTPS and a secret to them, TLSv1.2_2021."""
     found = []
     for name, properties in resources(template, "AWS::CloudFront::Distribution"):
         config = properties.get("DistributionConfig", {})
@@ -187,7 +187,7 @@ def _faults_of_origin(origin: Mapping[str, Any]) -> Iterator[str]:
 
 
 def data_outlives_the_stack(template: Template) -> list[str]:
-    """Tables, zone and files stay when the stack goes, and when a change would replace them."""
+    """Find tables, zones and files that do not stay when the stack goes, or when a change would replace them."""
     found = []
     for name, resource in template["Resources"].items():
         is_kept_table = resource["Type"] == "AWS::DynamoDB::Table" and name in _KEPT_TABLES
@@ -201,7 +201,7 @@ def data_outlives_the_stack(template: Template) -> list[str]:
 
 
 def identities_name_actions(template: Template) -> list[str]:
-    """No role is allowed `*` or `service:*`, and none may write the tenants table, which belongs to people."""
+    """Find roles that are allowed `*` or `service:*`, or may write the tenants table, which belongs to people."""
     found = []
     for name, properties in resources(template, "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         for statement in statements(properties):
@@ -222,7 +222,7 @@ def _faults_of_grant(statement: Mapping[str, Any], *, writes_for_people: bool) -
 
 
 def containers_are_closed(template: Template) -> list[str]:
-    """Tasks: nobody's root, nothing to write but mounted files, an image that cannot change, files as the role may."""
+    """Find faults of tasks, which run as no root, write to mounted files only, and use a fixed image."""
     found = []
     for name, properties in resources(template, "AWS::ECS::TaskDefinition"):
         for container in listed(properties.get("ContainerDefinitions", [])):
@@ -253,7 +253,7 @@ def _faults_of_container(container: Mapping[str, Any], template: Template) -> It
 
 
 def only_cloudfront_comes_in(template: Template) -> list[str]:
-    """Load balancers: TLS 1.2 or newer, and nobody but CloudFront. Tasks: other groups only, and no addresses."""
+    """Find load balancers below TLS 1.2 or open to others than CloudFront, and tasks open to addresses."""
     found = [
         f"{name}: takes requests without TLS 1.2 or newer"
         for name, properties in resources(template, "AWS::ElasticLoadBalancingV2::Listener")
@@ -272,7 +272,7 @@ def only_cloudfront_comes_in(template: Template) -> list[str]:
 
 
 def _ways_in(template: Template, groups: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every rule by which something comes into some security groups, inside of them or beside them."""
+    """Yield every rule that lets traffic into some security groups, inside of them or beside them."""
     named = [group["Ref"] if "Ref" in group else group.get("Fn::GetAtt", [""])[0] for group in listed(groups)]
     for name, properties in resources(template, "AWS::EC2::SecurityGroup"):
         if name in named:

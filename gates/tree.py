@@ -1,4 +1,4 @@
-"""What no file may hold: the address of a package registry, a path of somebody's machine, too many lines; locks whole.
+"""Find in files what none may hold: a package registry's address, a path of a machine, too many lines, open locks.
 
 A registry's address in the tree would send every user there past their own mirror, and a path names a machine that
 nobody else has.
@@ -69,12 +69,12 @@ SHIPPED = ("layers/tenancy", "layers/duckdb", "backend")
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong in the files below a folder."""
+    """Return the faults of the files below a folder."""
     return [*texts(root), *lengths(root), *locks(root)]
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Every file that git knows or would take."""
+    """Return every file that git tracks or would add."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=root,
@@ -86,7 +86,7 @@ def files(root: Path) -> Iterator[Path]:
 
 
 def texts(root: Path) -> list[str]:
-    """Lines with a registry's host or a machine's path."""
+    """Return the lines with a registry's host or a machine's path."""
     clone = str(root.parent) + "/" if root.parent not in (Path("/"), Path("/tmp")) else None  # noqa: S108 - compared
     found = []
     for path in files(root):
@@ -103,7 +103,7 @@ def texts(root: Path) -> list[str]:
 
 
 def lengths(root: Path) -> list[str]:
-    """Files that have grown too long, and reasons that are not needed any more."""
+    """Return files and functions that are too long, and exceptions that are no longer needed."""
     found, long = [], set()
     for path in files(root):
         name = path.relative_to(root)
@@ -123,7 +123,7 @@ def lengths(root: Path) -> list[str]:
 
 
 def _long_functions(source: str) -> Iterator[str]:
-    """Yield a fault for each function that does not fit on a screen; the linter of the frontend holds its functions."""
+    """Yield a fault for each Python function that is too long; the frontend's linter checks the frontend's."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
@@ -132,7 +132,7 @@ def _long_functions(source: str) -> Iterator[str]:
 
 
 def locks(root: Path) -> list[str]:
-    """Requirements without a pin, pins without a hash, addresses, and versions that are tested but not shipped."""
+    """Find requirements without a pin, pins without a hash, addresses, and versions that are tested but not shipped."""
     found = []
     pinned = {}
     for lock, source in LOCKS.items():

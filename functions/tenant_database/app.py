@@ -1,4 +1,4 @@
-"""What the states do to tenants' database files: seed, discard, archive."""
+"""Seed, discard and archive tenants' database files, as the states of the machines ask."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import ArchiveSettings

@@ -1,4 +1,4 @@
-"""Replaces parts of the pinned MiniStack; refuses when they are not what they were when the bridge was written.
+"""Replace parts of the pinned MiniStack; refuse when they are not what they were when the bridge was written.
 
 What a bridge leans on is noted while somebody asks for it (`noted`): `local_aws.bridges` compares it between versions.
 """

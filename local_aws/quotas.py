@@ -1,4 +1,4 @@
-"""AWS's quotas on the embedded AWS: how much, how fast, how long, and what AWS answers beyond it.
+"""AWS's quotas on the embedded AWS: how much, how fast, how long, and the answer beyond each.
 
 `Quotas` is the table: a field for each quota, with its unit, AWS's answer and the source. What AWS does not publish is
 a parameter: its value is an assumption to be varied, never a fact. The model is off unless the emulator is started with
@@ -43,13 +43,13 @@ _PER_SECOND, _SECONDS = "a second", "seconds"
 
 
 def _quota(default: float, unit: str, beyond: str, source: str) -> Any:
-    """unit: ends in `a second` for a rate, is `seconds` for a delay, and anything else is a number."""
+    """Describe a quota. unit: ends in `a second` for a rate, is `seconds` for a delay, or anything else for a number."""
     return field(default=default, metadata={"unit": unit, "beyond": beyond, "source": source})
 
 
 @dataclass(frozen=True)
 class Quotas:
-    """AWS's quotas as an account has them; without values, as a new account in us-east-1 does. Raises ValueError."""
+    """The quotas of an account; without values, those of a new account in us-east-1. Raises ValueError."""
 
     scale: float = 1.0
     """How many times faster than AWS's the clock of this emulator runs."""

@@ -288,7 +288,7 @@ class Stack:
         return bool(self.env) and all(self._children.named(name) for name in ("emulator", "backend"))
 
     def pids(self) -> list[int]:
-        """Return the processes that lead a session: the emulator, with the functions in its session, and the backend."""
+        """Return the session leaders: the emulator, whose session has the functions too, and the backend."""
         return [entry.pid for entry in self._children.recorded()]
 
     def _remove(self) -> bool:

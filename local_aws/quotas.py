@@ -43,7 +43,7 @@ _PER_SECOND, _SECONDS = "a second", "seconds"
 
 
 def _quota(default: float, unit: str, beyond: str, source: str) -> Any:
-    """Describe a quota. unit: ends in `a second` for a rate, is `seconds` for a delay, or anything else for a number."""
+    """Describe a quota. unit: ends in `a second` for a rate, is `seconds` for a delay, else the value is a number."""
     return field(default=default, metadata={"unit": unit, "beyond": beyond, "source": source})
 
 

@@ -9,8 +9,8 @@ process, without a network: the whole application is asked as a server asks it.
   files stay open in between, as a file does that is read at least every two seconds.
 - `cold files`: the same for a thousand in turn, the worst case, since no file is open when its turn comes. No bound,
   and far from 0.8: it is the price of a file for each tenant. The edge keeps the answer for five minutes.
-- `opening`: where that price comes from, in milliseconds: `ms` to open a file through `tenancy.database` and to read a row, of
-  which `engine_ms` makes and ends an engine that has no file at all. Each tenant has an engine of its own, so that no
+- `opening`: where that price comes from, in milliseconds: `ms` to open a file through `tenancy.database` and to read a
+  row, of which `engine_ms` makes and ends an engine without a file. Each tenant has an engine of its own, so that no
   statement can reach another's file, and it takes some 3 MB: too much to keep a thousand open.
 - `memory`: what it takes to know ten thousand tenants, in MB of 2**20 bytes.
 """

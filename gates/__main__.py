@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(f"{gate.name:<10} {gate.proves}" for gate in ALL))
         return 0
     if unknown := [name for name in arguments if name not in known]:
-        print(f"no such gate: {', '.join(unknown)}; there are: {', '.join(known)}")
+        print(f"There is no gate {', '.join(unknown)}. Choose among {', '.join(known)}.")
         return 2
     chosen = [known[name] for name in arguments] or list(ALL)
     failed = []

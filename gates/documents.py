@@ -29,7 +29,7 @@ def wrong_products(document: str, names: Iterable[str]) -> list[str]:
     advice = "run `make mutants`"
     return [
         *(f"docs/local-aws.md lacks the wrong product {name!r}: {advice}" for name in sorted(set(names) - shown)),
-        *(f"docs/local-aws.md has {name!r}, which is no mutant: {advice}" for name in sorted(shown - set(names))),
+        *(f"docs/local-aws.md lists {name!r}, which no longer exists: {advice}" for name in sorted(shown - set(names))),
     ]
 
 

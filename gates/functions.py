@@ -27,13 +27,13 @@ def inspect(source: str) -> list[str]:
         if module.split(".")[0] not in ALLOWED
     ]
     if not any("handler" in _names(node) for node in tree.body):
-        found.append("has no `handler`")
+        found.append("defines no `handler`: make it with tenancy.handlers")
     if not ast.get_docstring(tree):
-        found.append("does not say in its first line what it is for")
+        found.append("has no docstring: say in its first line what it does")
     if any(isinstance(node, ast.If | ast.For | ast.While | ast.Try) for node in ast.walk(tree)):
-        found.append("decides something: that belongs in the layer")
+        found.append("branches or loops: move the decision into the layer")
     if (lines := len(source.splitlines())) > LONGEST:
-        found.append(f"has {lines} lines, more than {LONGEST}")
+        found.append(f"has {lines} lines, more than {LONGEST}: move code into the layer")
     return found
 
 

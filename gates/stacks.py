@@ -36,7 +36,7 @@ def findings(root: Path) -> list[str]:
 def held(template: Template) -> list[str]:
     """Return the resources of the control plane's template that have to outlive its releases."""
     return [
-        f"{RELEASED}: {name}: {resource['Type']} outlives releases: it belongs to a stack before this one"
+        f"{RELEASED}: {name}: {resource['Type']} outlives releases: move it to a stack before this one"
         for name, resource in template["Resources"].items()
         if not resource["Type"].startswith(MAY_HOLD)
         and not (resource["Type"] == "AWS::DynamoDB::Table" and name.endswith(_SHORT_LIVED_TABLE))

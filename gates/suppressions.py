@@ -67,7 +67,7 @@ class Ledger:
     def stale(self) -> list[str]:
         """Return the suppressions that suppress nothing."""
         return [
-            f"gates/suppressions.py: {s.rule} on {s.resource} suppresses nothing any more: remove it"
+            f"gates/suppressions.py: {s.rule} on {s.resource} suppresses nothing: remove it"
             for s in self._suppressions
             if s not in self._used
         ]

@@ -96,9 +96,9 @@ def texts(root: Path) -> list[str]:
             continue
         for number, line in enumerate(lines, 1):
             where = f"{path.relative_to(root)}:{number}"
-            found += [f"{where}: names the package registry {host}" for host in _HOSTS if host in line]
+            found += [f"{where}: names the package registry {host}: remove it" for host in _HOSTS if host in line]
             if _PATHS.search(line) or (clone and clone in line):
-                found.append(f"{where}: names a path of somebody's machine")
+                found.append(f"{where}: names a path of one machine: use a relative one")
     return found
 
 
@@ -119,7 +119,7 @@ def lengths(root: Path) -> list[str]:
         if product and name.suffix == ".py":
             found += [f"{name}: {fault}" for fault in _long_functions(path.read_text())]
     stale = sorted(name for name in LONG_ON_PURPOSE if name not in long and (root / name).exists())
-    return found + [f"{name}: is not that long any more: take it out of {HERE}" for name in stale]
+    return found + [f"{name}: is no longer too long: remove it from {HERE}" for name in stale]
 
 
 def _long_functions(source: str) -> Iterator[str]:
@@ -128,7 +128,7 @@ def _long_functions(source: str) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             if lines > LONGEST_FUNCTION:
-                yield f"{node.name} has {lines} lines, more than {LONGEST_FUNCTION}: give its parts names"
+                yield f"{node.name} has {lines} lines, more than {LONGEST_FUNCTION}: split it into named parts"
 
 
 def locks(root: Path) -> list[str]:
@@ -140,9 +140,11 @@ def locks(root: Path) -> list[str]:
         pins = {pin.name: pin for pin in _pins(text)}
         pinned[lock] = pins
         found += [
-            f"{lock}: {line.strip()}: no option belongs into a lock" for line in text.splitlines() if line[:2] == "--"
+            f"{lock}: {line.strip()}: a lock holds no option: remove it"
+            for line in text.splitlines()
+            if line[:2] == "--"
         ]
-        found += [f"{lock}: {name} has no hash" for name in sorted(_without_hash(text))]
+        found += [f"{lock}: {name} has no hash: run `make lock`" for name in sorted(_without_hash(text))]
         for wanted in _requirements(root / source):
             pin = pins.get(_normal(wanted.name))
             if pin is None or not wanted.specifier.contains(_version(pin), prereleases=True):

@@ -73,7 +73,7 @@ class _JsonTypes(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         keys = [key.value for key, _ in node.value]
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
-            raise ValueError(f"{', '.join(twice)}: stands twice{node.start_mark}")
+            raise ValueError(f"the key {', '.join(twice)} stands twice{node.start_mark}: remove one")
         return node
 
 

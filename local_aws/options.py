@@ -74,7 +74,7 @@ def _names(text: str) -> list[str]:
 def _origin(text: str) -> tuple[str, str]:
     host, found, url = text.partition("=")
     if not (host and found and url.startswith("http")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST=URL")
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form HOST=URL")
     return host.lower(), url
 
 

@@ -26,7 +26,9 @@ def require_pinned_version() -> None:
     """Raise PatchTargetMoved unless the installed MiniStack is the pinned one."""
     installed = version("ministack")
     if installed != MINISTACK:
-        raise PatchTargetMoved(f"the bridges are written for ministack {MINISTACK}, {installed} is installed")
+        raise PatchTargetMoved(
+            f"the bridges are written for ministack {MINISTACK}, but {installed} is installed: install the pinned one"
+        )
 
 
 @contextmanager

@@ -98,18 +98,18 @@ class Quotas:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-                raise ValueError(f"{name} must be a number, and not below 0; it is {value!r}")
+                raise ValueError(f"{name} must be a number of 0 or more, not {value!r}")
             if value == 0 and (name == "scale" or self._unit(name).endswith(_PER_SECOND)):
-                raise ValueError(f"{name} must be above 0: with 0, nothing would ever go on")
+                raise ValueError(f"{name} must be above 0, not {value!r}: with 0 nothing would proceed")
 
     @classmethod
     def parse(cls, text: str) -> Quotas:
         """Return the quotas of a JSON object of the values that differ from AWS's. Raises ValueError."""
         given = json.loads(text)
         if not isinstance(given, dict):
-            raise ValueError("quotas are a JSON object of names and numbers")  # noqa: TRY004 - of the text
+            raise ValueError("quotas must be a JSON object of names and numbers")  # noqa: TRY004 - of the text
         if unknown := sorted(set(given) - {known.name for known in fields(cls)}):
-            raise ValueError(f"{', '.join(unknown)}: no such quota; local_aws/quotas.py has them all")
+            raise ValueError(f"there is no quota {', '.join(unknown)}: choose one of local_aws/quotas.py")
         return cls(**given)
 
     def to_json(self) -> str:

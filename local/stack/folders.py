@@ -29,4 +29,4 @@ def own_folder(root: Path, kind: Literal["run", "test"]) -> Iterator[Path]:
         finally:
             lock.release()
         return
-    raise StackFailed("A thousand local stacks are in use already.")
+    raise StackFailed("A thousand local stacks are in use already: end some of them.")

@@ -1,4 +1,4 @@
-"""How seconds, calls and memory grow with the number of tenants that come at once, on the embedded AWS with quotas."""
+"""Measure how seconds, calls and memory grow with the number of tenants that come at once, under AWS's quotas."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ TITLE = f"growth: tenants at once in a new stack each, AWS's quotas, clock {QUOT
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row a size. memory_mib: all processes of the stack when the last tenant is live, and before the first."""
+    """Yield one row a size. memory_mib: all processes of the stack when the last tenant is live, and at the start."""
     for size in SIZES:
         with own_stack(QUOTAS) as stack:
             say(f"{size} tenants: starting a stack")

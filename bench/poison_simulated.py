@@ -1,4 +1,4 @@
-"""One tenant of a thousand whose name somebody else has, in virtual time: what it costs, and whom it holds up."""
+"""Simulate one tenant of a thousand whose name somebody else has: what it costs, and whom it holds up."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ _CALLS = {"record": "ChangeResourceRecordSets", "alias": "UpdateDistribution"}
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row for each place of the poison tenant, in both systems."""
+    """Yield one row for each place of the poison tenant, in both systems."""
     say("the same without a poison tenant")
     clean = Burst(Case(TENANTS, u=U)).run()
     for poison_in in ("record", "alias"):
@@ -27,7 +27,7 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
 
 
 def row(poison_in: Literal["record", "alias"], place: int, clean: Outcome) -> dict[str, Any]:
-    """delay_s: how much later the last of the others is ACTIVE than without a poison tenant.
+    """Return one row. delay_s: how much later the last of the others is ACTIVE than without a poison tenant.
 
     allowed_s: what the extra calls take, and the one that is under way when a later batch arrives.
     """

@@ -58,7 +58,7 @@ BAD = [
     ("Bus: lets everybody", put("Bus.Properties", {"Principal": "*", "Action": "events:PutEvents"})),
     ("Bus: names no principal", put("Bus.Properties", {"StatementId": "x"})),
     ("Permission: lets everybody", put("Permission.Properties.Principal", "*")),
-    ("Permission: says neither", put("Permission.Properties.SourceArn", None)),
+    ("Permission: has neither", put("Permission.Properties.SourceArn", None)),
     (
         "QueuePolicy: statement (without a Sid) allows a service",
         put("QueuePolicy.Properties.PolicyDocument.Statement.0.Condition", None),

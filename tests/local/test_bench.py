@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import BENCHES, plot, report, usage
+from bench import BENCHES, report
 from bench.stacks import own_stack
 from local.stack import Stack
 
@@ -73,17 +73,9 @@ def test_a_table_shows_every_key_but_the_benchs_name_and_command() -> None:
     assert text.split() == ["step", "seconds", "bound", "all", "2.5", "one", "True"]
 
 
-# On one stack, in this order: a scan finds no drift before others leave some, and what is poison comes last.
-ON_A_STACK = (
-    "reconcile",
-    "single",
-    "imports",
-    "growth",
-    "burst_emulated",
-    "burst_simulated",
-    "up",
-    "poison",
-)
+# The others have sizes for a small run too, and are not run here yet.
+WITHOUT_A_STACK = ("backend", "database", "gateway", "poison_simulated")
+ON_A_STACK = ("reconcile",)
 
 
 def small(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -95,7 +87,7 @@ def small(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({*BENCHES} - {*ON_A_STACK}))
+@pytest.mark.parametrize("name", WITHOUT_A_STACK)
 def test_a_benchmark_without_a_stack_runs_in_a_small_form(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = list(small(name, monkeypatch).rows(lambda _: None))
 
@@ -122,10 +114,6 @@ def test_a_benchmark_on_a_stack_runs_in_a_small_form(
         yield shared_stack
 
     module = small(name, monkeypatch)
-    monkeypatch.setattr(usage if name == "burst_simulated" else module, "own_stack", shared)
-    monkeypatch.setattr(plot, "draw", lambda _: None)  # not into the documents
-    if hasattr(module, "names") and name != "poison":
-        own = name.replace("_", "-")
-        monkeypatch.setattr(module, "names", lambda count: [f"{own}-{number}" for number in range(1, count + 1)])
+    monkeypatch.setattr(module, "own_stack", shared)
 
     assert list(module.rows(lambda _: None))

@@ -45,6 +45,7 @@ ROUNDS, WARM_UP = 4000, 200
 MANY, OPEN, KNOWN = 1000, 50, 10_000
 _FILE_REQUESTS = 300
 _OPENED = 100
+SMALL = {"ROUNDS": 50, "WARM_UP": 5, "MANY": 12, "OPEN": 3, "KNOWN": 100, "_FILE_REQUESTS": 3, "_OPENED": 3}
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:

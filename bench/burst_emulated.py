@@ -15,6 +15,7 @@ from bench.stacks import own_stack
 from local_aws.quotas import Quotas
 
 TENANTS = 500
+SMALL = {"TENANTS": 2}
 QUOTAS = Quotas(scale=3, distribution_updates_per_second=1, aliases=600, insync_seconds=15, deploy_seconds=30)
 """u = 1/s, the largest that anybody assumes, so that one call a tenant is not made to look bad.
 

@@ -20,6 +20,7 @@ TITLE = (
 SIZES = (1, 100, 1_000, 10_000, 100_000)
 UPDATES = (0.04, 0.2, 1.0)  # UpdateDistribution a second: not published
 CREATIONS = (1.0, 10.0)  # CreateDistributionTenant a second: not published
+SMALL = {"SIZES": (1, 20), "UPDATES": (0.2,), "CREATIONS": (10.0,)}
 MOST_ONE_CALL = 10_000
 """Beyond, a call a tenant is not simulated: each update carries every alias, so 100,000 of them are 10^10 names."""
 

@@ -40,6 +40,7 @@ TITLE = "database: milliseconds to give a tenant its database; processes at once
 PROCESSES = 8
 TENANTS_ALONE = 30
 TENANTS_EACH = 10
+SMALL = {"PROCESSES": 2, "TENANTS_ALONE": 2, "TENANTS_EACH": 1}
 ALONE = ("publish", "ddl_in_place", "ddl_bare")
 PUBLISH_BOUND = 0.5
 OWN_FILE_BOUND = 2.0

@@ -27,6 +27,7 @@ from local_aws.services import BRIDGES
 
 TITLE = "gateway: what the embedded AWS adds to a call, against stock MiniStack (the layer: ≤ 2 ms at the median)"
 ROUNDS, WARM_UP = 300, 40
+SMALL = {"ROUNDS": 3, "WARM_UP": 1}
 BOUND_MS = 2.0
 _REGION = "us-east-1"
 

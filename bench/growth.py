@@ -9,6 +9,7 @@ from bench.stacks import memory_mib, own_stack, processor_seconds
 from local_aws.quotas import Quotas
 
 SIZES = (100, 200, 500, 1000)
+SMALL = {"SIZES": (2,)}
 QUOTAS = Quotas(scale=20, distribution_updates_per_second=1, aliases=1200)
 TITLE = f"growth: tenants at once in a new stack each, AWS's quotas, clock {QUOTAS.scale:g} times as fast"
 

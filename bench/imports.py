@@ -37,6 +37,7 @@ TITLE = "imports: import ≤ 400 ms and package ≤ 50 MB but for DuckDB, peak �
 BOUND_IMPORT_MS, BOUND_PACKAGE_MB, BOUND_SHARE_OF_MEMORY = 400.0, 50.0, 0.5
 TENANTS, REFUSED = 50, "admin"  # a reserved name: somebody has to be told, so the notifier works too
 RUNS, RUNS_BY_PART = 9, 3
+SMALL = {"TENANTS": 3, "RUNS": 1, "RUNS_BY_PART": 1}
 _PATIENCE_SECONDS, _SCHEDULES_SECONDS = 240.0, 90.0
 _MB = 2**20
 _DUCKDB = f"{MAIN}-duckdb"

@@ -6,7 +6,7 @@ are in one run: they meet different writers.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.bursts import aliases, burst, host, lost, names, raised, records
@@ -46,6 +46,10 @@ POISON = (
     ),
     Poison("mercado-0777", "AliasBelongsToOthers", "CdnAliases", "UpdateDistribution", 1000, "CNAMEAlreadyExists"),
 )
+SMALL = {
+    "TENANTS": 4,
+    "POISON": tuple(replace(each, tenant=f"mercado-000{number}") for number, each in enumerate(POISON, start=2)),
+}
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from bench.simulation.burst import Burst, Case, Outcome
 TITLE = "poison_simulated: one tenant of 1,000 has a name that is taken (bound: 2·log2 n calls more)"
 TENANTS, U = 1_000, 1.0
 PLACES = (0, 1, 333, 500, 999)
+SMALL = {"TENANTS": 20, "PLACES": (3,)}
 # One call more: an update waits for the rate, a change for the zone's rest; then what they take. A refused change of
 # 250 records and its halves, together 500, have used up tokens that come back at 100 a second.
 _SECONDS = {"record": 0.5, "alias": 1 / U + 0.5}

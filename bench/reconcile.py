@@ -20,6 +20,7 @@ from tenancy.domain.values import digest_of
 from tenancy.platform.dynamodb_values import typed
 
 SIZES = (100, 1000)
+SMALL = {"SIZES": (3,)}
 BOUND_CALLS, BOUND_MIB = 50, 256
 TITLE = f"reconcile: a scan for drift that finds none (1,000 tenants: ≤ {BOUND_CALLS} calls, ≤ {BOUND_MIB} MiB)"
 _QUOTAS = Quotas(scale=100, aliases=SIZES[-1] + 100)

@@ -25,6 +25,7 @@ TITLE = (
     "(warm, median: ≤ 1.5 s beyond it, of which group commit adds ≤ 0.5 s)"
 )
 WARM = 11
+SMALL = {"WARM": 1}
 BOUND_BEYOND_SECONDS, BOUND_ADDED_SECONDS = 1.5, 0.5
 _PATIENCE_SECONDS = 120.0
 # Whatever a function of a stage does. Who starts executions and who publishes events work beside the stages.

@@ -9,6 +9,7 @@ from local.stack import Step
 
 TITLE = "up: seconds of each step of a warm start (≤ 30 s)"
 STARTS = 2
+SMALL = {"STARTS": 1}
 BOUND_SECONDS = 30.0
 
 

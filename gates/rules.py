@@ -18,7 +18,13 @@ _TLS_POLICIES = {  # kind of resource → kind of policy, and the property that 
     "AWS::SNS::Topic": ("AWS::SNS::TopicPolicy", "Topics"),
     "AWS::S3::Bucket": ("AWS::S3::BucketPolicy", "Bucket"),
 }
-_KEPT = ("AWS::EFS::FileSystem", "AWS::Route53::HostedZone")
+_KEPT = (
+    "AWS::Cognito::UserPool",
+    "AWS::EFS::FileSystem",
+    "AWS::KMS::Key",
+    "AWS::Route53::HostedZone",
+    "AWS::S3::Bucket",
+)
 _KEPT_TABLES = ("TenantsTable", "ProvisioningTable")
 _WRITES = tuple(f"dynamodb:{verb}" for verb in ("Put", "Update", "Delete", "BatchWrite", "PartiQL", "*"))
 # Conditions that tie a service's request to this account or this stack: without one, anybody's use of that service
@@ -37,13 +43,13 @@ def findings(root: Path) -> list[str]:
 
 
 def nobody_is_everybody(template: Template) -> list[str]:
-    """Find an Allow for `*`. An endpoint's policy has to say `*`, and must have a condition instead."""
+    """Find an Allow for `*`. An endpoint's policy has to say `*`, and names the account in a condition instead."""
     found = []
     for name, resource in template["Resources"].items():
         for statement in statements(resource.get("Properties", {})):
             if statement.get("Effect") != "Allow" or "*" not in principals(statement):
                 continue
-            if resource["Type"] == "AWS::EC2::VPCEndpoint" and condition_keys(statement):
+            if resource["Type"] == "AWS::EC2::VPCEndpoint" and "aws:principalaccount" in condition_keys(statement):
                 continue
             found.append(f"{name}: {is_named(statement)} allows everybody (Principal *): name who may")
     return found
@@ -191,7 +197,7 @@ def _faults_of_origin(origin: Mapping[str, Any]) -> Iterator[str]:
 
 
 def data_outlives_the_stack(template: Template) -> list[str]:
-    """Find tables, zones and files that do not stay when the stack goes, or when a change would replace them."""
+    """Find what cannot be made again and does not stay when the stack goes, or when a change would replace it."""
     found = []
     for name, resource in template["Resources"].items():
         is_kept_table = resource["Type"] == "AWS::DynamoDB::Table" and name in _KEPT_TABLES

@@ -1,4 +1,4 @@
-"""Seed, discard and archive tenants' database files as the states of the machines ask, and answer what people ask of them."""
+"""Seed, discard and archive tenants' database files, and answer what people ask of them."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import ArchiveSettings

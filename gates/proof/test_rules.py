@@ -105,6 +105,9 @@ BAD = [
     ),
     ("TenantsTable: DeletionPolicy", put("TenantsTable.DeletionPolicy", None)),
     ("Files: UpdateReplacePolicy", put("Files.UpdateReplacePolicy", "Delete")),
+    ("Bucket: DeletionPolicy", put("Bucket.DeletionPolicy", None)),
+    ("Key: DeletionPolicy", put("Key", {"Type": "AWS::KMS::Key"})),
+    ("People: UpdateReplacePolicy", put("People", {"Type": "AWS::Cognito::UserPool"})),
     ("TenantsTable: has no point-in-time", put("TenantsTable.Properties.PointInTimeRecoverySpecification", None)),
     ("allows dynamodb:*", put("Role.Properties.Policies.0.PolicyDocument.Statement.0.Action", "dynamodb:*")),
     (

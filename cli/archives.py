@@ -10,7 +10,8 @@ from cli.database_function import DatabaseFunctionFailed
 from cli.errors import Refused
 from cli.session import Session
 from control.stacks import Output
-from tenancy.domain.errors import SupersededError, leaves, remedy_for
+from tenancy.domain.errors import SupersededError, leaves
+from tenancy.domain.languages import ENGLISH
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -32,7 +33,7 @@ class Archives:
         except DatabaseFunctionFailed as error:
             if error.kind in leaves(SupersededError):
                 raise Refused(f"{stage} was refused: {error}.") from None
-            raise Refused(f"{stage} failed: {error.kind}: {error}. {remedy_for(error.kind)}") from None
+            raise Refused(f"{stage} failed: {error.kind}: {error}. {ENGLISH.remedy(error.kind)}") from None
 
     def files_below(self, folder: str) -> list[str]:
         """Return the names of the files in a folder of the bucket."""

@@ -20,9 +20,10 @@ def _sentence(error: Exception) -> str | None:
     from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
     from tenancy.domain.errors import TenancyError
+    from tenancy.domain.languages import ENGLISH
 
     if isinstance(error, TenancyError):
-        return f"{type(error).__name__}: {error}. {error.remedy}"
+        return f"{type(error).__name__}: {error}. {ENGLISH.remedy(type(error).__name__)}"
     if isinstance(error, EndpointConnectionError):
         return f"Nothing answers at {error.kwargs.get('endpoint_url')}: is the local AWS up (`make up`)?"
     if isinstance(error, NoCredentialsError):

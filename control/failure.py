@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tenancy.domain import spanish
-from tenancy.domain.errors import remedy_for
+from tenancy.domain.languages import ENGLISH, SPANISH
 
 
 class InSpanish(BaseModel):
@@ -33,9 +32,9 @@ def last_error(record: Mapping[str, Any]) -> LastError | None:
         return None
     code = str(found.get("code", ""))
     known = {name: str(found.get(name, "")) for name in ("message", "stage")}
-    return LastError(code=code, remedy=str(found.get("remedy") or remedy_for(code)), es=in_spanish(code), **known)
+    return LastError(code=code, remedy=str(found.get("remedy") or ENGLISH.remedy(code)), es=in_spanish(code), **known)
 
 
 def in_spanish(code: str) -> InSpanish:
     """Return a code's words in Spanish."""
-    return InSpanish(cause=spanish.cause(code), remedy=spanish.remedy(code))
+    return InSpanish(cause=SPANISH.message(code, ""), remedy=SPANISH.remedy(code))

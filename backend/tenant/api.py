@@ -20,6 +20,7 @@ from backend.tenant.products import NewProduct, Product, ProductChange
 from backend.tenant.repository import TenantRows, Tenants
 from backend.tenant.site import TenantSite
 from backend.tenant.workers import Workers
+from tenancy.domain.plan import cache_tag
 
 # The edge keeps it until the tenant's tag is invalidated, browsers ask each time.
 _CONFIGURATION = "public, max-age=0, s-maxage=300"
@@ -54,7 +55,7 @@ async def _write[Result](request: Request, tenant_id: str, change: Callable[[Ten
 
 def _for_everybody(response: Response, visit: TheVisit, how_long: str) -> None:
     response.headers["Cache-Control"] = how_long
-    response.headers["Cache-Tag"] = f"tenant:{visit.tenant_id}"
+    response.headers["Cache-Tag"] = cache_tag(visit.tenant_id)
 
 
 async def _for_whom(request: Request, response: Response, visit: TheVisit, view: str | None) -> bool:

@@ -1,7 +1,8 @@
-"""The only code that makes the edge forget."""
+"""Invalidate objects in the edge's cache. No other function does."""
 
 from tenancy.group_commit.edge_cache import EdgeCache
 from tenancy.handlers import group_commit
 from tenancy.platform.settings import CacheSettings
 
-handler = group_commit(EdgeCache(CacheSettings.from_environment()))
+settings = CacheSettings.from_environment()
+handler = group_commit(EdgeCache(settings), settings.provisioning_table)

@@ -1,22 +1,22 @@
-"""What the states do to tenants' database files: seed, discard, archive."""
+"""Seed, discard and archive tenants' database files, and answer what people ask of them."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tenant_database.archive import Archiving
-from tenancy.tenant_database.export import Exporting
+from tenancy.tenant_database.archive import ArchiveDatabase
+from tenancy.tenant_database.discard import DiscardDatabase
+from tenancy.tenant_database.export import ExportDatabase
 from tenancy.tenant_database.inspect import Inspection
-from tenancy.tenant_database.purge import Purging
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.purge import PurgeDatabase
+from tenancy.tenant_database.seed import SeedDatabase
 
 settings = ArchiveSettings.from_environment()
-seeding = Seeding(settings)
-archiving = Archiving(settings)
+inspection = Inspection(settings)
 handler = stage(
-    SeedDatabase=seeding.seed,
-    DiscardDatabase=seeding.discard,
-    ArchiveDatabase=archiving.archive,
-    InspectDatabases=Inspection(settings).inspect,
-    ExportDatabase=Exporting(settings).export,
-    PurgeDatabase=Purging(settings).purge,
-    InspectShared=seeding.inspect,  # asked by an operator, not by a state
+    SeedDatabase=SeedDatabase(settings).seed,
+    DiscardDatabase=DiscardDatabase(settings).discard,
+    ArchiveDatabase=ArchiveDatabase(settings).archive,
+    InspectDatabases=inspection.databases,
+    ExportDatabase=ExportDatabase(settings).export,
+    PurgeDatabase=PurgeDatabase(settings).purge,
+    InspectShared=inspection.shared,  # asked by an operator, not by a state
 )

@@ -1,21 +1,22 @@
-"""The only code that moves a tenant from one status to the next."""
+"""Move a tenant from one status to the next. No other function does."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import LifecycleSettings
-from tenancy.tenant_record.claim_tenant import TenantLifecycle
-from tenancy.tenant_record.hold_tenant import TenantOffboarding
-from tenancy.tenant_record.record_failure import TenantFailures
+from tenancy.tenant_record.activate_tenant import ActivateTenant
+from tenancy.tenant_record.claim_tenant import ClaimTenant
+from tenancy.tenant_record.hold_tenant import HoldTenant
+from tenancy.tenant_record.record_failure import RecordFailure
+from tenancy.tenant_record.release_hostname import ReleaseHostname
+from tenancy.tenant_record.roll_back import RollBack
+from tenancy.tenant_record.suspend_tenant import SuspendTenant
 
 settings = LifecycleSettings.from_environment()
-tenant = TenantLifecycle(settings)
-failures = TenantFailures(settings)
-offboarding = TenantOffboarding(settings)
 handler = stage(
-    ClaimTenant=tenant.claim,
-    SuspendTenant=tenant.suspend,
-    ActivateTenant=tenant.activate,
-    RollBack=failures.roll_back,
-    RecordFailure=failures.record_failure,
-    HoldTenant=offboarding.hold,
-    ReleaseHostname=offboarding.release,
+    ClaimTenant=ClaimTenant(settings).run,
+    SuspendTenant=SuspendTenant(settings).run,
+    ActivateTenant=ActivateTenant(settings).run,
+    RollBack=RollBack(settings).run,
+    RecordFailure=RecordFailure(settings).run,
+    HoldTenant=HoldTenant(settings).run,
+    ReleaseHostname=ReleaseHostname(settings).run,
 )

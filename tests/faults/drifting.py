@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from tenancy.database import inspection
+from tenancy.database import folders
 from tenancy.domain import drift
 from tenancy.domain.drift import Claim, Folder, Item, Observed
 from tenancy.domain.errors import InvalidTenantItem
@@ -64,5 +64,5 @@ def _records(world: Seen) -> dict[str, set[Record]]:
 def _folders(directory: Path) -> dict[str, Folder]:
     return {
         name: Folder(found["current"], frozenset(found["files"]), frozenset(found["logs"]))  # type: ignore[arg-type]
-        for name, found in inspection.folders(directory).items()
+        for name, found in folders.contents(directory).items()
     }

@@ -35,7 +35,7 @@ handler = stage(InviteOwner=Invitation(RecordSettings.from_environment()).invite
 
 from typing import Any
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import GenerationCall
 from tenancy.domain.events import OwnerInvited
 from tenancy.platform.settings import RecordSettings
 from tenancy.tables.provisioning import Provisioning
@@ -51,7 +51,7 @@ class Invitation:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._sign_in_at = f"https://admin.{settings.base_domain}"
 
-    def invite(self, call: StageCall) -> dict[str, Any]:
+    def invite(self, call: GenerationCall) -> dict[str, Any]:
         """Say it with an event, to the address that the item has now. A tenant that was live before is left alone."""
         run = Run.of(call, self._provisioning)
         address = (self._tenants.item(call.tenant_id) or {}).get("contact_email")
@@ -65,11 +65,10 @@ class Invitation:
     "tests/unit/core/test_owner_invitation.py": '''
 """InviteOwner: the owner of a new tenant is invited, and nobody twice."""
 
-from tenancy.domain.calls import StageCall
 from tenancy.owner_invitation import Invitation
 from tenancy.platform.settings import RecordSettings
 
-from .conftest import Lifecycle, Tables, last_event
+from .conftest import Lifecycle, Tables, generation_call, last_event
 
 
 def test_the_owner_of_a_new_tenant_is_invited_and_of_one_that_was_live_is_not(
@@ -79,7 +78,7 @@ def test_the_owner_of_a_new_tenant_is_invited_and_of_one_that_was_live_is_not(
     invitation = Invitation(settings)
     tables.insert("granja", contact_email="hola@lagranja.example")
     lifecycle.claim("granja")
-    call = StageCall(tenant_id="granja", stage="InviteOwner", execution_arn="one", generation=1)
+    call = generation_call("InviteOwner", "one")
 
     assert invitation.invite(call) == {"changed": True}
 

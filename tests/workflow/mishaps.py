@@ -8,6 +8,7 @@ from typing import Any
 
 from control.stacks import Output
 from tenancy.domain import events, hostnames
+from tenancy.domain.envelope import Event
 from tenancy.platform import clock
 
 from .embedded import EmbeddedAws
@@ -90,7 +91,7 @@ def result_of(_: EmbeddedAws, state: str, tenant_id: str, *, failed_stage: str =
     """
     kind = (FORWARD | UNDOING | {"RecordFailure": "TenantOnboardingFailed"})[state]
     fact = events.TYPES[kind].model_construct(stage=failed_stage or state, attempt=1)
-    event = events.Event.of(fact, tenant_id=tenant_id, generation=1, execution_arn="", occurred_at="")
+    event = Event.of(fact, tenant_id=tenant_id, generation=1, execution_arn="", occurred_at="")
     call = {"service": "dynamodb", "operation": "TransactWriteItems", "principal": role_of(state)}
     return call | {"match": event.metadata.id}
 

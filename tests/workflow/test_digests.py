@@ -9,8 +9,9 @@ import pytest
 
 from control.stacks import Output
 from local_aws.client import Faults
-from tenancy.domain.errors import remedy_for
-from tenancy.domain.events import SOURCE, Event, TenantOnboardingFailed, TenantStalled, TenantUpdateFailed
+from tenancy.domain.envelope import SOURCE, Event
+from tenancy.domain.events import TenantOnboardingFailed, TenantStalled, TenantUpdateFailed
+from tenancy.domain.languages import ENGLISH
 
 from .embedded import EmbeddedAws, Mail, eventually
 
@@ -31,7 +32,7 @@ def failure(number: int) -> Event:
     kind, code, stage, status = CAUSES[number % len(CAUSES)]
     tenant_id = f"rafaga-{number:04d}"
     message = f"the zone has records for {tenant_id}" if code == "RecordBelongsToOthers" else "no"
-    fact = kind(stage=stage, attempt=1, status=status, code=code, message=message, remedy=remedy_for(code))
+    fact = kind(stage=stage, attempt=1, status=status, code=code, message=message, remedy=ENGLISH.remedy(code))
     arn = f"arn:aws:states:us-east-1:000000000000:execution:fluxion-OnboardTenant:{tenant_id}-0"
     return Event.of(fact, tenant_id=tenant_id, generation=1, execution_arn=arn, occurred_at="2026-11-24T08:00:00.000Z")
 

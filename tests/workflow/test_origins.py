@@ -20,8 +20,7 @@ from typer.testing import CliRunner
 
 from cli import main
 from control.stacks import Output
-from tenancy.database.loading import schema_of
-from tenancy.database.parquet import rows_of
+from tenancy.database.table_files import rows_of, schema_of
 
 from .embedded import EmbeddedAws, eventually
 

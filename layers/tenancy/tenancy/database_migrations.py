@@ -12,12 +12,14 @@ from aws_lambda_powertools import Logger
 from tenancy.database import Migrated, NotRecorded, TenantMigrator, schema_versions
 from tenancy.domain.calls import MigrationRequest
 from tenancy.domain.errors import RequestRefused, SchemaMigrationFailed
-from tenancy.domain.events import DatabaseMigrated, DatabaseMigrationFailed, Event, Fact
+from tenancy.domain.events import DatabaseMigrated, DatabaseMigrationFailed, Fact
+from tenancy.domain.languages import ENGLISH
 from tenancy.domain.record import TenantRecord
 from tenancy.domain.values import shown
 from tenancy.platform import clock
 from tenancy.platform.settings import DatabaseSettings
-from tenancy.tables.provisioning import ConditionFailed, Provisioning, as_read
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, as_read, where
 
 STAGE = "MigrateDatabase"
 
@@ -101,7 +103,7 @@ class FleetMigrations:
             name=record.spec.get("name"),
             code=code,
             message=message,
-            remedy=error.remedy,
+            remedy=ENGLISH.remedy(code),
             to_version=request.version,
             requested_by=request.requested_by,
             requested_at=request.requested_at,
@@ -124,23 +126,16 @@ class FleetMigrations:
         remove: list[str] | None = None,
     ) -> None:
         """Raises NotRecorded if somebody else has decided anything about the tenant meanwhile."""
-        unchanged = as_read(record)
-        event = Event.of(
-            fact,
-            tenant_id=record.tenant_id,
-            generation=record.generation,
-            execution_arn=request.origin,
-            occurred_at=clock.now(),
+        result = (
+            self._provisioning.transaction(record.tenant_id)
+            .set(fields)
+            .remove(*(remove or []))
+            .require(as_read(record))
+            .require(where("database_path = :database", database=record.database_path))
+            .tell(fact, generation=record.generation, execution_arn=request.origin)
         )
         try:
-            self._provisioning.commit(
-                record.tenant_id,
-                fields=fields,
-                remove=remove or [],
-                condition=f"{unchanged['condition']} AND database_path = :database",
-                values={**unchanged["values"], ":database": record.database_path},
-                event=event,
-            )
+            result.commit()
         except ConditionFailed:
             raise NotRecorded from None
 

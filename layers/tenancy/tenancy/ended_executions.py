@@ -7,12 +7,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import RecordFailureCall
 from tenancy.domain.errors import LeaseHeldByOther
 from tenancy.platform import step_functions
 from tenancy.platform.settings import RecordSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_record.record_failure import TenantFailures
+from tenancy.tenant_record.record_failure import RecordFailure
 
 _CODES = {"ABORTED": "ExecutionAborted", "TIMED_OUT": "ExecutionTimedOut", "FAILED": "ExecutionFailed"}
 _MESSAGES = {
@@ -29,7 +29,7 @@ class EndedExecutions:
 
     def __init__(self, settings: RecordSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
-        self._failures = TenantFailures(settings)
+        self._failure = RecordFailure(settings)
 
     def record(self, message: str) -> None:
         """Record the end of one execution, unless it has done so itself.
@@ -41,9 +41,9 @@ class EndedExecutions:
         execution, tenant_id = detail["executionArn"], json.loads(detail["input"])["tenant_id"]
         record = self._provisioning.record(tenant_id)
         holds_lease = record is not None and record.lease is not None and record.lease.holder == execution
-        if not holds_lease and self._provisioning.has_ended(tenant_id, execution):
+        if not holds_lease and self._provisioning.outbox.has_ended(tenant_id, execution):
             return
-        call = StageCall(
+        call = RecordFailureCall(
             tenant_id=tenant_id,
             stage="RecordFailure",
             execution_arn=execution,
@@ -53,7 +53,7 @@ class EndedExecutions:
             failed_stage=step_functions.last_state(execution),
         )
         try:
-            self._failures.record_failure(call, has_ended=True)
+            self._failure.run(call, has_ended=True)
         except LeaseHeldByOther as error:
             # Whoever works on the tenant now has been told to go round again, and so does what this one left undone.
             logger.info(str(error), extra={"tenant_id": tenant_id, "execution_arn": execution})

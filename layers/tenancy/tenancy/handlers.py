@@ -6,13 +6,13 @@ Each log line carries the tenant and the execution. Nothing here decides anythin
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import Call
 from tenancy.domain.errors import SupersededError, TenancyError
 from tenancy.group_commit.protocol import GroupCommit, Left, Request, Writer
 from tenancy.tables.provisioning import Provisioning
@@ -21,7 +21,7 @@ type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 # Of an invocation's time, for the call that is under way when the time is over (the client waits for 60 s at most) and
 # for writing down and answering what it brought.
-_RESERVE_SECONDS = 90.0
+RESERVE_SECONDS = 90.0
 # The same for a batch of a queue: a call waits for 7 s at most, and then the messages that come again are postponed.
 _QUEUE_RESERVE_SECONDS = 10.0
 
@@ -30,16 +30,20 @@ tracer = Tracer()
 metrics = Metrics()
 
 
-def stage(*works: Callable[[StageCall], dict[str, Any]], **by_state: Callable[[StageCall], dict[str, Any]]) -> Handler:
-    """The handler of a function that a state calls: ``stage(work)``, or ``stage(ClaimTenant=…, ActivateTenant=…)``."""
+def stage(**works: Callable[[Any], dict[str, Any]]) -> Handler:
+    """Return the handler of a function that states call: ``stage(ClaimTenant=…, ActivateTenant=…)``.
+
+    The type of a work's ``call`` is what its state passes: what is missing, or is none of it, is refused.
+    """
+    asked: dict[str, type[Call]] = {state: get_type_hints(work)["call"] for state, work in works.items()}
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        call = StageCall.model_validate(event)
+        call = asked[event["stage"]].model_validate(event)
         logger.append_keys(tenant_id=call.tenant_id, execution_arn=call.execution_arn, stage=call.stage)
         tracer.put_annotation("tenant_id", call.tenant_id)
         metrics.add_dimension("stage", call.stage)
         try:
-            result = works[0](call) if works else by_state[call.stage](call)
+            result = works[call.stage](call)
         except TenancyError as error:
             _count(error)
             logger.warning(str(error), extra={"code": type(error).__name__})
@@ -51,14 +55,13 @@ def stage(*works: Callable[[StageCall], dict[str, Any]], **by_state: Callable[[S
     return _observed(run)
 
 
-def group_commit(writer: Writer) -> Handler:
-    """The handler of a function that owns a contended system, behind the stream of its request table."""
-    table = writer.settings.provisioning_table  # type: ignore[attr-defined]
-    commit = GroupCommit(writer, Provisioning(table))
+def group_commit(writer: Writer, provisioning_table: str) -> Handler:
+    """Return the handler of a function that owns a contended system, behind the stream of its request table."""
+    commit = GroupCommit(writer, Provisioning(provisioning_table))
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         requests, unreadable = _requests(event["Records"])
-        until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
+        until = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
         answers = commit.run(requests, until) if requests else {}
         for request, error in answers.items():
             keys = {
@@ -80,12 +83,12 @@ def group_commit(writer: Writer) -> Handler:
 
 
 def stream(work: Callable[[dict[str, Any]], None]) -> Handler:
-    """The handler of a function that takes the records of a table's stream, each for itself."""
+    """Return the handler of a function that takes the records of a table's stream, each for itself."""
     return _each(work, lambda record: record["dynamodb"]["SequenceNumber"])
 
 
 def messages(work: Callable[[str], None]) -> Handler:
-    """The handler of a function that takes the messages of a queue, the body of each for itself."""
+    """Return the handler of a function that takes the messages of a queue, the body of each for itself."""
     return _each(lambda record: work(record["body"]), lambda record: record["messageId"])
 
 
@@ -104,7 +107,7 @@ def _each(work: Callable[[dict[str, Any]], None], identify: Callable[[dict[str, 
 
 
 def queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Exception]]) -> Handler:
-    """The handler of a function that takes the messages of a queue together.
+    """Return the handler of a function that takes the messages of a queue together.
 
     work: the batch, and when nothing further may begin by ``time.monotonic()`` → ids of those that must come again,
           and why.
@@ -121,7 +124,7 @@ def queue(work: Callable[[Sequence[Mapping[str, Any]], float], Mapping[str, Exce
 
 
 def schedule(**works: Callable[[], dict[str, Any]]) -> Handler:
-    """The handler of a function that is called from time to time: ``{"work": name}``, or the first work of all."""
+    """Return the handler of a function that a schedule calls: ``{"work": name}``, or the first work of all."""
     first = next(iter(works))
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -134,7 +137,7 @@ def schedule(**works: Callable[[], dict[str, Any]]) -> Handler:
 
 
 def ordered_stream(work: Callable[[Sequence[Mapping[str, Any]]], list[str]]) -> Handler:
-    """The handler of a function that takes a batch of stream records as a whole, and says which must come again."""
+    """Return the handler of a function that takes a batch of records as a whole, and says which must come again."""
 
     def run(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         again = work(event["Records"])

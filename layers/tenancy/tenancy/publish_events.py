@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenancy.domain import batching
+from tenancy.domain.envelope import SOURCE
 from tenancy.domain.errors import ServiceUnavailable
-from tenancy.domain.events import SOURCE
 from tenancy.platform import aws
 from tenancy.platform.settings import OutboxSettings
 

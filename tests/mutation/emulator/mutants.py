@@ -95,7 +95,7 @@ MUTANTS = (
     Mutant("an update without IfMatch", _in_layer(ALIASES, argument("IfMatch"))),
     Mutant(
         "an invalidation of what is neither path nor tag",
-        _in_layer(CACHE, code('f"#{tag_of($TENANT)}"', 'f"{tag_of($TENANT)}"')),
+        _in_layer(CACHE, code('f"#{cache_tag($TENANT)}"', 'f"{cache_tag($TENANT)}"')),
     ),
     Mutant(
         "an invalidation of everybody (/*)",

@@ -50,7 +50,10 @@ PLANTS = (
     _plant(
         "an archive that expired takes the claim of another one along",
         "each_of_several_archives_expires_for_itself",
-        code('["archive"] if $MINE else []', '["archive"]'),
+        code(
+            '$NOTE.require(where("attribute_exists(pk)"))',
+            '$NOTE.remove("archive").require(where("attribute_exists(pk)"))',
+        ),
     ),
     _plant(
         "an alias update without IfMatch",
@@ -70,7 +73,7 @@ PLANTS = (
     _plant(
         "no claim of the name",
         "of_two_confusable_names_the_first_wins_and_the_second_is_told_why",
-        argument("claim"),
+        code("$CLAIM.claim($SKELETON)", "$CLAIM", "_claim"),
     ),
     _plant(
         "undoing deletes every record of the host",
@@ -100,7 +103,7 @@ PLANTS = (
     _plant(
         "an adoption that failed deletes what was there before it",
         "an_adoption_that_fails_for_good_leaves_records_and_alias_as_they_were",
-        code("$SELF.found_before($RECORD)", "()", "begin_roll_back"),
+        code("$SELF.found_before($RECORD)", "()", "RollBack"),
     ),
     _plant(
         "of an adoption that failed a record goes that was there before",
@@ -167,14 +170,14 @@ PLANTS = (
         "the event is not in the result's transaction",
         "a_result_that_is_refused_tells_nobody",
         code(
-            "$OPERATIONS.append($SELF._put_once(_event_item($TENANT, event)))",
-            '$SELF._dynamodb.put_item(**$SELF._put_once(_event_item($TENANT, event))["Put"])',
+            'return $SELF._also("event", outbox.told($EVENT))',
+            '$SELF._table.transact([("event", outbox.told($EVENT))], "event"); return $SELF',
         ),
     ),
     _plant(
         "an effect stays DONE while its database is discarded",
         "a_discard_that_was_cut_short_is_not_trusted",
-        code("$SELF.start_effect(replace($EFFECT, state=EffectState.STARTED))", "pass", "discard"),
+        code("$SELF.start(replace($EFFECT, state=EffectState.STARTED))", "pass", "discard"),
     ),
     _plant(
         "a database is published under the name of the one before",
@@ -199,8 +202,7 @@ PLANTS = (
     _plant(
         "a migration overrides an execution that has begun meanwhile",
         "an_execution_that_begins_meanwhile_finds_the_database_that_it_knows",
-        code("f\"{$UNCHANGED['condition']} AND database_path = :database\"", '"database_path = :database"'),
-        code('{**$UNCHANGED["values"], $$$DATABASE}', "{$$$DATABASE}"),
+        code("$CHANGE.require(as_read($RECORD))", "$CHANGE", "FleetMigrations"),
     ),
     _plant(
         "a migration tells a customer's values in its error",
@@ -221,18 +223,18 @@ PLANTS = (
         "a result from before the tenant turned round is recorded",
         "a_result_from_before_the_tenant_turned_round_is_nobodys",
         words(" AND operation.#state = :state", ""),
-        code('{":state": $V}', "", "GroupCommit", kind="pair"),
+        argument("state", within="_finish"),
     ),
     # ---- lease, requested, seen ----
     _plant(
         "the lease is given back whatever was requested",
         "the_loser_of_a_lease_leaves_a_note_and_the_holder_goes_round_again",
-        code("$RECORD.requested != $RECORD.seen", "False", "_try_to_activate"),
+        code("$RECORD.requested != $RECORD.seen", "False", "ActivateTenant"),
     ),
     _plant(
         "a failure gives the lease back whatever was requested",
         "a_failure_goes_round_again_if_more_was_asked_meanwhile",
-        code("$RECORD.requested != $RECORD.seen", "False", "_try_to_record_failure"),
+        code("$RECORD.requested != $RECORD.seen", "False", "RecordFailure"),
     ),
     _plant(
         "a lease is taken from an execution that runs",
@@ -266,7 +268,7 @@ PLANTS = (
     _plant(
         "a live tenant is rolled back",
         "of_a_tenant_that_was_ever_live_nothing_is_undone",
-        code("$RECORD.was_ever_live", "False", "_try_to_roll_back"),
+        code("$RECORD.was_ever_live", "False", "RollBack"),
     ),
     _plant(
         "slow propagation is rolled back",
@@ -276,12 +278,12 @@ PLANTS = (
     _plant(
         "the name is not released after a roll-back",
         "what_is_undone_is_failed_and_clean_and_its_name_is_free",
-        code("$SELF.own_claim($RECORD) if $CLEAN else None", "None"),
+        code("$FAILURE.release($SKELETON)", "pass", "RecordFailure"),
     ),
     _plant(
         "the name is released while something remains",
         "what_could_not_be_undone_is_listed_and_due_and_keeps_its_name",
-        code("$SELF.own_claim($RECORD) if $CLEAN else None", "$SELF.own_claim($RECORD)"),
+        code("$CLEAN and not remaining", "$CLEAN", "RecordFailure"),
     ),
     _plant(
         "an error of the undoing hides the first one",
@@ -302,8 +304,8 @@ PLANTS = (
     _plant(
         "a tenant stays due for ever",
         "a_stalled_tenant_is_due_after_pauses_that_grow",
-        code("*DUE", "", "_try_to_activate"),
-        code("*DUE", "", "_try_to_claim"),
+        code("*DUE", "", "ActivateTenant"),
+        code("*DUE", "", "ClaimTenant"),
     ),
     _plant(
         "the pauses of a stalled tenant do not grow",

@@ -11,7 +11,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import (
+    ActivateCall,
+    FailureCall,
+    GenerationCall,
+    HoldCall,
+    RecordFailureCall,
+    StateCall,
+)
 from tenancy.domain.errors import TenancyError
 from tenancy.domain.record import TenantRecord
 from tenancy.group_commit import protocol
@@ -21,9 +28,13 @@ from tenancy.group_commit.protocol import GroupCommit, Left, Request, Writer
 from tenancy.platform import aws, step_functions
 from tenancy.platform.settings import AliasSettings, CacheSettings, DnsSettings, LifecycleSettings, ReconcileSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_record.claim_tenant import TenantLifecycle
-from tenancy.tenant_record.hold_tenant import TenantOffboarding
-from tenancy.tenant_record.record_failure import TenantFailures
+from tenancy.tenant_record.activate_tenant import ActivateTenant
+from tenancy.tenant_record.claim_tenant import ClaimTenant
+from tenancy.tenant_record.hold_tenant import HoldTenant
+from tenancy.tenant_record.record_failure import RecordFailure
+from tenancy.tenant_record.release_hostname import ReleaseHostname
+from tenancy.tenant_record.roll_back import RollBack
+from tenancy.tenant_record.suspend_tenant import SuspendTenant
 
 from .fakes import FakeCloudFront, FakeRoute53
 
@@ -162,25 +173,22 @@ class Lifecycle:
     """The tenant record's states, called as an execution calls them."""
 
     def __init__(self, executions: Executions) -> None:
-        settings = LifecycleSettings(
+        self._settings = LifecycleSettings(
             tenants_table="tenants",
             provisioning_table="provisioning",
             base_domain=BASE,
             offboard_grace_seconds=GRACE_SECONDS,
             name_cooldown_days=30,
         )
-        self._lifecycle = TenantLifecycle(settings)
-        self._failures = TenantFailures(settings)
-        self._offboarding = TenantOffboarding(settings)
         self._executions = executions
         self._visits = itertools.count()
 
     def claim(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
         self._executions.running.add(execution)
-        return self._lifecycle.claim(self._call(tenant_id, "ClaimTenant", execution))
+        return self._run(ClaimTenant, StateCall, tenant_id, execution)
 
     def activate(self, tenant_id: str, execution: str = "one", *, changed: bool = True) -> dict[str, Any]:
-        return self._lifecycle.activate(self._call(tenant_id, "ActivateTenant", execution, changed=changed))
+        return self._run(ActivateTenant, ActivateCall, tenant_id, execution, generation=1, changed=changed)
 
     def fail(
         self,
@@ -195,24 +203,24 @@ class Lifecycle:
         """`visit`: the same for two calls means that the second is a retry of the first."""
         entered_at = visit or f"visit-{next(self._visits)}"
         given = {"error": error, "cause": cause, "failed_stage": stage, "entered_at": entered_at, **more}
-        return self._failures.record_failure(self._call(tenant_id, "RecordFailure", execution, **given))
+        return self._run(RecordFailure, RecordFailureCall, tenant_id, execution, **given)
 
     def roll_back(
         self, tenant_id: str, error: str, cause: str = "", stage: str = "ClaimTenant", execution: str = "one"
     ) -> dict[str, Any]:
         given = {"error": error, "cause": cause, "failed_stage": stage, "entered_at": f"visit-{next(self._visits)}"}
-        return self._failures.roll_back(self._call(tenant_id, "RollBack", execution, **given))
+        return self._run(RollBack, FailureCall, tenant_id, execution, **given)
 
     def suspend(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
-        return self._lifecycle.suspend(self._call(tenant_id, "SuspendTenant", execution))
+        return self._run(SuspendTenant, GenerationCall, tenant_id, execution, generation=1)
 
     def hold(self, tenant_id: str, execution: str = "one", **by: str) -> dict[str, Any]:
         """`confirmed_by`, `removed_by`: as the execution's input says."""
         self._executions.running.add(execution)
-        return self._offboarding.hold(self._call(tenant_id, "HoldTenant", execution, **by))
+        return self._run(HoldTenant, HoldCall, tenant_id, execution, **{"confirmed_by": "", "removed_by": ""} | by)
 
     def release(self, tenant_id: str, execution: str = "one") -> dict[str, Any]:
-        return self._offboarding.release(self._call(tenant_id, "ReleaseHostname", execution))
+        return self._run(ReleaseHostname, GenerationCall, tenant_id, execution, generation=1)
 
     def end(self, execution: str) -> None:
         self._executions.running.discard(execution)
@@ -222,8 +230,19 @@ class Lifecycle:
         self.activate(tenant_id, execution)
         self.end(execution)
 
-    def _call(self, tenant_id: str, stage: str, execution: str, **more: Any) -> StageCall:
-        return StageCall(tenant_id=tenant_id, stage=stage, execution_arn=execution, **more)
+    def _run(
+        self, state: type[Any], asked: type[StateCall], tenant_id: str, execution: str, **more: Any
+    ) -> dict[str, Any]:
+        names = {"tenant_id": tenant_id, "stage": state.__name__, "execution_arn": execution, "entered_at": "now"}
+        answer: dict[str, Any] = state(self._settings).run(asked.model_validate(names | more))
+        return answer
+
+
+def generation_call(stage: str, execution: str, generation: int = 1, tenant_id: str = "granja") -> GenerationCall:
+    """What a state asks that comes after ClaimTenant or HoldTenant."""
+    return GenerationCall(
+        tenant_id=tenant_id, stage=stage, execution_arn=execution, entered_at="now", generation=generation
+    )
 
 
 @pytest.fixture

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from tenancy.database import TenantDatabases
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import GenerationCall, OrderCall
 from tenancy.domain.record import TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.archive import Archiving
-from tenancy.tenant_database.export import Exporting
-from tenancy.tenant_database.purge import Purging
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.archive import ArchiveDatabase
+from tenancy.tenant_database.export import ExportDatabase
+from tenancy.tenant_database.purge import PurgeDatabase
+from tenancy.tenant_database.seed import SeedDatabase
 
-from .conftest import Lifecycle, Tables
+from .conftest import Lifecycle, Tables, generation_call
 
 CANARIES = ("canario-nombre", "canario@example.com", "canario-ajuste", "canario-fila")
 
@@ -48,7 +48,7 @@ class Customer:
         name, email, setting, row = (f"{canary}-{self.tenant_id}" for canary in CANARIES)
         self.tables.insert(self.tenant_id, name=name, contact_email=f"{email}.com", settings={"s": setting})
         generation = self.lifecycle.claim(self.tenant_id, run)["generation"]
-        Seeding(self.settings).seed(self.call("SeedDatabase", run, generation))
+        SeedDatabase(self.settings).seed(self.call("SeedDatabase", run, generation))
         self.lifecycle.activate(self.tenant_id, run)
         self.lifecycle.end(run)
         with TenantDatabases(self.tenants, idle_after=0).open(self.tenant_id, "write") as connection:
@@ -68,21 +68,21 @@ class Customer:
             ExpressionAttributeValues={":past": clock.now(-1)},
         )
         generation = self.lifecycle.hold(self.tenant_id, run)["generation"]
-        Archiving(self.settings).archive(self.call("ArchiveDatabase", run, generation))
+        ArchiveDatabase(self.settings).archive(self.call("ArchiveDatabase", run, generation))
         self.lifecycle.release(self.tenant_id, run)
         self.lifecycle.end(run)
 
     def export(self, request: str = "request-1") -> dict[str, Any]:
-        return Exporting(self.settings).export(self.order("ExportDatabase", request))
+        return ExportDatabase(self.settings).export(self.order("ExportDatabase", request))
 
     def purge(self, request: str = "request-2") -> dict[str, Any]:
-        return Purging(self.settings).purge(self.order("PurgeDatabase", request))
+        return PurgeDatabase(self.settings).purge(self.order("PurgeDatabase", request))
 
-    def call(self, stage: str, execution: str, generation: int) -> StageCall:
-        return StageCall(tenant_id=self.tenant_id, stage=stage, execution_arn=execution, generation=generation)
+    def call(self, stage: str, execution: str, generation: int) -> GenerationCall:
+        return generation_call(stage, execution, generation, self.tenant_id)
 
-    def order(self, stage: str, request: str) -> StageCall:
-        return StageCall(
+    def order(self, stage: str, request: str) -> OrderCall:
+        return OrderCall(
             tenant_id=self.tenant_id, stage=stage, execution_arn="", request=request, requested_by="fluxion: ana"
         )
 

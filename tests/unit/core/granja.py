@@ -4,15 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from tenancy.database import TenantDatabases
-from tenancy.domain.calls import StageCall
 from tenancy.domain.record import TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.archive import Archiving
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.archive import ArchiveDatabase
+from tenancy.tenant_database.seed import SeedDatabase
 
-from .conftest import TARGET, Lifecycle, Tables, record_of
+from .conftest import TARGET, Lifecycle, Tables, generation_call, record_of
 
 TABLE = {"rows": 1, "sha256": "0" * 64}
 PROOF: dict[str, Any] = {
@@ -55,13 +54,8 @@ class Granja:
         self.lifecycle.claim("granja", f"run-{self.runs}")
 
     def seed(self) -> dict[str, Any]:
-        call = StageCall(
-            tenant_id="granja",
-            stage="SeedDatabase",
-            execution_arn=f"run-{self.runs}",
-            generation=self.record.generation,
-        )
-        return Seeding(self.settings).seed(call)
+        call = generation_call("SeedDatabase", f"run-{self.runs}", self.record.generation)
+        return SeedDatabase(self.settings).seed(call)
 
     def live(self, **item: Any) -> None:
         self.ask(**item)
@@ -79,10 +73,8 @@ class Granja:
             ExpressionAttributeValues={":past": clock.now(-1)},
         )
         self.lifecycle.hold("granja", "off")
-        call = StageCall(
-            tenant_id="granja", stage="ArchiveDatabase", execution_arn="off", generation=self.record.generation
-        )
-        Archiving(self.settings).archive(call)
+        call = generation_call("ArchiveDatabase", "off", self.record.generation)
+        ArchiveDatabase(self.settings).archive(call)
         self.lifecycle.release("granja", "off")
         self.lifecycle.end("off")
         kept = self.record.archive

@@ -10,7 +10,8 @@ import pytest
 from tenancy.domain.errors import AliasBelongsToOthers, RecordBelongsToOthers
 from tenancy.group_commit.cdn_aliases import Distribution
 from tenancy.group_commit.dns_records import HostedZone
-from tenancy.tables.provisioning import Effect, EffectState, Provisioning
+from tenancy.tables.effects import Effect, EffectState
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import BASE, CDN, DNS, RUN, TARGET, Ask, Lifecycle, Tables, record_of
 from .fakes import FakeCloudFront, FakeRoute53
@@ -52,7 +53,7 @@ def test_what_is_proven_is_left_alone_and_is_ours(
     assert answers == [{"changed": True}, {"changed": True}]
     assert (route53.records, cloudfront.aliases) == (records, aliases)
     assert (route53.changes, cloudfront.updates) == (0, 0)
-    assert {each.system: each.state for each in Provisioning("provisioning").effects("granja")} == {
+    assert {each.system: each.state for each in Provisioning("provisioning").effects.all_of("granja")} == {
         "dns_records": "DONE",
         "cdn_aliases": "DONE",
     }
@@ -64,7 +65,7 @@ def test_intents_are_for_what_the_proof_names_and_for_nothing_else(
     records = copy.deepcopy(route53.records)
     claim(tables, lifecycle, records=[])
 
-    assert [each.system for each in provisioning.effects("granja")] == ["cdn_aliases"]
+    assert [each.system for each in provisioning.effects.all_of("granja")] == ["cdn_aliases"]
     (answer,) = ask(HostedZone(DNS), "granja", claim=False)
     assert isinstance(answer, RecordBelongsToOthers)
     assert route53.records == records
@@ -147,10 +148,10 @@ def test_an_adoption_that_fails_for_good_leaves_records_and_alias_as_they_were(
     assert (route53.records, cloudfront.aliases) == (records, aliases)
     record = record_of(provisioning)
     assert (record.status, record.adopting) == ("FAILED", None)
-    assert provisioning.effects("granja") == []
+    assert provisioning.effects.all_of("granja") == []
     assert not {"DnsRecordsDeleted", "CnameDetached"} & set(tables.events()), "for nothing went"
     claim(tables, lifecycle, "another")
-    assert len(provisioning.effects("granja")) == 2, "and it can be adopted yet"
+    assert len(provisioning.effects.all_of("granja")) == 2, "and it can be adopted yet"
 
 
 def test_of_an_adoption_that_failed_what_was_made_in_addition_goes(
@@ -165,7 +166,7 @@ def test_of_an_adoption_that_failed_what_was_made_in_addition_goes(
     undo(lifecycle, ask)
 
     assert route53.records == records
-    assert provisioning.effects("granja") == []
+    assert provisioning.effects.all_of("granja") == []
 
 
 def test_an_item_that_goes_before_the_tenant_was_live_takes_nothing_along(
@@ -199,7 +200,7 @@ def test_from_the_first_time_that_it_is_live_all_of_it_is_the_tenant_s(
     lifecycle.activate("granja", RUN)
 
     record = record_of(provisioning)
-    assert (record.adopting, provisioning.found_before(record)) == (None, [])
+    assert (record.adopting, provisioning.effects.found_before(record)) == (None, [])
 
 
 def test_who_is_under_management_gets_no_more_intents(
@@ -208,11 +209,11 @@ def test_who_is_under_management_gets_no_more_intents(
     effect = Effect("granja", "tenant_database", EffectState.DONE, 1, 1, "t")
     tables.insert("granja")
     lifecycle.claim("granja", RUN)
-    provisioning.start_effect(effect)
+    provisioning.effects.start(effect)
 
     claim(tables, lifecycle)
 
-    assert provisioning.effects("granja") == [effect]
+    assert provisioning.effects.all_of("granja") == [effect]
     assert record_of(provisioning).adopting is None
 
 
@@ -220,12 +221,12 @@ def test_a_claim_that_is_repeated_writes_the_same_intents_once(
     before: None, tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning
 ) -> None:
     claim(tables, lifecycle)
-    effects = provisioning.effects("granja")
+    effects = provisioning.effects.all_of("granja")
     lifecycle.claim("granja", RUN)
     lifecycle.end(RUN)
     lifecycle.claim("granja", "another")  # whose predecessor vanished
 
-    assert provisioning.effects("granja") == effects
+    assert provisioning.effects.all_of("granja") == effects
     assert {each.writer for each in effects} == {"adopted"}
 
 
@@ -238,7 +239,7 @@ def test_a_writer_of_ours_that_was_faster_is_no_stranger(
 
     def after_a_rival(**given: Any) -> Any:
         if (HOST, "AAAA") not in route53.records:
-            provisioning.start_effect(Effect("granja", "dns_records", EffectState.STARTED, 1, 1, TARGET, "rival"))
+            provisioning.effects.start(Effect("granja", "dns_records", EffectState.STARTED, 1, 1, TARGET, "rival"))
             create(route53, "AAAA")
         return look(**given)
 

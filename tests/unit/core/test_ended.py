@@ -13,6 +13,7 @@ from tenancy.platform import clock, step_functions
 from tenancy.platform.settings import RecordSettings
 from tenancy.reconcile.start_due import Reconciler
 from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import Transaction
 
 from .conftest import (
     BASE,
@@ -158,16 +159,16 @@ def test_an_execution_that_is_on_record_as_ended_has_no_say_any_more(
 def test_what_an_ended_execution_had_read_before_it_ended_decides_nothing(
     begun: None, ended: Ended, lifecycle: Lifecycle, provisioning: Provisioning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit, reached = Provisioning.commit, []
+    commit, reached = Transaction.commit, []
 
-    def late(self: Provisioning, tenant_id: str, **given: Any) -> None:
+    def late(self: Transaction) -> bool:
         if not reached:  # the first one that decides to turn round has read the record already
             reached.append(True)
             lifecycle.end(RUN)
             ended(RUN)
-        commit(self, tenant_id, **given)
+        return commit(self)
 
-    monkeypatch.setattr(Provisioning, "commit", late)
+    monkeypatch.setattr(Transaction, "commit", late)
 
     with pytest.raises(GenerationSuperseded):
         lifecycle.roll_back("granja", "AccessDenied", stage="SeedDatabase", execution=RUN)

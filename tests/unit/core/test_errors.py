@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tenancy.domain import errors, retries, spanish
+from tenancy.domain import errors, retries
+from tenancy.domain.languages import ENGLISH, LANGUAGES, Language
 
 ROOT = Path(__file__).resolve().parents[3]
 MACHINES = sorted((ROOT / "statemachine").glob("*.asl.json"))
@@ -105,20 +106,25 @@ def test_a_machine_outlives_its_tasks(machine: Path) -> None:
 
 
 def test_every_error_tells_a_person_what_to_do() -> None:
-    for name, leaf in errors.leaves().items():
-        assert leaf.__doc__, name
-        assert leaf.remedy != errors.TenancyError.remedy, name
+    assert set(ENGLISH.remedies) == set(errors.leaves())
 
 
-def test_every_error_that_is_recorded_tells_it_in_spanish_too() -> None:
+@pytest.mark.parametrize("language", LANGUAGES[1:], ids=lambda language: language.name)
+def test_every_error_that_is_recorded_is_told_in_every_language(language: Language) -> None:
     recorded = set(errors.leaves()) - set(errors.leaves(errors.SupersededError))
 
-    assert set(spanish.CAUSE) == set(spanish.REMEDY) == recorded
-    assert spanish.cause("States.Timeout").startswith("Una etapa no terminó a tiempo")
+    assert set(language.causes) == set(language.remedies) == recorded
+    assert language.other_cause
+    assert language.other_remedy
+    assert (set(language.what), set(language.status), set(language.command)) == (
+        set(ENGLISH.what),
+        set(ENGLISH.status),
+        set(ENGLISH.command),
+    )
 
 
 def test_names_that_are_not_ours_are_worth_another_try() -> None:
     assert errors.is_permanent("InvalidTenantItem")
     assert not errors.is_permanent("SiteNotReady")
     assert not errors.is_permanent("States.Timeout")
-    assert errors.remedy_for("States.Timeout") == errors.TenancyError.remedy
+    assert ENGLISH.remedy("States.Timeout") == ENGLISH.other_remedy

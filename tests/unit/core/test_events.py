@@ -1,11 +1,12 @@
 """Events: the same fact is the same event."""
 
 from tenancy.domain import events
+from tenancy.domain.envelope import Event
 
 
-def event(attempt: int = 1, when: str = "2026-11-24T03:00:00.000Z", tenant: str = "granja") -> events.Event:
+def event(attempt: int = 1, when: str = "2026-11-24T03:00:00.000Z", tenant: str = "granja") -> Event:
     fact = events.CnameAttached(stage="AttachCname", attempt=attempt, host="h", distribution_id="d")
-    return events.Event.of(fact, tenant_id=tenant, generation=1, execution_arn="arn", occurred_at=when)
+    return Event.of(fact, tenant_id=tenant, generation=1, execution_arn="arn", occurred_at=when)
 
 
 def test_a_repetition_is_the_same_event_whenever_it_happens() -> None:

@@ -10,10 +10,13 @@ import pytest
 
 from tenancy.database.parquet import MANIFEST
 from tenancy.domain.events import TYPES
+from tenancy.domain.record import DueFor
 from tenancy.platform import clock
 from tenancy.reconcile import expire_archives
 from tenancy.reconcile.expire_archives import ExpiringArchives
-from tenancy.tables.provisioning import EXPIRY, ConditionFailed, Provisioning
+from tenancy.tables.archives import Archives
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, Transaction
 
 from .conftest import Lifecycle, Tables, reconcile_settings
 from .gone import Customer
@@ -138,8 +141,10 @@ def test_another_file_of_the_archive_is_no_archive(gone: Customer) -> None:
     assert note_expired() == [folder]
 
 
-@pytest.mark.parametrize("what", ["commit", "forget_archive"])
-def test_a_look_that_fails_half_way_is_repeated(gone: Customer, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+@pytest.mark.parametrize(("part", "what"), [(Transaction, "commit"), (Archives, "forget")])
+def test_a_look_that_fails_half_way_is_repeated(
+    gone: Customer, monkeypatch: pytest.MonkeyPatch, part: type, what: str
+) -> None:
     folder = folder_of(gone)
     expire(gone, folder)
 
@@ -147,7 +152,7 @@ def test_a_look_that_fails_half_way_is_repeated(gone: Customer, monkeypatch: pyt
         raise ConditionFailed("granja") if what == "commit" else RuntimeError
 
     with monkeypatch.context() as broken:
-        broken.setattr(Provisioning, what, fails)
+        broken.setattr(part, what, fails)
         if what == "commit":
             assert note_expired() == []
         else:
@@ -160,13 +165,14 @@ def test_a_look_that_fails_half_way_is_repeated(gone: Customer, monkeypatch: pyt
 
 
 def test_what_was_erased_meanwhile_does_not_come_back(gone: Customer) -> None:
-    (kept,) = Provisioning("provisioning").archives("granja")
-    Provisioning("provisioning").forget_archive(kept)
+    on_record = Provisioning("provisioning").archives
+    (kept,) = on_record.of("granja")
+    on_record.forget(kept)
 
-    Provisioning("provisioning").look_again(kept, clock.now())
+    on_record.look_again(kept, clock.now())
 
     assert archives(gone) == []
 
 
 def test_the_manifest_has_the_name_that_is_looked_for() -> None:
-    assert (expire_archives.MANIFEST, EXPIRY) == (MANIFEST, "expiry")
+    assert (expire_archives.MANIFEST, DueFor.EXPIRY) == (MANIFEST, "expiry")

@@ -7,7 +7,8 @@ from tenancy.domain.record import Status
 from tenancy.group_commit.cdn_aliases import Distribution
 from tenancy.group_commit.dns_records import HostedZone
 from tenancy.platform import clock
-from tenancy.tables.provisioning import ConditionFailed, Provisioning
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
 
 from .conftest import (
     CDN,
@@ -202,6 +203,6 @@ def test_a_release_that_is_not_the_tenants_own_is_refused(tables: Tables, provis
     tables.provisioning.put_item(Item={"pk": "CLAIM#x", "sk": "CLAIM", "tenant_id": "other"})
 
     with pytest.raises(ConditionFailed):
-        provisioning.commit("granja", fields={}, condition="attribute_not_exists(x)", values={}, release="x")
+        provisioning.transaction("granja").require(where("attribute_not_exists(x)")).release("x").commit()
 
     assert claims(tables) == ["other"]

@@ -2,18 +2,19 @@
 
 import importlib.util
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import boto3
 import pytest
 
 from tenancy import (
     database,
-    handlers,  # noqa: F401 - now, before sockets are forbidden: X-Ray's recorder opens one, and sends nothing
+    handlers,  # now, before sockets are forbidden: X-Ray's recorder opens one, and sends nothing
 )
 from tenancy.domain.events import TYPES
 from tenancy.platform import aws, step_functions
@@ -147,6 +148,27 @@ def load(function: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def asked_by_states() -> Iterator[tuple[str, str, set[str]]]:
+    """(function, state, names of what it passes) of every state that calls a function."""
+    for machine in sorted((ROOT / "statemachine").glob("*.asl.json")):
+        for state, definition in json.loads(machine.read_text())["States"].items():
+            if str(definition.get("Resource")).endswith("lambda:invoke"):
+                arguments = definition["Arguments"]
+                name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", arguments["FunctionName"][2:].removesuffix("FunctionArn}"))
+                yield name.lower(), state, set(arguments["Payload"])
+
+
+@pytest.mark.parametrize(("function", "state", "passed"), [*asked_by_states()])
+def test_a_function_takes_exactly_what_its_state_passes(
+    world: World, monkeypatch: pytest.MonkeyPatch, function: str, state: str, passed: set[str]
+) -> None:
+    monkeypatch.setattr(handlers, "stage", lambda **works: works)
+
+    fields = get_type_hints(load(function).handler[state])["call"].model_fields
+
+    assert {name for name, field in fields.items() if field.is_required()} <= passed <= set(fields)
 
 
 def sample(function: str, case: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from tenancy.group_commit.dns_records import HostedZone
 from tenancy.group_commit.edge_cache import EdgeCache
 from tenancy.group_commit.protocol import GroupCommit, Request, Writer
 from tenancy.platform import aws, step_functions
-from tenancy.tables.provisioning import Effect, EffectState, Provisioning
+from tenancy.tables.effects import Effect, Effects, EffectState
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import BASE, CACHE, CDN, DNS, Ask, Executions, Lifecycle, Tables, instead_of
 from .fakes import FakeCloudFront, FakeRoute53, refused
@@ -59,14 +60,14 @@ def test_the_intent_is_on_record_before_the_effect(
     change = route53.change_resource_record_sets
 
     def watched(**arguments: Any) -> dict[str, Any]:
-        effect = provisioning.effect("granja", "dns_records")
+        effect = provisioning.effects.of("granja", "dns_records")
         seen.append(effect.state if effect else None)
         return change(**arguments)
 
     monkeypatch.setattr(route53, "change_resource_record_sets", watched)
     ask(HostedZone(DNS), "granja")
 
-    after = provisioning.effect("granja", "dns_records")
+    after = provisioning.effects.of("granja", "dns_records")
     assert seen == ["STARTED"]
     assert after is not None
     assert after.state == "DONE"
@@ -79,7 +80,7 @@ def test_nobody_hears_of_a_result_before_it_is_on_record(
     answer = step_functions.answer
 
     def watched(token: str, outcome: Any) -> None:
-        effect = provisioning.effect("granja", "dns_records")
+        effect = provisioning.effects.of("granja", "dns_records")
         seen.append(effect.state if effect else None)
         answer(token, outcome)
 
@@ -101,7 +102,7 @@ def test_a_result_from_before_the_tenant_turned_round_is_nobodys(
     monkeypatch.setattr(route53, "change_resource_record_sets", turned_round_meanwhile)
     (answer,) = ask(HostedZone(DNS), "granja")
 
-    effect = provisioning.effect("granja", "dns_records")
+    effect = provisioning.effects.of("granja", "dns_records")
     assert isinstance(answer, GenerationSuperseded)
     assert effect is not None
     assert effect.state == "STARTED"  # it is there, and is still to be undone
@@ -135,16 +136,16 @@ def test_what_one_call_has_done_is_not_forgotten_because_the_next_could_not_begi
 ) -> None:
     if system == "cache":
         instead_of("cloudfront", FakeCloudFront(BASE), monkeypatch)
-    begin = Provisioning.start_effects
+    begin = Effects.start_all
     begun: list[Any] = []
 
-    def once(self: Provisioning, effects: Any) -> None:
+    def once(self: Effects, intents: Any) -> set[str]:
         if begun:
             raise AccessDenied("DynamoDB answered AccessDeniedException to BatchWriteItem: no")
-        begun.extend(effects)
-        begin(self, effects)
+        begun.extend(intents)
+        return begin(self, intents)
 
-    monkeypatch.setattr(Provisioning, "start_effects", once)
+    monkeypatch.setattr(Effects, "start_all", once)
     one = {"tenants_a_call": 1}
     writer: Writer = (
         HostedZone(DNS.model_copy(update=one)) if system == "dns" else EdgeCache(CACHE.model_copy(update=one))
@@ -152,11 +153,11 @@ def test_what_one_call_has_done_is_not_forgotten_because_the_next_could_not_begi
 
     first, second = ask(writer, "granja", "mercado")
 
-    effect = provisioning.effect("granja", writer.system)
+    effect = provisioning.effects.of("granja", writer.system)
     assert (first, type(second)) == ({"changed": True}, AccessDenied)
     assert effect is not None
     assert effect.state == "DONE"
-    assert provisioning.effect("mercado", writer.system) is None
+    assert provisioning.effects.of("mercado", writer.system) is None
 
 
 def test_two_requests_of_one_tenant_are_one_effect_and_two_answers(
@@ -215,7 +216,7 @@ def test_two_writers_of_one_distribution_do_the_same_once(
     assert all("changed" in answer for answer in answers)
     assert sorted(cloudfront.aliases[2:]) == [f"granja.{BASE}", f"mercado.{BASE}"]
     assert tables.events().count("CnameAttached") == 2
-    assert {provisioning.effect(tenant, "cdn_aliases").state for tenant in ("granja", "mercado")} == {"DONE"}  # type: ignore[union-attr]
+    assert {provisioning.effects.of(tenant, "cdn_aliases").state for tenant in ("granja", "mercado")} == {"DONE"}  # type: ignore[union-attr]
 
 
 def test_two_writers_of_one_zone_do_the_same_once(
@@ -226,7 +227,7 @@ def test_two_writers_of_one_zone_do_the_same_once(
     assert all("changed" in answer for answer in answers)
     assert len(route53.records) == 4
     assert tables.events().count("DnsRecordsCreated") == 2
-    assert {provisioning.effect(tenant, "dns_records").state for tenant in ("granja", "mercado")} == {"DONE"}  # type: ignore[union-attr]
+    assert {provisioning.effects.of(tenant, "dns_records").state for tenant in ("granja", "mercado")} == {"DONE"}  # type: ignore[union-attr]
 
 
 def test_a_foreign_record_is_foreign_to_both_writers(
@@ -248,12 +249,12 @@ def test_an_intent_that_another_writer_holds_is_not_withdrawn(
     tables.insert("granja")
     lifecycle.claim("granja")
     intent = Effect("granja", "dns_records", EffectState.STARTED, 1, 1, "target", "one")
-    assert provisioning.start_effects([(intent, None)]) == set()
-    assert provisioning.start_effects([(intent, None)]) == set(), "repeating one's own changes nothing"
+    assert provisioning.effects.start_all([(intent, None)]) == set()
+    assert provisioning.effects.start_all([(intent, None)]) == set(), "repeating one's own changes nothing"
     other = replace(intent, writer="two")
-    assert provisioning.start_effects([(other, None)]) == {"granja"}
-    assert provisioning.start_effects([(other, intent)]) == set()
+    assert provisioning.effects.start_all([(other, None)]) == {"granja"}
+    assert provisioning.effects.start_all([(other, intent)]) == set()
 
-    provisioning.withdraw_effect(intent)
+    provisioning.effects.withdraw(intent)
 
-    assert provisioning.effect("granja", "dns_records") == other
+    assert provisioning.effects.of("granja", "dns_records") == other

@@ -23,7 +23,7 @@ def test_a_claim_takes_the_lease_and_the_name_and_says_so(
     assert (record.status, record.host, record.operation.kind) == ("PENDING", "granja.fluxionia.co", "onboard")
     assert record.lease is not None
     assert record.lease.holder == "one"
-    assert provisioning.holder_of("granja") == "granja"
+    assert provisioning.claims.holder("granja") == "granja"
     assert tables.events() == ["TenantClaimed"]
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenancy.domain import errors, failure_mail, spanish
+from tenancy.domain import errors, failure_mail
 from tenancy.domain.failure_mail import Links, Mail, Report
+from tenancy.domain.languages import ENGLISH, SPANISH
 
 DETAIL: dict[str, Any] = {
     "metadata": {
@@ -68,7 +69,19 @@ def test_the_body_says_it_in_spanish_too() -> None:
     body = mail().body
 
     assert "El alta de La Granja Mercado (granja) ha fallado en el estado CreateDnsRecords." in body
-    assert spanish.REMEDY["RecordBelongsToOthers"] in body
+    assert SPANISH.remedies["RecordBelongsToOthers"] in body
+
+
+@pytest.mark.parametrize("code", [*SPANISH.causes, "States.Timeout"])
+def test_what_the_spanish_half_says_of_an_error_is_spanish(code: str) -> None:
+    undo = f"DetachCname: {code}: the very words"
+    english, spanish = mail(code=code, message="the very words", undo_errors=[undo]).body.split("— Español —")
+
+    assert english.count("the very words") == 2
+    assert "the very words" not in spanish
+    assert f"\n{code}: {SPANISH.message(code, '')}\n" in spanish
+    assert f"\nAl deshacer: DetachCname: {code}: {SPANISH.message(code, '')}\n" in spanish
+    assert SPANISH.remedy(code) in spanish
 
 
 def test_a_failed_change_of_a_live_tenant_says_that_the_site_is_as_before() -> None:
@@ -159,7 +172,7 @@ def test_a_digest_says_of_each_cause_how_many_where_and_what_to_do() -> None:
     assert "ServiceThrottled: 30 in the state AttachCname\nVisitors (30): The site is live" in english
     assert "ServiceThrottled: 30 en el estado AttachCname\nVisitantes (30): El sitio sigue en línea" in in_spanish
     assert "Delete or rename the record." in english
-    assert spanish.REMEDY["RecordBelongsToOthers"] in in_spanish
+    assert SPANISH.remedies["RecordBelongsToOthers"] in in_spanish
     for text in (english, in_spanish):
         assert "fluxion tenants retry --cause RecordBelongsToOthers" in text
         assert "fluxion tenants list --cause InvalidTenantItem" in text
@@ -193,11 +206,11 @@ def test_a_digest_names_what_a_roll_back_has_left() -> None:
         st.builds(
             Report,
             id=st.uuids().map(str),
-            type=st.sampled_from(sorted(failure_mail.ENGLISH.what)),
+            type=st.sampled_from(sorted(ENGLISH.what)),
             tenant_id=st.text(min_size=1, max_size=300),
             execution_arn=st.just(DETAIL["metadata"]["execution_arn"]),
             stage=st.sampled_from(["ClaimTenant", "AttachCname"]),
-            status=st.sampled_from([*failure_mail.ENGLISH.status, "OFFBOARDING"]),
+            status=st.sampled_from([*ENGLISH.status, "OFFBOARDING"]),
             code=st.sampled_from([*errors.leaves(), "States.Timeout", "ñ" * 200]),
             message=st.text(max_size=2000),
             remedy=st.just("Do it."),

@@ -125,7 +125,7 @@ def test_a_confusable_name_waits_for_the_end_of_the_cool_down(
         ExpressionAttributeValues={":past": clock.now(-1)},
     )
     assert lifecycle.claim("1agranja", "later")["outcome"] == "claimed"
-    assert provisioning.holder_of("lagranja") == "1agranja"
+    assert provisioning.claims.holder("lagranja") == "1agranja"
 
 
 def test_a_tenant_that_was_never_live_is_not_held(

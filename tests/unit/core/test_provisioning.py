@@ -6,10 +6,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tenancy.domain.errors import ConcurrentUpdate, RequestRefused, ServiceThrottled
-from tenancy.domain.events import Event, TenantActivated
+from tenancy.domain.events import TenantActivated
 from tenancy.platform import aws
-from tenancy.tables import provisioning
-from tenancy.tables.provisioning import ConditionFailed, Provisioning
+from tenancy.tables import table
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
 
 from .conftest import Tables
 
@@ -39,31 +40,29 @@ class Rivals:
             return real(**arguments)
 
         monkeypatch.setattr(aws.client("dynamodb"), "transact_write_items", write)
-        monkeypatch.setattr(provisioning.time, "sleep", lambda _: None)
+        monkeypatch.setattr(table.time, "sleep", lambda _: None)
 
 
-def write(table: Provisioning) -> None:
-    table.commit("granja", fields={"status": "PENDING"}, condition="attribute_not_exists(pk)", values={})
+FACT = TenantActivated(stage="ActivateTenant", attempt=1, host="granja.fluxionia.co")
+
+
+def write(provisioning: Provisioning) -> None:
+    provisioning.transaction("granja").set({"status": "PENDING"}).require(where("attribute_not_exists(pk)")).commit()
 
 
 def test_a_result_whose_answer_was_lost_is_on_record_once(tables: Tables, provisioning: Provisioning) -> None:
-    fact = TenantActivated(stage="ActivateTenant", attempt=1, host="granja.fluxionia.co")
-    event = Event.of(fact, tenant_id="granja", generation=1, execution_arn="one", occurred_at="now")
-
-    for _ in range(2):
-        provisioning.commit(
-            "granja", fields={"status": "ACTIVE"}, condition="attribute_not_exists(pk)", values={}, event=event
-        )
+    for is_new in (True, False):
+        change = provisioning.transaction("granja").set({"status": "ACTIVE"}).require(where("attribute_not_exists(pk)"))
+        assert change.tell(FACT, generation=1, execution_arn="one").commit() is is_new
 
     assert tables.events() == ["TenantActivated"]
 
 
 def test_a_result_that_is_refused_tells_nobody(tables: Tables, provisioning: Provisioning) -> None:
-    fact = TenantActivated(stage="ActivateTenant", attempt=1, host="granja.fluxionia.co")
-    event = Event.of(fact, tenant_id="granja", generation=1, execution_arn="one", occurred_at="now")
+    change = provisioning.transaction("granja").require(where("attribute_exists(pk)")).tell(FACT, generation=1)
 
     with pytest.raises(ConditionFailed):
-        provisioning.commit("granja", fields={}, condition="attribute_exists(pk)", values={}, event=event)
+        change.commit()
 
     assert tables.items() == []
 

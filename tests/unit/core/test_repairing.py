@@ -10,7 +10,8 @@ from tenancy.domain.errors import ServiceUnavailable
 from tenancy.group_commit.dns_records import HostedZone
 from tenancy.platform import aws, clock, step_functions
 from tenancy.reconcile.repair import Repairing
-from tenancy.tables.provisioning import Effect, EffectState, Provisioning
+from tenancy.tables.effects import Effect, EffectState
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import BASE, Executions, Lifecycle, Tables, reconcile_settings
 from .fakes import FakeCloudFront, FakeLambda, FakeRoute53
@@ -39,7 +40,7 @@ class World:
             self.zone.records[HOST, kind] = {"Name": HOST, "Type": kind, "AliasTarget": target}
 
     def effect(self, tenant: str, system: str, target: str) -> None:
-        self.provisioning.start_effect(Effect(tenant, system, EffectState.DONE, 1, 1, target))
+        self.provisioning.effects.start(Effect(tenant, system, EffectState.DONE, 1, 1, target))
 
     def start(self, machine: str, name: str, tenant: str) -> bool:
         if (machine, name) in self.started:
@@ -113,7 +114,7 @@ def test_the_second_scan_tells_and_starts_the_tenant_s_own_workflow(world: World
     assert since < clock.now()
     assert found == {"kind": "AliasMissing", "where": "cdn_aliases", "what": HOST, "repair": "workflow"}
     assert [machine for machine, _ in world.started] == ["onboard"]
-    effect = world.provisioning.effect("granja", "cdn_aliases")
+    effect = world.provisioning.effects.of("granja", "cdn_aliases")
     assert effect
     assert effect.state == EffectState.STARTED, "or the workflow would trust the record"
 
@@ -207,7 +208,7 @@ def test_a_suspended_site_that_is_served_is_closed_by_its_workflow(world: World)
     repairing().look()
 
     assert repairing().look()["started"] == ["granja"]
-    effect = world.provisioning.effect("granja", "edge_cache")
+    effect = world.provisioning.effects.of("granja", "edge_cache")
     assert effect
     assert effect.state == EffectState.STARTED
 
@@ -251,7 +252,7 @@ def test_left_overs_are_removed_if_the_stack_says_so(world: World, is_configured
     repairing(remove_left_overs=is_configured).look()
 
     assert {found["kind"] for found in world.told("DriftDetected")} == {"ClaimOrphaned", "EffectLeft"}
-    assert (world.provisioning.holder_of("moras") is None) == is_configured
+    assert (world.provisioning.claims.holder("moras") is None) == is_configured
     record = world.provisioning.record("pera")
     assert record
     assert (record.status, record.due_for) == (("OFFBOARDING", "retry") if is_configured else ("OFFBOARDED", None))

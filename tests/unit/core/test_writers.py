@@ -16,7 +16,8 @@ from tenancy.domain.errors import (
 from tenancy.group_commit.cdn_aliases import Distribution
 from tenancy.group_commit.dns_records import HostedZone
 from tenancy.group_commit.edge_cache import EdgeCache
-from tenancy.tables.provisioning import EffectState, Provisioning
+from tenancy.tables.effects import EffectState
+from tenancy.tables.provisioning import Provisioning
 
 from .conftest import BASE, CACHE, CDN, DNS, Ask, Lifecycle, Tables, VirtualTime
 from .fakes import FakeCloudFront, FakeRoute53, refused
@@ -275,9 +276,9 @@ def test_a_later_run_of_the_same_content_is_another_invalidation(
     ask: Ask, cloudfront: FakeCloudFront, provisioning: Provisioning, tables: Tables
 ) -> None:
     ask(EdgeCache(CACHE), "granja")
-    effect = provisioning.effect("granja", "edge_cache")
+    effect = provisioning.effects.of("granja", "edge_cache")
     assert effect
-    provisioning.start_effect(replace(effect, state=EffectState.STARTED))  # as a repair does
+    provisioning.effects.start(replace(effect, state=EffectState.STARTED))  # as a repair does
     tables.provisioning.update_item(
         Key={"pk": "TENANT#granja", "sk": "TENANT"},
         UpdateExpression="ADD attempt :one",

@@ -126,12 +126,12 @@ def test_a_change_keeps_users_that_the_tenant_added(directory, seeder, spec, row
 
 
 def test_a_change_that_fails_half_way_leaves_the_old_configuration(seeder, spec, rows, monkeypatch, seeded):
-    from tenancy.database import seed
+    from tenancy.database import configuration
 
     def fail(*arguments, **options):
         raise duckdb.IOException("Could not write file: No space left on device")
 
-    monkeypatch.setattr(seed.Seeding, "_log", fail)
+    monkeypatch.setattr(configuration.ConfigurationRows, "_log", fail)
     with pytest.raises(StorageFull):
         seeder.seed(spec(name="Otro", settings={}), 2)
     monkeypatch.undo()

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from tenancy.database import publish, shared
-from tenancy.database.loading import Loading, Unfit
-from tenancy.database.parquet import rows_of
+from tenancy.database.row_source import NewDatabase, Unfit
 from tenancy.database.seed import TenantSeeder
+from tenancy.database.table_files import rows_of
 from tenancy.domain.errors import SharedDatabaseUnfit, TenantDatabaseBusy
 
 TABLES = """
@@ -53,11 +53,11 @@ def test_the_rows_of_one_tenant_are_counted_and_hashed_as_they_will_be_loaded(
     with publish.workshop(scratch) as space:
         seen = shared.inspected(directory, "todos.duckdb", "granja", space)
         found = shared.taken(directory, "todos.duckdb", "granja", space)
-        rows = TenantSeeder(directory, scratch).rows_of({"tenant_id": "granja", "name": "La Granja"}, 1)
-        with publish.built(scratch, Loading(rows, 1, found, is_whole=False).fill, reading=space) as database:
+        rows = TenantSeeder(directory, scratch).configuration({"tenant_id": "granja", "name": "La Granja"}, 1)
+        with NewDatabase(rows, found).built(scratch) as database:
             shutil.copy(database, directory / "copy.duckdb")
 
-    assert {name: (table.rows, table.rows_sha256) for name, table in found.items()} == seen
+    assert {name: (table.rows, table.rows_sha256) for name, table in found.tables.items()} == seen
     assert {name: rows for name, (rows, _) in seen.items()} == {"products": 7, "customers": 0}
     with duckdb.connect(str(directory / "copy.duckdb")) as copy:
         given = copy.sql("SELECT * EXCLUDE (description, available) FROM products")
@@ -131,10 +131,10 @@ def test_rows_that_break_a_rule_of_the_schema_are_not_taken(directory: Path, scr
 
     with publish.workshop(scratch) as space:
         found = shared.taken(directory, "todos.duckdb", "granja", space)
-        rows = TenantSeeder(directory, scratch).rows_of({"tenant_id": "granja", "name": "La Granja"}, 1)
+        rows = TenantSeeder(directory, scratch).configuration({"tenant_id": "granja", "name": "La Granja"}, 1)
         with (
             pytest.raises(Unfit, match="products"),
-            publish.built(scratch, Loading(rows, 1, found, is_whole=False).fill, reading=space),
+            NewDatabase(rows, found).built(scratch),
         ):
             pytest.fail("it is to be refused")
 

@@ -31,8 +31,18 @@ class Clone:
         for path in (folder / "scripts", self.frontend / "src", self.frontend / "public", self.bin, self.node):
             path.mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "frontend", folder / "scripts")
-        for name in ("index.html", "package.json", "package-lock.json", ".npmrc", "tsconfig.json", "vite.config.ts"):
+        for name in (
+            "index.html",
+            "package.json",
+            "package-lock.json",
+            ".npmrc",
+            "tsconfig.json",
+            "vite.config.ts",
+            "stages.ts",
+        ):
             (self.frontend / name).write_text(name)
+        (folder / "statemachine").mkdir()
+        (folder / "statemachine" / "onboard.asl.json").write_text("{}")
         (self.frontend / "src" / "main.tsx").write_text("1")
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool) or f"/bin/{tool}")

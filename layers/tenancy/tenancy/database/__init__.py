@@ -5,7 +5,7 @@ Nothing outside this package opens, copies or names a database file.
 
 from tenancy.database.access import Mode, TenantDatabases, open_database
 from tenancy.database.engine import transaction
-from tenancy.database.migrate import Migrated, NotRecorded, TenantMigrator
+from tenancy.database.migrator import Migrated, NotRecorded, TenantMigrator
 from tenancy.database.seed import SeedResult, TenantSeeder
 
 # The short form of the door; the name that reads best at the call: ``database.open(directory, tenant_id, "read")``.

@@ -42,7 +42,7 @@ class TenantDatabases:
 
     @contextmanager
     def open(self, tenant_id: str, mode: Mode) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection to the tenant's current database, valid inside the block and for the thread that opened it.
+        """Open the tenant's current database: a connection, valid inside the block and for the thread that opened it.
 
         "read": shared with all other readers. "write": nobody else has the database open, in any process; statements
         commit one by one unless they stand in ``transaction``. Opening a tenant again inside its own block waits for
@@ -68,7 +68,7 @@ class TenantDatabases:
 
     @contextmanager
     def hold(self, tenant_id: str, *, create: bool = False) -> Iterator[TenantFolder]:
-        """Keeps every other opener of the tenant out, in all processes, without opening the database itself.
+        """Keep every other opener of the tenant out, in all processes, without opening the database itself.
 
         For what replaces the current file: publish, and whoever moves the pointer. create: makes the folder and its
         lock if need be; otherwise raises TenantDatabaseMissing. Raises also what ``open`` raises.
@@ -80,7 +80,7 @@ class TenantDatabases:
             yield folder
 
     def close(self) -> None:
-        """Closes the handles below this directory that nobody uses, and the others as soon as they are left."""
+        """Close the handles below this directory that nobody uses, and the others as soon as they are left."""
         for gate in handles.below(self.directory):
             gate.let_go()
 
@@ -113,5 +113,5 @@ class TenantDatabases:
 
 
 def open_database(directory: Path, tenant_id: str, mode: Mode) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-    """``TenantDatabases(directory).open(tenant_id, mode)``, for a single use."""
+    """Open a tenant's database for a single use: ``TenantDatabases(directory).open(tenant_id, mode)``."""
     return TenantDatabases(directory).open(tenant_id, mode)

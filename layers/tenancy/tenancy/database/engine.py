@@ -26,27 +26,27 @@ _NARROWING: Final = "SET enable_external_access = false; SET lock_configuration 
 
 
 def connect(database: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """A handle on an existing database. For the door alone: whoever else calls this can lose other people's rows."""
+    """Open an existing database. For the door alone: whoever else calls this can lose other people's rows."""
     return _narrowed(duckdb.connect(str(database), read_only=read_only, config=dict(_CONFIGURATION)))
 
 
 def connect_to_export(database: Path, directory: Path) -> duckdb.DuckDBPyConnection:
-    """A handle whose statements may write and read files below one directory, and nowhere else."""
+    """Open a database for statements that may write and read files below one directory, and nowhere else."""
     return _narrowed(duckdb.connect(str(database), config=dict(_CONFIGURATION)), directory)
 
 
 def connect_to_take(database: Path, directory: Path) -> duckdb.DuckDBPyConnection:
-    """A handle on a database that is only read, whose statements may write files below one directory."""
+    """Open a database only to read it, for statements that may write files below one directory."""
     return _narrowed(duckdb.connect(str(database), read_only=True, config=dict(_CONFIGURATION)), directory)
 
 
 def in_memory() -> duckdb.DuckDBPyConnection:
-    """A database that nobody else sees, and that is gone when it is closed."""
+    """Make a database that nobody else sees, and that is gone when it is closed."""
     return _narrowed(duckdb.connect(config=dict(_CONFIGURATION)))
 
 
 def create(database: Path, reading: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """A handle on a new database with small blocks, at a path where nothing is.
+    """Make a database with small blocks, at a path where nothing is.
 
     reading: a directory whose files its statements may read, if there is one.
     """
@@ -68,7 +68,7 @@ def _narrowed(handle: duckdb.DuckDBPyConnection, directory: Path | None = None) 
 
 
 def file_name(connection: duckdb.DuckDBPyConnection) -> str:
-    """The name of the file that a connection has open, without its folder."""
+    """Return the name of the file that a connection has open, without its folder."""
     row = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone()
     if row is None:
         raise RuntimeError("the connection has no file")
@@ -77,7 +77,7 @@ def file_name(connection: duckdb.DuckDBPyConnection) -> str:
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commits when the block ends, rolls back when it raises."""
+    """Commit when the block ends, roll back when it raises."""
     connection.begin()
     try:
         yield

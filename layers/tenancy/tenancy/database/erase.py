@@ -12,13 +12,13 @@ SET_ASIDE = ".set-aside"
 
 
 def left_over(folder: TenantFolder) -> list[Path]:
-    """Every file in the tenant's folder, and of the tenant's among those that were set aside; locks are none."""
+    """List every file in the tenant's folder, and of the tenant's among those that were set aside; locks are none."""
     places = (folder.path, _aside(folder))
     return [path for place in places for path in _files(place) if path not in (folder.lock, folder.turn)]
 
 
 def erase(folder: TenantFolder) -> None:
-    """Removes the tenant's folder with all that lies in it, whoever put it there. Call it while the tenant is held.
+    """Remove the tenant's folder with all that lies in it, whoever put it there. Call it while the tenant is held.
 
     The lock goes last. A crash on the way leaves some of the files, and once more removes them.
     """
@@ -37,7 +37,7 @@ def erase(folder: TenantFolder) -> None:
 
 
 def erase_set_aside(folder: TenantFolder) -> None:
-    """Removes what was moved away of the tenant's. Nobody opens that, so no lock is in front of it."""
+    """Remove what was moved away of the tenant's. Nobody opens that, so no lock is in front of it."""
     if (aside := _aside(folder)).is_dir():
         shutil.rmtree(aside)
         sync_directory(aside.parent)

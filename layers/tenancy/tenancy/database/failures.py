@@ -17,7 +17,7 @@ _LOCKED_IN_WORDS = re.compile(r"Could not set lock on file|Conflicting lock is h
 
 @contextmanager
 def named_failures(doing: str) -> Iterator[None]:
-    """Turns errors of the file system and the engine's input/output errors into StorageFull or StorageUnavailable.
+    """Turn errors of the file system and the engine's input/output errors into StorageFull or StorageUnavailable.
 
     doing: what was tried, as the beginning of the message: ``publish the database of 'granja'``.
     Every other error, and every error of this package, passes unchanged.
@@ -35,7 +35,7 @@ def named_failures(doing: str) -> Iterator[None]:
 
 
 def of_engine(error: duckdb.Error, doing: str) -> TenancyError | None:
-    """The storage failure behind an error of the engine, or None if it is of another kind (SQL, constraints, …)."""
+    """Name the storage failure behind an error of the engine. Returns None if it is of another kind (SQL, …)."""
     if _NO_ROOM_IN_WORDS.search(str(error)):
         return StorageFull(f"Could not {doing}: {_first_line(error)}")
     if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.InternalException):
@@ -50,7 +50,7 @@ _NOBODY_KNOWS_WHOSE = {"InvalidInputException", "Error"}
 
 
 def without_values(error: duckdb.Error) -> str:
-    """What the engine says of an error, as far as it can't hold a row's value: its beginning, then ``…``.
+    """Quote the engine's message as far as it can't hold a row's value: its beginning, then ``…``.
 
     ``Conversion Error: Could not convert string 'ana@example.org' to INT32`` → ``Conversion Error: Could not convert
     string …``. The values that the engine puts into its messages are quoted, numbers, or in brackets.
@@ -64,7 +64,7 @@ def without_values(error: duckdb.Error) -> str:
 
 
 def is_lock_conflict(error: duckdb.Error) -> bool:
-    """Whether the engine was refused its own lock, by a program that does not use the door."""
+    """Tell whether the engine was refused its own lock, by a program that does not use the door."""
     return bool(_LOCKED_IN_WORDS.search(str(error)))
 
 

@@ -32,7 +32,7 @@ class FileLock:
         self._turn: int | None = None
 
     def acquire(self, *, exclusive: bool, deadline: float, create: bool = False) -> None:
-        """Takes the lock, shared or exclusive.
+        """Take the lock, shared or exclusive.
 
         deadline: on the monotonic clock, in seconds. create: makes the lock's files where they are missing.
         Raises TenantDatabaseBusy when the deadline has passed, and TenantDatabaseMissing if the tenant has no lock
@@ -55,14 +55,14 @@ class FileLock:
             self.release()
 
     def release(self) -> None:
-        """Lets go. The tenant's database must be closed by now."""
+        """Let go of the lock. The tenant's database must be closed by now."""
         descriptors, self._lock, self._turn = (self._lock, self._turn), None, None
         for descriptor in descriptors:
             if descriptor is not None:
                 os.close(descriptor)
 
     def is_wanted(self) -> bool:
-        """Whether somebody waits to write, while we hold the lock shared."""
+        """Tell whether somebody waits to write, while we hold the lock shared."""
         if self._turn is None:
             return False
         if not _try(self._turn, fcntl.LOCK_SH):

@@ -51,6 +51,7 @@ class Gate:
     # --- threads that want in, and out ---
 
     def enter(self, purpose: Purpose, deadline: float, idle_after: float) -> None:
+        """Wait until there is room for a purpose, and open what it needs. Raises TenantDatabaseBusy at the deadline."""
         ticket = object()
         with self._changed:
             self._queue.append(ticket)
@@ -85,6 +86,7 @@ class Gate:
             _closer.watch()
 
     def leave(self) -> None:
+        """End what ``enter`` began; the last reader leaves the handle open for the next one, for a while."""
         with self._changed:
             self._users -= 1
             if self._users:
@@ -97,20 +99,20 @@ class Gate:
         self._shut_and_tell()
 
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own for the calling thread, on the shared handle."""
+        """Open a connection for the calling thread alone, on the shared handle."""
         if self._handle is None:
             raise RuntimeError("held without a handle")
         return self._handle.cursor()
 
     def distrust(self) -> None:
-        """After an input/output error: whoever comes next gets a new handle."""
+        """Give whoever comes next a new handle, after an input/output error."""
         with self._changed:
             self._leaving = True
 
     # --- the closer's part ---
 
     def tend(self) -> bool:
-        """Closes the handle if it is idle, and sees to it that it will be if another process wants to write.
+        """Close the handle if it is idle, and see to it that it will be if another process wants to write.
 
         Returns whether there is still something to watch.
         """
@@ -127,7 +129,7 @@ class Gate:
         return False
 
     def let_go(self) -> None:
-        """Closes the handle now, or when its last user leaves."""
+        """Close the handle now, or when its last user leaves."""
         with self._changed:
             if self._purpose != "read" or self._moving:
                 return
@@ -138,11 +140,12 @@ class Gate:
         self._shut_and_tell()
 
     def disown(self) -> None:
-        """In a forked child: drops the copies of the parent's descriptors, and leaves its handle alone."""
+        """Drop the copies of the parent's descriptors in a forked child, and leave its handle alone."""
         self._lock.release()
 
     @property
     def is_empty(self) -> bool:
+        """Tell whether nobody has anything open here."""
         with self._changed:
             return self._purpose is None and not self._moving
 
@@ -206,7 +209,7 @@ _gates: dict[Path, Gate] = {}
 
 
 def of(folder: TenantFolder) -> Gate:
-    """The one gate of a folder in this process, kept at least until ``leave_alone``."""
+    """Return the one gate of a folder in this process, kept at least until ``leave_alone``."""
     with _registry_lock:
         gate = _gates.setdefault(folder.path, Gate(folder))
         gate.interest += 1
@@ -214,14 +217,14 @@ def of(folder: TenantFolder) -> Gate:
 
 
 def leave_alone(gate: Gate) -> None:
-    """Gives back what ``of`` gave."""
+    """Give back what ``of`` gave."""
     with _registry_lock:
         gate.interest -= 1
         _forget_if_unused(gate)
 
 
 def below(directory: Path | None = None) -> list[Gate]:
-    """All gates of tenants' folders in a directory, or all there are."""
+    """Return all gates of tenants' folders in a directory, or all there are."""
     with _registry_lock:
         return [gate for gate in _gates.values() if directory in (None, gate.folder.directory)]
 
@@ -236,6 +239,7 @@ class _Closer:
         self._starting = threading.Lock()
 
     def watch(self) -> None:
+        """Look after all gates from now on, until nothing is open in any."""
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="tenant-databases-closer", daemon=True)
@@ -243,7 +247,7 @@ class _Closer:
         self._work.set()
 
     def end(self) -> None:
-        """Before the interpreter goes: a thread that it stops inside the engine takes the whole process down."""
+        """End the thread before the interpreter goes: one that is stopped inside the engine takes the process down."""
         self._ending.set()
         self._work.set()
         if self._thread is not None:

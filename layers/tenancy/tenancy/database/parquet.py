@@ -1,4 +1,4 @@
-"""What is kept of a tenant's database when the tenant leaves: every table as Parquet, and a manifest that proves it."""
+"""An archive of a tenant's database: every table as a Parquet file, and a manifest that proves them."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from tenancy.database import engine, schema_versions
 from tenancy.database.failures import named_failures
 from tenancy.database.publish import workshop
+from tenancy.database.row_source import Unfit
+from tenancy.database.table_files import TableFile, file_of, identifier, require_no_others, rows_of, schema_of
 
 MANIFEST = "manifest.json"
-_ROWS_AT_ONCE = 1000
 
 
 class TableInArchive(BaseModel):
@@ -43,36 +44,55 @@ class Manifest(BaseModel):
 
     @property
     def text(self) -> str:
-        """The manifest as its file holds it."""
+        """Return the manifest as its file holds it."""
         return self.model_dump_json(indent=2) + "\n"
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the text, in hex."""
+        """Return the SHA-256 of the text, in hex."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A finished export. directory: holds the manifest, and the files that it names beside those of the engine."""
+    """All rows of a tenant's database, which can become a new one.
+
+    directory: holds the manifest, and the files that it names beside those of the engine.
+    """
 
     directory: Path
     manifest: Manifest
 
     @property
     def files(self) -> list[Path]:
-        """All files but the manifest."""
+        """Return all files but the manifest."""
         return sorted(path for path in self.directory.iterdir() if path.name != MANIFEST)
 
     @property
     def size(self) -> int:
-        """Bytes of all files but the manifest."""
+        """Return how many bytes all files but the manifest have."""
         return sum(path.stat().st_size for path in self.files)
+
+    @property
+    def version(self) -> int:
+        """Return the version of the schema that the rows belong to."""
+        return self.manifest.schema_version
+
+    def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Put the rows into the empty tables of their version: all tables, with all columns. Raises Unfit."""
+        tables, schema = self.manifest.tables, schema_of(connection)
+        require_no_others(tables.keys() ^ schema.keys(), self.version)
+        connection.execute("DELETE FROM schema_version")  # theirs says when each step was taken
+        for name, columns in schema.items():
+            file = TableFile(self.directory / file_of(name), tables[name].rows, tables[name].rows_sha256)
+            file.load(connection, name, columns, required=[column.name for column in columns])
+        if schema_versions.version_of(connection, self.manifest.tenant_id) != self.version:
+            raise Unfit(f"their table schema_version does not say {self.version}")
 
 
 @contextmanager
 def exported(database: Path, tenant_id: str, scratch: Path, exported_at: str) -> Iterator[Archive]:
-    """The rows of a tenant's current database, in scratch space until the block ends. Call it while the tenant is held.
+    """Export a tenant's current database into scratch space until the block ends. Call it while the tenant is held.
 
     Committed rows that are not in the database file yet are among them: the engine opens the file, and checkpoints it.
     Raises StorageFull, StorageUnavailable.
@@ -111,27 +131,6 @@ def _table(connection: duckdb.DuckDBPyConnection, name: str, file: Path) -> Tabl
     return TableInArchive(
         file=file.name, file_sha256=hashlib.sha256(file.read_bytes()).hexdigest(), rows=there[0], rows_sha256=there[1]
     )
-
-
-def file_of(table: str) -> str:
-    """The name of the file that has a table's rows: what the engine calls it when it exports."""
-    return f"{table}.parquet"
-
-
-def rows_of(relation: duckdb.DuckDBPyRelation) -> tuple[int, str]:
-    """(how many, SHA-256 in hex) of rows, whatever order they come in."""
-    digest, count = hashlib.sha256(), 0
-    ordered = relation.order("ALL").project("to_json(struct_pack(*COLUMNS(*)))::VARCHAR AS line")
-    while rows := ordered.fetchmany(_ROWS_AT_ONCE):
-        count += len(rows)
-        for (line,) in rows:
-            digest.update(line.encode() + b"\n")
-    return count, digest.hexdigest()
-
-
-def identifier(name: str) -> str:
-    """A table's name as SQL takes it, whatever it consists of."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _quotable(path: Path) -> str:

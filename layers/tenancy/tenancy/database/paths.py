@@ -33,7 +33,7 @@ class TenantFolder:
 
     @classmethod
     def of(cls, directory: Path, tenant_id: str) -> "TenantFolder":
-        """The folder of a tenant, whether it exists or not.
+        """Return the folder of a tenant, whether it exists or not.
 
         tenant_id comes from outside: a name that breaks the rule for names raises InvalidTenantItem, so that no
         separator, dot or control character can lead out of ``directory``.
@@ -46,32 +46,36 @@ class TenantFolder:
 
     @property
     def path(self) -> Path:
+        """Return the folder itself."""
         return self.directory / self.tenant_id
 
     @property
     def pointer(self) -> Path:
+        """Return the file that names the database that counts."""
         return self.path / "current"
 
     @property
     def lock(self) -> Path:
+        """Return the file that the door locks."""
         return self.path / "lock"
 
     @property
     def turn(self) -> Path:
+        """Return the file of the queue in front of the lock."""
         return self.path / "turn"
 
     def file(self, name: str) -> Path:
-        """The database with this name, which must be a plain file name."""
+        """Return the path of the database with this name, which must be a plain file name."""
         if not _DATABASE_NAME.fullmatch(name):
             raise ValueError(f"not a database's name: {name!r}")
         return self.path / name
 
     def relative(self, database: Path) -> str:
-        """The path as the tenant's record keeps it: relative to the tenants' folder, with forward slashes."""
+        """Return the path as the tenant's record keeps it: relative to the tenants' folder, with forward slashes."""
         return f"{self.tenant_id}/{database.name}"
 
     def current(self) -> Path | None:
-        """The database that the pointer names, or None if there is no pointer. Call it under the door's lock.
+        """Return the database that the pointer names, or None if there is no pointer. Call it under the door's lock.
 
         Raises TenantDatabaseMissing if the pointer is no database's name, or its file is not there: then there was
         a database, so nobody may quietly begin with an empty one.
@@ -90,17 +94,17 @@ class TenantFolder:
         return database
 
     def databases(self) -> list[str]:
-        """Names of all database files in the folder, whether the pointer names them or not. For clean-up only."""
+        """Return the names of all database files in the folder, whether the pointer names them or not. For clean-up."""
         return sorted(entry.name for entry in self.path.iterdir() if _DATABASE_NAME.fullmatch(entry.name))
 
     def partials(self) -> list[tuple[Path, str]]:
-        """Files that were being written when a process died, each with the name that it was to get."""
+        """Return the files that were being written when a process died, each with the name that it was to get."""
         found = ((entry, _PARTIAL_NAME.fullmatch(entry.name)) for entry in self.path.iterdir())
         return sorted((entry, match[1]) for entry, match in found if match)
 
 
 def shared_database(directory: Path, name: str) -> Path:
-    """A shared database, which must be there. name: comes from outside. Raises SharedDatabaseUnfit."""
+    """Return the path of a shared database, which must be there. name: from outside. Raises SharedDatabaseUnfit."""
     if not provenance.is_shared_file(name):
         raise SharedDatabaseUnfit(f"{ascii(name)[:80]} is not the name of a shared database")
     folder = directory / ".shared"
@@ -111,27 +115,27 @@ def shared_database(directory: Path, name: str) -> Path:
 
 
 def partial(path: Path) -> Path:
-    """The temporary name under which a file is written before it gets its own."""
+    """Return the temporary name under which a file is written before it gets its own."""
     return path.with_name(f".{path.name}.partial")
 
 
 def write_ahead_log(database: Path) -> Path:
-    """Where the engine looks for committed rows that are not in the database file yet."""
+    """Return where the engine looks for committed rows that are not in the database file yet."""
     return database.with_name(f"{database.name}.wal")
 
 
 def write_ahead_logs(database: Path) -> list[Path]:
-    """All logs beside a database: that one, and those of a checkpoint or a recovery that was cut short."""
+    """Return all logs beside a database: that one, and those of a checkpoint or a recovery that was cut short."""
     return sorted(database.parent.glob(f"{database.name}.wal*"))
 
 
 def never_used_name() -> str:
-    """A name for a new database that no file has had before: time, so that names sort, and chance."""
+    """Make a name for a new database that no file has had before: time, so that names sort, and chance."""
     return f"{time.time_ns():016x}{secrets.token_hex(8)}.duckdb"
 
 
 def sync_directory(directory: Path) -> None:
-    """Makes created, renamed and removed names in a folder survive a power failure."""
+    """Make created, renamed and removed names in a folder survive a power failure."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

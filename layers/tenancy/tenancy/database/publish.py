@@ -42,7 +42,7 @@ _WORKSHOP_PREFIX = "tenant-database-"
 def built(
     scratch: Path, fill: Callable[[duckdb.DuckDBPyConnection], None], reading: Path | None = None
 ) -> Iterator[Path]:
-    """A new database in scratch space, closed and synced; it is gone after the block.
+    """Build a database in scratch space, closed and synced; it is gone after the block.
 
     fill: makes tables and rows; it runs inside one transaction. reading: a directory whose files it may read.
     """
@@ -69,7 +69,7 @@ def finished(database: Path) -> None:
 
 @contextmanager
 def workshop(scratch: Path) -> Iterator[Path]:
-    """A folder of one's own in scratch space; those of processes that died go, so that scratch space does not fill."""
+    """Make a folder of one's own in scratch space; those of processes that died go, so that the space does not fill."""
     scratch.mkdir(parents=True, exist_ok=True)
     for left_over in scratch.glob(f"{_WORKSHOP_PREFIX}*"):
         with _locked(left_over) as free:
@@ -107,7 +107,7 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def publish(folder: TenantFolder, database: Path, name: str | None = None) -> Path:
-    """Makes a closed database the tenant's current one. Call it while the tenant is held.
+    """Make a closed database the tenant's current one. Call it while the tenant is held.
 
     name: one that was never used, where it had to be known before.
     Returns its path in the tenant's folder. The previous file, if any, stays where it is, unnamed by the pointer.
@@ -125,7 +125,7 @@ def publish(folder: TenantFolder, database: Path, name: str | None = None) -> Pa
 
 
 def replace(folder: TenantFolder, old: Path | None, database: Path, name: str | None = None) -> Path:
-    """As ``publish``, and the previous file is known as a left-over as soon as the pointer has left it.
+    """Publish, and have the previous file known as a left-over as soon as the pointer has left it.
 
     Call it while the tenant is held, and ``clean`` when nothing needs the previous file any more.
     """
@@ -149,7 +149,7 @@ def _mark(folder: TenantFolder, database: Path) -> None:
 
 
 def point(folder: TenantFolder, database: Path) -> None:
-    """Makes a whole database in the tenant's folder the current one, in one step. Call it while the tenant is held."""
+    """Make a whole database in the tenant's folder the current one, in one step. Call it while the tenant is held."""
     temporary = partial(folder.pointer)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
@@ -162,7 +162,7 @@ def point(folder: TenantFolder, database: Path) -> None:
 
 
 def discard(folder: TenantFolder) -> None:
-    """Removes the tenant's current database, and its folder unless something else lies in it. Call it while it is held.
+    """Remove the tenant's current database, and its folder unless something else lies in it. Call it while it is held.
 
     A database that the pointer does not name is somebody else's, and stays. A crash on the way leaves the tenant with
     its database, or with files that are known as left-overs.
@@ -186,7 +186,7 @@ def discard(folder: TenantFolder) -> None:
 
 
 def clean(folder: TenantFolder) -> Path | None:
-    """Removes what a crash while publishing has left. Call it while the tenant is held, so nobody is at it now.
+    """Remove what a crash while publishing has left. Call it while the tenant is held, so nobody is at it now.
 
     Returns the current database, if there is one. Raises TenantDatabaseMissing if a database lies there and no pointer
     says which one counts.
@@ -202,7 +202,7 @@ def clean(folder: TenantFolder) -> Path | None:
 
 
 def settled(folder: TenantFolder) -> Path | None:
-    """``clean`` for whoever brings a whole database: what lies there and is not the current one is left as it is."""
+    """Clean up for whoever brings a whole database: what lies there and is not the current one is left as it is."""
     try:
         return clean(folder)
     except TenantDatabaseMissing:
@@ -210,7 +210,7 @@ def settled(folder: TenantFolder) -> Path | None:
 
 
 def _remove_left_overs(folder: TenantFolder, current: Path | None) -> None:
-    """Removes temporary files, and names that the pointer never reached, or reaches no more: those share their inode
+    """Remove temporary files, and names that the pointer never reached, or reaches no more: those share their inode
     with a temporary file. Any other file might be somebody's only copy and stays.
     """
     for temporary, name in folder.partials():

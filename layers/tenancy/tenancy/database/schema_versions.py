@@ -31,13 +31,13 @@ class Migration:
 
     @property
     def file_name(self) -> str:
-        """The file that holds it."""
+        """Return the name of the file that holds it."""
         return f"{self.version:04d}_{self.name}.sql"
 
 
 @cache
 def shipped() -> Sequence[Migration]:
-    """All migrations of this release, in order, numbered from 1 without a gap."""
+    """Return all migrations of this release, in order, numbered from 1 without a gap."""
     found = [
         Migration(int(match[1]), match[2], entry.read_text("utf-8"))
         for entry in files("tenancy.database").joinpath("migrations").iterdir()
@@ -50,7 +50,7 @@ def shipped() -> Sequence[Migration]:
 
 
 def latest_version() -> int:
-    """The schema's version in this release."""
+    """Return the schema's version in this release."""
     return shipped()[-1].version
 
 
@@ -62,7 +62,7 @@ def apply(
     have: int = 0,
     migrations: Sequence[Migration] | None = None,
 ) -> int:
-    """Brings a tenant's schema up to date and records each step, inside the caller's transaction.
+    """Bring a tenant's schema up to date and record each step, inside the caller's transaction.
 
     have: the version that the database has, 0 for an empty one. now: without a time zone, in UTC.
     Returns the version that it has now.
@@ -80,7 +80,7 @@ def apply(
 
 
 def version_of(connection: duckdb.DuckDBPyConnection, tenant_id: str) -> int:
-    """The version of an existing tenant's schema."""
+    """Return the version of an existing tenant's schema."""
     row = connection.execute("SELECT max(version) FROM schema_version WHERE tenant_id = ?", [tenant_id]).fetchone()
     return int(row[0]) if row and row[0] is not None else 0
 

@@ -6,6 +6,7 @@ column, so that nothing is left behind without a word.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,17 +14,45 @@ import duckdb
 
 from tenancy.database import engine, schema_versions
 from tenancy.database.failures import is_lock_conflict, named_failures
-from tenancy.database.loading import UNFIT, Column, Promised, schema_of
-from tenancy.database.parquet import file_of, identifier, rows_of
 from tenancy.database.paths import shared_database
+from tenancy.database.table_files import (
+    UNFIT,
+    Column,
+    TableFile,
+    file_of,
+    identifier,
+    require_no_others,
+    rows_of,
+    schema_of,
+)
 from tenancy.domain.errors import SharedDatabaseUnfit, TenantDatabaseBusy
 
 _BOOKKEEPING = "schema_version"
 _OWNER = "tenant_id"
 
 
-def taken(directory: Path, name: str, tenant_id: str, space: Path) -> dict[str, Promised]:
-    """The rows of one tenant, each table as a Parquet file in ``space``, with counts and hashes.
+@dataclass(frozen=True)
+class SharedRows:
+    """One tenant's rows of a shared database, which can become its own. directory: holds the tables' files."""
+
+    directory: Path
+    tables: Mapping[str, TableFile]
+
+    @property
+    def version(self) -> int:
+        """Return the latest version of the schema: that is what the columns were matched with."""
+        return schema_versions.latest_version()
+
+    def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Put the rows into empty tables; tables and columns that there were none of are as new. Raises Unfit."""
+        schema = schema_of(connection)
+        require_no_others(self.tables.keys() - schema.keys(), self.version)
+        for name in (name for name in schema if name in self.tables):
+            self.tables[name].load(connection, name, schema[name])
+
+
+def taken(directory: Path, name: str, tenant_id: str, space: Path) -> SharedRows:
+    """Copy the rows of one tenant, each table as a Parquet file in ``space``, with counts and hashes.
 
     directory: all tenants' folder. Raises SharedDatabaseUnfit, TenantDatabaseBusy (somebody has it open to write),
     StorageFull, StorageUnavailable.
@@ -33,12 +62,12 @@ def taken(directory: Path, name: str, tenant_id: str, space: Path) -> dict[str, 
         for table, rows in _relations(connection, tenant_id).items():
             file = space / file_of(table)
             rows.write_parquet(str(file))
-            found[table] = Promised(file, *rows_of(rows))
-        return found
+            found[table] = TableFile(file, *rows_of(rows))
+        return SharedRows(space, found)
 
 
 def inspected(directory: Path, name: str, tenant_id: str, space: Path) -> dict[str, tuple[int, str]]:
-    """How many rows the tenant has in each table, and their hash. Raises what ``taken`` raises."""
+    """Count and hash the tenant's rows of each table. Returns {table: (rows, sha256)}. Raises what ``taken`` raises."""
     with _opened(directory, name, space) as connection:
         return {table: rows_of(rows) for table, rows in _relations(connection, tenant_id).items()}
 

@@ -24,7 +24,7 @@ BUSY = (ServiceThrottled, ZoneBusy, ConcurrentUpdate)
 def packs[Item](
     items: Sequence[Item], limits: Measures, measure: Callable[[Item], Measures]
 ) -> Iterator[tuple[Item, ...]]:
-    """The items in order, in runs that keep every limit: one run is one call.
+    """Return the items in order, in runs that keep every limit: one run is one call.
 
     limits:  the most that one call may hold, by what is counted.
     measure: what an item adds. One that breaks a limit by itself goes alone: the service says so best.
@@ -61,7 +61,7 @@ class Pace:
         self._levels: dict[str, tuple[float, float]] = {}  # name → (tokens, when that was)
 
     def wait(self, cost: Measures, now: float) -> float:
-        """Seconds until every bucket can pay. What costs more than a bucket holds goes when that bucket is full."""
+        """Return seconds until every bucket can pay. What costs more than one holds goes when that one is full."""
         waits = [
             (min(amount, rate.burst) - self._tokens(name, now)) / rate.per_second
             for name, amount in cost.items()
@@ -98,7 +98,7 @@ class Backoff:
     longest: float = 30.0
 
     def pause(self, tries: int, chance: float) -> float:
-        """tries: busy answers in a row before this one. chance: random, from 0 to 1."""
+        """Return seconds to wait. tries: busy answers in a row before this one. chance: random, from 0 to 1."""
         return float(min(self.longest, self.first * 2**tries)) * (0.5 + chance / 2)
 
 
@@ -175,7 +175,7 @@ class _Waiting[Item]:
             heapq.heappush(self._heap, (-len(group.items), next(self._order), group))
 
     def next(self) -> _Group[Item] | None:
-        """The group whose turn it is; it stays until it is removed. One that is known to be poisoned is not asked."""
+        """Return the group whose turn it is; it stays until it is removed. One that is poisoned is not asked."""
         while self._heap and self._heap[0][2].is_poisoned and len(self._heap[0][2].items) > 1:
             self.add(*heapq.heappop(self._heap)[2].halves())
         return self._heap[0][2] if self._heap else None

@@ -1,4 +1,4 @@
-"""What the functions are asked, by states and by people."""
+"""What the functions are asked, by states and by people: a type for each caller, with exactly what it passes."""
 
 from typing import Annotated
 
@@ -8,23 +8,111 @@ from tenancy.domain.item import TenantId
 from tenancy.domain.record import OperationKind, OperationState
 
 
-class UndoError(BaseModel):
-    """A state of the roll-back failed: which, and what Step Functions caught."""
+class Asked(BaseModel):
+    """Anything that is asked: what nobody has declared is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Call(Asked):
+    """What each function that is called gets.
+
+    tenant_id: empty where all tenants are meant. stage: the state, or what a person or the schedule asks beside the
+    workflow; execution_arn then says who asks, or is empty.
+    """
+
+    tenant_id: str
+    stage: str
+    execution_arn: str
+
+
+# --- states of an execution -------------------------------------------------------------------------------------------
+
+
+class StateCall(Call):
+    """ClaimTenant. entered_at: when the state was entered; the same for every retry within one visit of the state."""
+
+    entered_at: str
+
+
+class GenerationCall(StateCall):
+    """Every state after ClaimTenant or HoldTenant. generation: what that one returned."""
+
+    generation: int
+
+
+class ActivateCall(GenerationCall):
+    """ActivateTenant. changed: whether any state of this run had something to do."""
+
+    changed: bool
+
+
+class VerifyCall(GenerationCall):
+    """VerifyTenant. retry: how often the state has tried before."""
+
+    retry: int
+
+
+class HoldCall(StateCall):
+    """HoldTenant. Both as the execution's input says, or empty.
+
+    confirmed_by: who has confirmed a removal that was held among many others.
+    removed_by: who has removed the item, as the command says that was used for it.
+    """
+
+    confirmed_by: str
+    removed_by: str
+
+
+class FailureCall(StateCall):
+    """RollBack. What Step Functions caught, and in which state."""
+
+    error: str
+    cause: str
+    failed_stage: str
+
+
+class UndoError(Asked):
+    """A state of the roll-back failed: which, and what Step Functions caught."""
 
     stage: str
     error: str
     cause: str
 
 
-class MigrationRequest(BaseModel):
+class RecordFailureCall(FailureCall):
+    """RecordFailure. undo_errors: of each state that could not undo its part; a removal undoes nothing."""
+
+    undo_errors: list[UndoError] = Field(default_factory=list)
+
+
+# --- beside the workflow ----------------------------------------------------------------------------------------------
+
+
+class OrderCall(Call):
+    """ExportDatabase and PurgeDatabase. request: tells one order from the next. requested_by: a person."""
+
+    request: str
+    requested_by: str
+
+
+class InspectSharedCall(Call):
+    """InspectShared, an operator's question before an adoption. database: the shared file's name."""
+
+    database: str
+
+
+class VisitSuspendedCall(Call):
+    """VisitSuspended. hosts: the sites to visit."""
+
+    hosts: list[str]
+
+
+class MigrationRequest(Asked):
     """One message of the queue of migrations: which tenant's database is to reach which version of the schema.
 
     requested_at: tells one request from the next; the same for all tenants of one `fluxion fleet migrate`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tenant_id: TenantId
     version: Annotated[int, Field(gt=0)]
@@ -37,46 +125,10 @@ class MigrationRequest(BaseModel):
         return f"migration/{self.version}/{self.requested_at}"
 
 
-class StageCall(BaseModel):
-    """One state asks a function: for which tenant, in which execution.
-
-    generation:  what the state machine was told by ClaimTenant; 0 before that.
-    entered_at:  when the state was entered; the same for every retry within one visit of the state.
-    error, cause, failed_stage: for RecordFailure, what Step Functions caught, and in which state.
-    changed:     for ActivateTenant, whether any stage of this run had something to do.
-    confirmed_by: for HoldTenant, who has confirmed a removal that was held among many others.
-    removed_by:  for HoldTenant, who has removed the item, as the command says that was used for it.
-    request, requested_by: for what a person asks a function beside the workflow; execution_arn is empty then.
-    retry:       for VerifyTenant, how often the state has tried before.
-    hosts:       for VisitSuspended, the sites to visit.
-    database:    for InspectShared, which is no state but an operator's question: the shared file's name.
-    undo_errors: for RecordFailure, ``{stage, error, cause}`` of each state that could not undo its part.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tenant_id: str
-    stage: str
-    execution_arn: str
-    entered_at: str = ""
-    generation: int = 0
-    error: str = ""
-    cause: str = ""
-    failed_stage: str = ""
-    changed: bool = False
-    confirmed_by: str = ""
-    removed_by: str = ""
-    request: str = ""
-    requested_by: str = ""
-    retry: int = 0
-    hosts: list[str] = Field(default_factory=list)
-    undo_errors: list[UndoError] = Field(default_factory=list)
-    database: str = ""
-
-
 def operation(
-    kind: OperationKind, state: OperationState, call: StageCall, started_at: str, *, stage: str | None = None
+    kind: OperationKind, state: OperationState, call: Call, started_at: str, *, stage: str | None = None
 ) -> dict[str, str]:
+    """Return a record's operation as it stands after this call. stage: another state's name than the call's own."""
     return {
         "kind": str(kind),
         "state": str(state),

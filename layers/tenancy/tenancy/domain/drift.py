@@ -11,6 +11,7 @@ from enum import StrEnum
 from tenancy.domain import hostnames
 from tenancy.domain.plan import RecordSet, alias_records
 from tenancy.domain.record import OperationState, Status, TenantRecord
+from tenancy.domain.systems import System
 
 _WAITS = (OperationState.FAILED, OperationState.STALLED)
 
@@ -52,22 +53,22 @@ class Kind(StrEnum):
     """Something that was made for a tenant that is gone."""
 
 
-DISTRUST: Mapping[Kind, str] = {
-    Kind.RECORD_MISSING: "dns_records",
-    Kind.ALIAS_MISSING: "cdn_aliases",
-    Kind.SUSPENDED_SERVED: "edge_cache",
+DISTRUST: Mapping[Kind, System] = {
+    Kind.RECORD_MISSING: System.DNS_RECORDS,
+    Kind.ALIAS_MISSING: System.CDN_ALIASES,
+    Kind.SUSPENDED_SERVED: System.EDGE_CACHE,
 }
 """Whose result on record is not to be believed any more, so that the workflow looks again."""
-_WHERE: Mapping[Kind, str] = {
-    Kind.RECORD_MISSING: "dns_records",
-    Kind.RECORD_CHANGED: "dns_records",
-    Kind.ALIAS_MISSING: "cdn_aliases",
-    Kind.ALIAS_FOREIGN: "cdn_aliases",
-    Kind.DATABASE_MISSING: "tenant_database",
-    Kind.DATABASE_ORPHANED: "tenant_database",
-    Kind.POINTER_WRONG: "tenant_database",
-    Kind.LOG_STALE: "tenant_database",
-    Kind.SUSPENDED_SERVED: "edge_cache",
+_WHERE: Mapping[Kind, System] = {
+    Kind.RECORD_MISSING: System.DNS_RECORDS,
+    Kind.RECORD_CHANGED: System.DNS_RECORDS,
+    Kind.ALIAS_MISSING: System.CDN_ALIASES,
+    Kind.ALIAS_FOREIGN: System.CDN_ALIASES,
+    Kind.DATABASE_MISSING: System.TENANT_DATABASE,
+    Kind.DATABASE_ORPHANED: System.TENANT_DATABASE,
+    Kind.POINTER_WRONG: System.TENANT_DATABASE,
+    Kind.LOG_STALE: System.TENANT_DATABASE,
+    Kind.SUSPENDED_SERVED: System.EDGE_CACHE,
 }
 BY_WORKFLOW = frozenset(
     {
@@ -153,12 +154,12 @@ class Observed:
 
 
 def is_table_emptied(observed: Observed) -> bool:
-    """Whether tenants are served that nobody asks for, not one of them. Then nothing that is seen is to be believed."""
+    """Return whether tenants are served, and not one is asked for. Then nothing that is seen is to be believed."""
     return not observed.items and any(record.status.is_served for record in observed.records.values())
 
 
 def find(observed: Observed, base_domain: str) -> list[Finding]:
-    """All that is wrong, in order."""
+    """Return all that is wrong, in order."""
     found = [
         finding
         for tenant_id, record in observed.records.items()
@@ -172,7 +173,7 @@ def find(observed: Observed, base_domain: str) -> list[Finding]:
 
 
 def is_judged(finding: Finding, observed: Observed) -> bool:
-    """Whether this scan says anything of a finding: nothing is said of a tenant that an execution works on."""
+    """Return whether this scan says anything of a finding: nothing is said of a tenant that an execution works on."""
     record = observed.records.get(finding.tenant_id)
     return record is None or record.lease is None or finding.kind == Kind.LEASE_ABANDONED
 
@@ -185,7 +186,7 @@ def _of_tenant(tenant_id: str, record: TenantRecord, observed: Observed, base_do
     effects = observed.effects.get(tenant_id, {})
     if record.status.is_served:
         yield from _records(tenant_id, record, effects, observed)
-        if "cdn_aliases" in effects and record.host not in observed.aliases:
+        if System.CDN_ALIASES in effects and record.host not in observed.aliases:
             yield Finding(Kind.ALIAS_MISSING, tenant_id, record.host)
         if record.database_path:
             yield from _database(tenant_id, record.database_path, observed.folders.get(tenant_id, Folder()))
@@ -200,10 +201,10 @@ def _of_tenant(tenant_id: str, record: TenantRecord, observed: Observed, base_do
 
 
 def _records(tenant_id: str, record: TenantRecord, effects: Mapping[str, str], observed: Observed) -> Iterator[Finding]:
-    if "dns_records" not in effects:
+    if System.DNS_RECORDS not in effects:
         return
     there = observed.zone.get(record.host, frozenset())
-    wanted = alias_records(record.host, effects["dns_records"])
+    wanted = alias_records(record.host, effects[System.DNS_RECORDS])
     rivals = {found.type: found.value for found in there - wanted}
     for each in sorted(wanted - there):
         rival = next((kind for kind in (each.type, "CNAME") if kind in rivals), None)
@@ -259,7 +260,7 @@ def _orphaned_databases(observed: Observed) -> Iterator[Finding]:
     for tenant_id, folder in observed.folders.items():
         record = observed.records.get(tenant_id)
         is_nobodys = record is None or (record.lease is None and record.status in (Status.OFFBOARDED, Status.FAILED))
-        if is_nobodys and "tenant_database" not in observed.effects.get(tenant_id, {}):
+        if is_nobodys and System.TENANT_DATABASE not in observed.effects.get(tenant_id, {}):
             for name in sorted(folder.files):
                 yield Finding(Kind.DATABASE_ORPHANED, tenant_id, f"{tenant_id}/{name}")
 

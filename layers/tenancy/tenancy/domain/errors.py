@@ -1,7 +1,8 @@
 """What can go wrong, and who must do what about it.
 
 The class name is the contract: Step Functions matches it by exact name in Retry and Catch, ``last_error.code`` holds
-it, the e-mail and the runbook are called by it. So the leaves are flat, and renaming one is a breaking change.
+it, the e-mail and the runbook are called by it. So the leaves are flat, and renaming one is a breaking change. What a
+person should do about each stands in ``languages``.
 
 Transient: trying again may help, and the state's Retry does; who reads of one in a mail learns that the retries are
 used up. Nothing is undone. Permanent: a person, or another item, must change something.
@@ -23,7 +24,6 @@ class TenancyError(Exception):
     """Root of all errors of this package. ``str(error)`` is one sentence for a person."""
 
     again: ClassVar[Again] = Again.BY_ITSELF
-    remedy: ClassVar[str] = "Look up the execution in the Step Functions console and the function's log."
 
 
 class TransientError(TenancyError):
@@ -51,13 +51,9 @@ class SupersededError(TenancyError):
 class LeaseHeldByOther(SupersededError):
     """Another running execution holds the tenant's lease; it has been asked to go round once more."""
 
-    remedy = "Nothing to do: the execution that holds the lease picks the change up."
-
 
 class GenerationSuperseded(SupersededError):
     """The request belongs to an older generation of the tenant than the one on record."""
-
-    remedy = "Nothing to do: the newer generation decides."
 
 
 # --- permanent --------------------------------------------------------------------------------------------------------
@@ -67,118 +63,70 @@ class InvalidTenantItem(PermanentError):
     """The item in the ``tenants`` table breaks a rule. The message names field, value and rule."""
 
     again = Again.WHEN_CORRECTED
-    remedy = "Correct the item in the tenants table; the corrected item starts a new run by itself."
 
 
 class NameClaimedByOther(PermanentError):
     """Another tenant holds this name, or one that looks like it."""
 
-    remedy = "Choose another tenant_id, or offboard the tenant that holds the name."
-
 
 class RecordBelongsToOthers(PermanentError):
     """The zone already has a record for the host that this control plane did not create."""
-
-    remedy = "Delete or rename the record in the hosted zone, then set requested_at on the tenant."
 
 
 class AliasBelongsToOthers(PermanentError):
     """A distribution already has the host as an alias, and this control plane did not put it there."""
 
-    remedy = "Remove the alias from the distribution that has it, then set requested_at on the tenant."
-
 
 class AliasQuotaExceeded(PermanentError):
     """The distribution has no room for another alternate domain name."""
-
-    remedy = (
-        "Raise the quota 'Alternate domain names (CNAMEs) per distribution' in Service Quotas and the stack's "
-        "AliasQuota parameter, then set requested_at on the tenant."
-    )
 
 
 class ZoneQuotaExceeded(PermanentError):
     """The hosted zone has no room for the tenant's records."""
 
-    remedy = (
-        "Raise the quota 'Records per hosted zone' in Service Quotas and the stack's ZoneRecordQuota parameter, then "
-        "set requested_at on the tenant."
-    )
-
 
 class CertificateDoesNotCover(PermanentError):
     """CloudFront refuses the alias because the distribution's certificate does not cover the host."""
-
-    remedy = "Check that the distribution's certificate covers *.<base domain>, then set requested_at on the tenant."
 
 
 class ZoneRefusedRecord(PermanentError):
     """Route 53 refuses the record for a reason other than one that exists already."""
 
-    remedy = "Read the message of Route 53; check the zone and its record quota, then set requested_at on the tenant."
-
 
 class AccessDenied(PermanentError):
     """IAM refuses a call that the function needs."""
-
-    remedy = "Give the function's role the permission named in the message, then set requested_at on the tenant."
 
 
 class RequestRefused(PermanentError):
     """An AWS service refuses a request as malformed or impossible. A defect, or a resource that is gone."""
 
-    remedy = "Read the message of the service; check that the stack's resources exist, then set requested_at."
-
 
 class DatabaseBelongsToOthers(PermanentError):
     """The tenant's folder holds a database that this control plane did not put there."""
-
-    remedy = "Move the database file named in the message out of the tenant's folder, then set requested_at."
 
 
 class SchemaMigrationFailed(PermanentError):
     """A tenant's rows do not fit a step of the schema. Its database stays in service, at the version that it has."""
 
-    remedy = (
-        "Correct the tenant's rows that the step in the message refuses, or ship a corrected step, then run "
-        "`fluxion fleet migrate --tenant` with the tenant's id."
-    )
-
 
 class ArchiveMissing(PermanentError):
     """The archive that is to be restored is not in the bucket, or the function may not read it."""
-
-    remedy = "Name an archive that exists with `fluxion tenants restore`, or take the wish back with --cancel."
 
 
 class ArchiveDamaged(PermanentError):
     """The archive that is to be restored is not what was archived. Nothing of it was published."""
 
-    remedy = (
-        "Look for an earlier version of the file in the archive bucket, or name another archive with `fluxion tenants "
-        "restore`; --cancel takes the wish back."
-    )
-
 
 class AdoptionProofDiffers(PermanentError):
     """What is to be adopted is not what the operator has proven. Nothing of it was published."""
-
-    remedy = (
-        "Remove the item, see that nobody writes to the shared database any more, then plan again with "
-        "`fluxion tenants adopt` and confirm the new plan."
-    )
 
 
 class SharedDatabaseUnfit(PermanentError):
     """The shared database can't be taken over: it is not there, or its tables are not those of the schema."""
 
-    remedy = "Bring the table named in the message into the form of the schema, then plan the adoption again."
-
 
 class StaleWriteAheadLog(PermanentError):
     """A write-ahead log lies beside a database file that was never used. Opening it would replay foreign rows."""
-
-    remedy = "Move the .wal file named in the message out of the tenant's folder, then set requested_at on the tenant."
 
 
 # --- transient --------------------------------------------------------------------------------------------------------
@@ -187,72 +135,60 @@ class StaleWriteAheadLog(PermanentError):
 class ServiceThrottled(TransientError):
     """An AWS service asks for fewer calls."""
 
-    remedy = "Look at the service's quotas and at who else uses them, then run the tenant again."
-
 
 class ServiceUnavailable(TransientError):
     """An AWS service answers with a server error, or not at all."""
-
-    remedy = "Look at the AWS Health Dashboard; when the service answers, run the tenant again."
 
 
 class ZoneBusy(TransientError):
     """Route 53 still works on the zone's last change (``PriorRequestNotComplete``)."""
 
     comes_to = "transient of the zone"
-    remedy = "Look for what else changes the hosted zone all the time, then run the tenant again."
 
 
 class ConcurrentUpdate(TransientError):
     """Somebody else changed the same thing between our read and our write, more than once."""
-
-    remedy = "Look for a second writer of the same resource, then run the tenant again."
 
 
 class SiteNotReady(TransientError):
     """The tenant's site does not answer as it should, yet. The message says which step of the check fails."""
 
     comes_to = "transient of the site"
-    remedy = "The message names the step that fails: follow it from there, then run the tenant again."
 
 
 class TenantDatabaseBusy(TransientError):
     """The tenant's database is locked by another process for longer than a waiter waits."""
 
     comes_to = "transient of databases"
-    remedy = "Look for a process that holds the tenant's lock file, then run the tenant again."
 
 
 class TenantDatabaseMissing(TransientError):
     """The tenant's pointer names no file, or the file is not there."""
 
     comes_to = "transient of databases"
-    remedy = "Restore the tenant's database file from a backup, then set requested_at on the tenant."
 
 
 class StorageFull(TransientError):
     """The file system has no room, or refuses to grow a file."""
 
     comes_to = "transient of databases"
-    remedy = "Free space on the file system or raise its quota, then run the tenant again."
 
 
 class StorageUnavailable(TransientError):
     """The file system answers with an input/output error."""
 
     comes_to = "transient of databases"
-    remedy = "Look at the EFS mount target and the network path, then run the tenant again."
 
 
 def leaves(kind: type[TenancyError] = TenancyError) -> dict[str, type[TenancyError]]:
-    """Every error that can be raised, by class name."""
+    """Return every error that can be raised, by class name."""
     groups = (TransientError, PermanentError, SupersededError)
     found = {leaf.__name__: leaf for group in groups for leaf in group.__subclasses__()}
     return {name: leaf for name, leaf in found.items() if issubclass(leaf, kind)}
 
 
 def is_permanent(code: str) -> bool:
-    """Whether a failure with this name needs a person.
+    """Return whether a failure with this name needs a person.
 
     Names that are not ours are what Step Functions, Lambda or DynamoDB raise by themselves (``States.Timeout``,
     ``Lambda.TooManyRequestsException``, …): they are exhausted retries, so trying later may help.
@@ -261,10 +197,5 @@ def is_permanent(code: str) -> bool:
 
 
 def again_after(code: str) -> Again:
-    """What runs again after a failure with this name."""
+    """Return what runs again after a failure with this name."""
     return leaves().get(code, TenancyError).again
-
-
-def remedy_for(code: str) -> str:
-    """What a person should do about a failure with this name."""
-    return leaves().get(code, TenancyError).remedy

@@ -1,4 +1,4 @@
-"""What people read: the failure e-mail, alone or as a digest, in English and in Spanish. Values in, text out."""
+"""What people read: the failure e-mail, alone or as a digest, in each language. Values in, text out."""
 
 import shlex
 import textwrap
@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
-from tenancy.domain import spanish
 from tenancy.domain.errors import Again, again_after, leaves
+from tenancy.domain.languages import ENGLISH, LANGUAGES, Language
 
 # SNS: the subject must be ASCII, begin with a letter, digit or punctuation, and be shorter than 100 characters.
 LONGEST_SUBJECT = 99
@@ -23,97 +23,6 @@ FEW = 10
 LONGEST_DIGEST = 100_000
 LONGEST_MESSAGE_IN_DIGEST = 200
 LONGEST_ID_IN_DIGEST = 100
-
-
-@dataclass(frozen=True)
-class Language:
-    """The words of one language; in the templates stand ``who``, ``stage``, ``status``, ``count`` and ``systems``."""
-
-    what: Mapping[str, str]
-    undoing: str
-    status: Mapping[str, str]
-    another_status: str
-    remaining: str
-    kept: str
-    remedy: Callable[[str, str], str]
-    """Error's name, its own (English) remedy → what a person should do."""
-    to_do: str
-    command: Mapping[str, str]
-    look: str
-    runbook: str
-    together: str
-    counted: str
-    visitors: str
-
-
-ENGLISH = Language(
-    what={
-        "TenantOnboardingFailed": "The onboarding of {who} has failed in the state {stage}.",
-        "TenantUpdateFailed": "A change of the live tenant {who} has failed in the state {stage}.",
-        "TenantStalled": "The work on {who} has come to a halt in the state {stage}: all retries are used up.",
-        "TenantOffboardingFailed": "{who} can't be taken down any further: the state {stage} has failed.",
-        "DatabaseMigrationFailed": "The database of {who} could not get the new schema: {stage} has failed.",
-    },
-    undoing="While undoing",
-    status={
-        "PENDING": "The site is not live yet; visitors get 404.",
-        "ACTIVE": "The site is live, exactly as before this change.",
-        "SUSPENDED": "The site is suspended, exactly as before this change; visitors get 503.",
-        "FAILED": "The site is not live; visitors get 404.",
-        "ROLLBACK_INCOMPLETE": "The site is not live; visitors get 404. Not everything could be undone.",
-        "OFFBOARDING": "The site is taken down; visitors get 404. It goes on by itself, with growing pauses.",
-    },
-    another_status="The tenant's status is {status}.",
-    remaining="Still there: {systems}. Undoing it is tried again by itself.",
-    kept="What was already set up is kept, and the next run continues from there. It starts by itself.",
-    remedy=lambda _, own: own,
-    to_do="What to do",
-    command={
-        "retry": "To run it again after that:",
-        "show": "To see what is on record:",
-        "retry all": "To run them all again after that:",
-        "list": "To see them all:",
-    },
-    look="Where to look",
-    runbook="Runbook",
-    together="{count} failures came together. This mail stands for one about each; the tenants are listed at its end.",
-    counted="{count} in the state {stage}",
-    visitors="Visitors",
-)
-SPANISH = Language(
-    what={
-        "TenantOnboardingFailed": "El alta de {who} ha fallado en el estado {stage}.",
-        "TenantUpdateFailed": "Un cambio del inquilino activo {who} ha fallado en el estado {stage}.",
-        "TenantStalled": "El trabajo sobre {who} se ha detenido en el estado {stage}: se agotaron los reintentos.",
-        "TenantOffboardingFailed": "La baja de {who} no avanza: ha fallado el estado {stage}.",
-        "DatabaseMigrationFailed": "La base de datos de {who} no pudo recibir el nuevo esquema: ha fallado {stage}.",
-    },
-    undoing="Al deshacer",
-    status={
-        "PENDING": "El sitio aún no está en línea; los visitantes reciben 404.",
-        "ACTIVE": "El sitio sigue en línea, exactamente como antes de este cambio.",
-        "SUSPENDED": "El sitio sigue suspendido, exactamente como antes de este cambio; los visitantes reciben 503.",
-        "FAILED": "El sitio no está en línea; los visitantes reciben 404.",
-        "ROLLBACK_INCOMPLETE": "El sitio no está en línea; los visitantes reciben 404. No se pudo deshacer todo.",
-        "OFFBOARDING": "El sitio se ha dado de baja; los visitantes reciben 404. La baja sigue sola, con pausas.",
-    },
-    another_status="El estado del inquilino es {status}.",
-    remaining="Queda por deshacer: {systems}. Se vuelve a intentar por sí solo.",
-    kept="Lo que ya estaba preparado se conserva, y la próxima ejecución continúa desde ahí. Se inicia por sí sola.",
-    remedy=lambda code, _: spanish.remedy(code),
-    to_do="Qué hacer",
-    command={
-        "retry": "Para ejecutarlo de nuevo después:",
-        "show": "Para ver lo que consta:",
-        "retry all": "Para ejecutarlos todos de nuevo después:",
-        "list": "Para verlos todos:",
-    },
-    look="Dónde mirar",
-    runbook="Guía",
-    together="Llegaron {count} fallos a la vez. Este correo vale por uno de cada; al final están todos los inquilinos.",
-    counted="{count} en el estado {stage}",
-    visitors="Visitantes",
-)
 
 
 @dataclass(frozen=True)
@@ -136,7 +45,7 @@ class Report:
 
     @classmethod
     def parse(cls, event_type: str, detail: Mapping[str, Any]) -> "Report":
-        """From ``{metadata, data}`` of a failure event. Raises KeyError for anything else."""
+        """Return what ``{metadata, data}`` of a failure event says. Raises KeyError for anything else."""
         metadata, data = detail["metadata"], detail["data"]
         if event_type not in ENGLISH.what:
             raise KeyError(event_type)
@@ -188,20 +97,20 @@ class Links:
     runbooks_url: str = ""
 
     def execution(self, execution_arn: str) -> str:
-        """The page of an execution in the Step Functions console; of a migration the log of its function."""
+        """Return the page of an execution in the Step Functions console; of a migration the log of its function."""
         if execution_arn.startswith("migration/"):
             return self._log("fluxion-database-migrations")
         return self._console(f"/v2/executions/details/{quote(execution_arn, safe=':')}")
 
     def machine(self, execution_arn: str) -> str:
-        """The page of all executions of an execution's machine; of a migration as before."""
+        """Return the page of all executions of an execution's machine; of a migration as before."""
         if execution_arn.startswith("migration/"):
             return self._log("fluxion-database-migrations")
         machine = execution_arn.rpartition(":")[0].replace(":execution:", ":stateMachine:")
         return self._console(f"/statemachines/view/{quote(machine, safe=':')}")
 
     def runbook(self, page: str) -> str | None:
-        """A page of the runbooks; None if it is not known where they are."""
+        """Return a page of the runbooks; None if it is not known where they are."""
         return f"{self.runbooks_url.rstrip('/')}/{page}" if self.runbooks_url else None
 
     def _log(self, function: str) -> str:
@@ -214,7 +123,7 @@ class Links:
 
 
 def mails(reports: Iterable[Report], links: Links) -> list[Mail]:
-    """The e-mails that tell of these failures, each of them once: one mail each if they are few, else digests."""
+    """Return the e-mails that tell of these failures, each once: one mail each if they are few, else digests."""
     each = list({report.id: report for report in reports}.values())
     if len(each) <= FEW:
         return [single(report, links) for report in each]
@@ -226,8 +135,8 @@ def mails(reports: Iterable[Report], links: Links) -> list[Mail]:
 
 
 def single(report: Report, links: Links) -> Mail:
-    """The e-mail about one failure."""
-    body = _in_both_languages(lambda language: _paragraphs(language, report, links))
+    """Return the e-mail about one failure."""
+    body = _in_each_language(lambda language: _paragraphs(language, report, links))
     return Mail(subject(report.tenant_id, report.stage, report.type), body, (report.id,))
 
 
@@ -239,14 +148,27 @@ def _paragraphs(language: Language, report: Report, links: Links) -> list[str]:
         "\n".join(
             [
                 language.what[report.type].format(who=who, stage=report.stage),
-                f"{report.code}: {report.message}",
-                *(f"{language.undoing}: {error}" for error in report.undo_errors),
+                f"{report.code}: {language.message(report.code, report.message)}",
+                *(f"{language.undoing}: {_undo_error(language, error)}" for error in report.undo_errors),
+                *([language.exact] if language.exact else []),
             ]
         ),
         _for_visitors(language, report),
-        f"{language.to_do}: {language.remedy(report.code, report.remedy)}\n{_command(language, report)}",
+        f"{language.to_do}: {_remedy(language, report)}\n{_command(language, report)}",
         _where_to_look(language, [links.execution(report.execution_arn)], links.runbook(report.page)),
     ]
+
+
+def _undo_error(language: Language, error: str) -> str:
+    """``stage: error: message``, as events have it."""
+    stage, _, said = error.partition(": ")
+    code, _, message = said.partition(": ")
+    return f"{stage}: {code}: {language.message(code, message)}"
+
+
+def _remedy(language: Language, report: Report) -> str:
+    """In the language of events what the event says: it may be older than this release."""
+    return report.remedy if language is ENGLISH else language.remedy(report.code)
 
 
 def _command(language: Language, report: Report) -> str:
@@ -277,12 +199,14 @@ def _where_to_look(language: Language, consoles: Iterable[str], runbook: str | N
     return "\n".join([*lines, f"{language.runbook}: {runbook}"] if runbook else lines)
 
 
-def _in_both_languages(paragraphs: Callable[[Language], list[str]], *after: str) -> str:
-    return "\n\n".join([*paragraphs(ENGLISH), "— Español —", *paragraphs(SPANISH), *after]) + "\n"
+def _in_each_language(paragraphs: Callable[[Language], list[str]], *after: str) -> str:
+    first, *others = LANGUAGES
+    told = [text for language in others for text in (f"— {language.name} —", *paragraphs(language))]
+    return "\n\n".join([*paragraphs(first), *told, *after]) + "\n"
 
 
 def subject(tenant_id: str, stage: str, event_type: str) -> str:
-    """Which tenant and which stage, in what SNS accepts as a subject."""
+    """Return which tenant and which stage, in what SNS accepts as a subject."""
     verb = "stalled" if event_type == "TenantStalled" else "failed"
     return f"[fluxion] {_cut(_escaped(tenant_id), LONGEST_ID_IN_SUBJECT)}: {stage} {verb}"[:LONGEST_SUBJECT]
 
@@ -291,15 +215,15 @@ def subject(tenant_id: str, stage: str, event_type: str) -> str:
 
 
 def digests(reports: Sequence[Report], links: Links) -> list[Mail]:
-    """As few e-mails as a person can read about all of these, which stand in order of causes and stages."""
+    """Return as few e-mails as a person can read about all of these, which stand in order of causes and stages."""
     causes = [list(some) for _, some in groupby(reports, key=lambda report: report.code)]
-    body = _in_both_languages(
+    body = _in_each_language(
         lambda language: [
             language.together.format(count=len(reports)),
             *(_cause(language, some, links) for some in causes),
             _where_to_look(language, sorted({links.machine(report.execution_arn) for report in reports}), None),
         ],
-        "— Tenants / Inquilinos —",
+        f"— {' / '.join(language.tenants for language in LANGUAGES)} —",
         *map(_listed, causes),
     )
     if len(body.encode()) > LONGEST_DIGEST and len(reports) > 1:
@@ -309,7 +233,7 @@ def digests(reports: Sequence[Report], links: Links) -> list[Mail]:
 
 
 def digest_subject(reports: Sequence[Report]) -> str:
-    """How many failures, and of what, in what SNS accepts as a subject."""
+    """Return how many failures, and of what, in what SNS accepts as a subject."""
     causes = Counter(_escaped(report.code) for report in reports).most_common()
     counted = ", ".join(f"{count} {code}" for code, count in causes)
     return _cut(f"[fluxion] {len(reports)} failures: {counted}", LONGEST_SUBJECT)
@@ -326,7 +250,7 @@ def _cause(language: Language, reports: Sequence[Report], links: Links) -> str:
             f"{first.code}: "
             + ", ".join(language.counted.format(count=count, stage=stage) for stage, count in stages.items()),
             *(f"{language.visitors} ({count}): {sentence}" for sentence, count in visitors.most_common()),
-            f"{language.to_do}: {language.remedy(first.code, first.remedy)}",
+            f"{language.to_do}: {_remedy(language, first)}",
             _command_for_all(language, first),
             *([f"{language.runbook}: {runbook}"] if runbook else []),
         ]

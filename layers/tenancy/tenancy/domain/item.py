@@ -135,7 +135,7 @@ class TenantItem(BaseModel):
 
     @classmethod
     def parse(cls, item: Mapping[str, Any]) -> "TenantItem":
-        """The item as a value.
+        """Return the item as a value.
 
         Raises InvalidTenantItem, whose message names every field, value and rule that is broken.
         """
@@ -146,7 +146,7 @@ class TenantItem(BaseModel):
 
     @classmethod
     def ignored_attributes(cls, item: Mapping[str, Any]) -> list[str]:
-        """Names of attributes that mean nothing here, at most 20 of them, cut to 80 characters."""
+        """Return the names of attributes that mean nothing here, at most 20 of them, cut to 80 characters."""
         return sorted(key[:80] for key in item if key not in cls.model_fields)[:20]
 
     @property

@@ -32,8 +32,13 @@ class ZonePlan:
 
 
 def alias_records(host: str, target: str) -> RecordSet:
-    """The two records of a tenant: IPv4 and IPv6 aliases of the distribution."""
+    """Return the two records of a tenant: IPv4 and IPv6 aliases of the distribution."""
     return frozenset(Record(host, kind, target) for kind in ("A", "AAAA"))
+
+
+def cache_tag(tenant_id: str) -> str:
+    """Return the tag (header ``Cache-Tag``) of everything of a tenant that the edge may keep."""
+    return f"tenant:{tenant_id}"
 
 
 def plan_zone(
@@ -42,7 +47,7 @@ def plan_zone(
     owned: Set[str],
     retract: Mapping[str, RecordSet] | None = None,
 ) -> ZonePlan:
-    """What must change so that each host has the records that its tenant should have.
+    """Return what must change so that each host has the records that its tenant should have.
 
     desired:  host → records to have.
     observed: host → records found, empty for none. A host that was not looked at is absent, and taken to be empty.
@@ -67,7 +72,7 @@ def plan_zone(
 
 
 def beyond_quota(wanted: Mapping[str, RecordSet], present: int, quota: int) -> frozenset[str]:
-    """Hosts whose records the zone has no room for, those that come first being served first.
+    """Return hosts whose records the zone has no room for, those that come first being served first.
 
     wanted:  host → records to have, in the order of their turn. present: how many records the zone has.
     """
@@ -99,7 +104,7 @@ class AliasPlan:
 def plan_aliases(
     current: Sequence[str], attach: Sequence[str], owned: Set[str], quota: int, detach: Set[str] = frozenset()
 ) -> AliasPlan:
-    """The distribution's aliases with those of the tenants added, and those that are to go taken out.
+    """Return the distribution's aliases with those of the tenants added, and those that are to go taken out.
 
     current: what the distribution has now. Its order is kept, and nothing goes but what is named.
     attach:  hosts to add. One that is there and not owned is somebody else's.

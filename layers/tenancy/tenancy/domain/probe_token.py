@@ -12,13 +12,13 @@ LONGEST_LIFE_SECONDS = 120
 
 
 def sign(secret: bytes, host: str, now: float, ttl: int = 60) -> str:
-    """A header value that proves the right to see ``host`` until ``now + ttl`` (seconds since the epoch)."""
+    """Return a header value that proves the right to see ``host`` until ``now + ttl`` (seconds since the epoch)."""
     expiry = int(now) + ttl
     return f"v1.{expiry}.{_digest(secret, host, expiry)}"
 
 
 def verify(secret: bytes, host: str, header: str, now: float) -> bool:
-    """Whether the header value proves that right now. Never raises; compares in constant time."""
+    """Return whether the header value proves that right now. Never raises; compares in constant time."""
     version, _, rest = header.partition(".")
     expiry_text, _, digest = rest.partition(".")
     if version != "v1" or not (expiry_text.isascii() and expiry_text.isdigit() and len(expiry_text) <= 12):

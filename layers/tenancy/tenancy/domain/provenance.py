@@ -19,7 +19,7 @@ RECORD_TYPES = ("A", "AAAA")
 
 
 def restore(value: object, info: ValidationInfo) -> object:
-    """What is asked of a restore: {archive: folder in the archive bucket, asked_at: ISO 8601}. Raises ValueError."""
+    """Return what is asked of a restore: {archive: folder in the bucket, asked_at: ISO 8601}. Raises ValueError."""
     asked = _map_of(value, {"archive", "asked_at"})
     archive, asked_at = asked["archive"], asked["asked_at"]
     # Absent if it is no good name: that is said already.
@@ -35,7 +35,7 @@ def restore(value: object, info: ValidationInfo) -> object:
 
 
 def adopt(value: object) -> object:
-    """What an operator has proven of a tenant that existed before: {database, tables, records, alias, target}.
+    """Return what an operator has proven of a tenant that existed before: {database, tables, records, alias, target}.
 
     database: name of the shared file. tables: of its tables, how many rows of the tenant each has, and their hash.
     records: which of the types A and AAAA the zone has. alias: whether the distribution has the host.
@@ -57,7 +57,7 @@ def adopt(value: object) -> object:
 
 
 def is_shared_file(name: object) -> bool:
-    """Whether a shared database may be called this: one name, which leads nowhere else."""
+    """Return whether a shared database may be called this: one name, which leads nowhere else."""
     return isinstance(name, str) and bool(_SHARED_FILE.fullmatch(name))
 
 

@@ -49,6 +49,19 @@ class OperationState(StrEnum):
     ROLLING_BACK = "ROLLING_BACK"
 
 
+class DueFor(StrEnum):
+    """What an item of the table is due for at its ``due_at``."""
+
+    RETRY = "retry"
+    """A tenant that stalled, or whose roll-back is not complete."""
+    OFFBOARD = "offboard"
+    """A held tenant, when its grace period is over."""
+    CONFIRMATION = "confirmation"
+    """One of too many held tenants: it waits for a person who says that all of them are meant."""
+    EXPIRY = "expiry"
+    """An archive: to be looked for, since the bucket removes it by itself some day."""
+
+
 class Lease(BaseModel):
     """Which execution is responsible for a tenant."""
 

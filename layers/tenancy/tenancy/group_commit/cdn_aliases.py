@@ -14,6 +14,7 @@ from tenancy.domain.errors import (
 from tenancy.domain.events import CnameAttached, CnameDetached
 from tenancy.domain.plan import AliasPlan, plan_aliases
 from tenancy.domain.record import TenantRecord
+from tenancy.domain.systems import System
 from tenancy.group_commit.protocol import Result, Start, Work
 from tenancy.platform import aws, quota
 from tenancy.platform.settings import AliasSettings
@@ -34,10 +35,10 @@ _DIVISIBLE = (AliasBelongsToOthers, AliasQuotaExceeded, CertificateDoesNotCover,
 class Distribution:
     """The one distribution of the edge mode ``alias``."""
 
-    system = "cdn_aliases"
+    system = System.CDN_ALIASES
 
     def __init__(self, settings: AliasSettings) -> None:
-        self.settings = settings
+        self._settings = settings
         self._cloudfront = aws.client("cloudfront", contended=True)
         self._id = settings.distribution_id
         self.rules = Rules[Work](
@@ -49,7 +50,7 @@ class Distribution:
         self.pace = Pace({"updates": Rate(1, settings.distribution_updates_per_second)})
 
     def target(self, record: TenantRecord) -> str:
-        """The distribution that should answer for the tenant's host."""
+        """Return the distribution that should answer for the tenant's host."""
         return self._id
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
@@ -75,10 +76,10 @@ class Distribution:
         owned = {item.record.host for item in batch if item.is_owned}
         gone = self._not_as_proven(batch, current)
         attach = [host for host in attach if host not in gone]
-        plan = plan_aliases(current, attach, owned, self.settings.alias_quota, detach)
+        plan = plan_aliases(current, attach, owned, self._settings.alias_quota, detach)
         refused = self._refused(plan) | gone
         if plan.changed:
-            quota.report("AliasQuotaUsed", len(plan.aliases), self.settings.alias_quota)
+            quota.report("AliasQuotaUsed", len(plan.aliases), self._settings.alias_quota)
             start([item for item in batch if item.record.host not in refused])
             config["Aliases"] = {"Quantity": len(plan.aliases), "Items": list(plan.aliases)}
             with aws.calls(WHO, _KNOWN):
@@ -101,7 +102,7 @@ class Distribution:
             host: AliasBelongsToOthers(f"distribution {self._id} already has the alias {host}, and not from us")
             for host in plan.conflicts
         }
-        most = self.settings.alias_quota
+        most = self._settings.alias_quota
         no_room: dict[str, PermanentError] = {
             host: AliasQuotaExceeded(f"distribution {self._id} may have {most} aliases: no room for {host}")
             for host in plan.over_quota

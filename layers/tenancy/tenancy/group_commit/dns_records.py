@@ -11,6 +11,7 @@ from tenancy.domain.errors import RecordBelongsToOthers, TenancyError, ZoneBusy,
 from tenancy.domain.events import DnsRecordsCreated, DnsRecordsDeleted
 from tenancy.domain.plan import Record, RecordSet, alias_records, beyond_quota, plan_zone
 from tenancy.domain.record import TenantRecord
+from tenancy.domain.systems import System
 from tenancy.group_commit.protocol import Result, Start, Work
 from tenancy.platform import aws, quota
 from tenancy.platform.settings import DnsSettings
@@ -42,10 +43,10 @@ logger = Logger(child=True)
 class HostedZone:
     """The zone of the base domain."""
 
-    system = "dns_records"
+    system = System.DNS_RECORDS
 
     def __init__(self, settings: DnsSettings) -> None:
-        self.settings = settings
+        self._settings = settings
         self._route53 = aws.client("route53", contended=True)
         self._zone_id = settings.hosted_zone_id
         self._target = settings.distribution_domain_name.lower().rstrip(".")
@@ -84,7 +85,7 @@ class HostedZone:
         return frozenset(record for record in self._records(item) if record.type not in item.record.found_records)
 
     def target(self, record: TenantRecord) -> str:
-        """The distribution that the tenant's host should lead to."""
+        """Return the distribution that the tenant's host should lead to."""
         return self._target
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
@@ -156,7 +157,7 @@ class HostedZone:
         except TenancyError as error:
             logger.warning("the zone's records could not be counted: %s", error)
             return {}
-        most = self.settings.zone_record_quota
+        most = self._settings.zone_record_quota
         beyond = beyond_quota(wanted, present, most)
         quota.report("ZoneQuotaUsed", min(most, present + sum(map(len, wanted.values()))), most)
         return {host: ZoneQuotaExceeded(f"the zone may have {most} records: no room for {host}") for host in beyond}
@@ -164,7 +165,7 @@ class HostedZone:
     def _counted(self) -> int:
         """How many records the zone has: counted by Route 53 once a minute, or each time when it is nearly full."""
         count, since = self._count
-        if time.monotonic() - since > _COUNT_KEPT_SECONDS or count > _NEARLY_FULL * self.settings.zone_record_quota:
+        if time.monotonic() - since > _COUNT_KEPT_SECONDS or count > _NEARLY_FULL * self._settings.zone_record_quota:
             with aws.calls(WHO):
                 found = self._route53.get_hosted_zone(Id=self._zone_id)
             self._count = int(found["HostedZone"]["ResourceRecordSetCount"]), time.monotonic()
@@ -198,7 +199,7 @@ def _change(action: str, record: Record) -> dict[str, Any]:
 
 
 def record_of(found: dict[str, Any]) -> Record:
-    """A record set as Route 53 lists it."""
+    """Return a record set as Route 53 lists it."""
     host = found["Name"].lower().rstrip(".")
     if "AliasTarget" in found:
         return Record(host, found["Type"], found["AliasTarget"]["DNSName"].lower().rstrip("."))

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from tenancy.domain.batching import Pace, Rate, Rules
 from tenancy.domain.errors import ServiceThrottled
 from tenancy.domain.events import CacheInvalidated
+from tenancy.domain.plan import cache_tag
 from tenancy.domain.record import TenantRecord
+from tenancy.domain.systems import System
 from tenancy.domain.values import digest_of
 from tenancy.group_commit.protocol import Result, Start, Work
 from tenancy.platform import aws
@@ -19,18 +21,12 @@ _KNOWN = {"TooManyInvalidationsInProgress": ServiceThrottled}
 _CALLS = Rate(3, 1 / 3)
 
 
-def tag_of(tenant_id: str) -> str:
-    """What the backend puts into the header ``Cache-Tag`` of everything of this tenant that may be cached."""
-    return f"tenant:{tenant_id}"
-
-
 class EdgeCache:
     """The distribution's cache."""
 
-    system = "edge_cache"
+    system = System.EDGE_CACHE
 
     def __init__(self, settings: CacheSettings) -> None:
-        self.settings = settings
         self._id = settings.distribution_id
         self._cloudfront = aws.client("cloudfront", contended=True)
         tags = settings.invalidations_per_second
@@ -43,17 +39,17 @@ class EdgeCache:
         self.pace = Pace({"calls": _CALLS, "tags": Rate(tags, tags)})
 
     def target(self, record: TenantRecord) -> str:
-        """What the tenant serves now: the cache is right if it was last cleared for the same content."""
+        """Return what the tenant serves now: the cache is right if it was last cleared for the same content."""
         return digest_of([record.content_digest, record.spec.get("desired_state")])
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
-        """One invalidation for all. The same runs of the same tenants are the same invalidation to CloudFront."""
+        """Make one invalidation for all. The same runs of the same tenants are the same invalidation to CloudFront."""
         start(batch)
         invalidation_id = self._invalidate(batch)
         return [_fact(item, invalidation_id) for item in batch]
 
     def _invalidate(self, batch: Sequence[Work]) -> str:
-        tags = sorted(f"#{tag_of(item.record.tenant_id)}" for item in batch)
+        tags = sorted(f"#{cache_tag(item.record.tenant_id)}" for item in batch)
         content = sorted([item.record.tenant_id, str(item.record.attempt), self.target(item.record)] for item in batch)
         with aws.calls(WHO, _KNOWN):
             answer = self._cloudfront.create_invalidation(
@@ -70,6 +66,6 @@ def _fact(item: Work, invalidation_id: str) -> CacheInvalidated:
     return CacheInvalidated(
         stage=item.stage,
         attempt=item.record.attempt,
-        tag=tag_of(item.record.tenant_id),
+        tag=cache_tag(item.record.tenant_id),
         invalidation_id=invalidation_id,
     )

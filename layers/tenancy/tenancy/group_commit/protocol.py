@@ -16,13 +16,16 @@ from typing import Any, Protocol
 from tenancy.domain import batching
 from tenancy.domain.batching import Pace, Rules, Steps
 from tenancy.domain.errors import ConcurrentUpdate, GenerationSuperseded, PermanentError, TenancyError
-from tenancy.domain.events import Event, Fact
+from tenancy.domain.events import Fact
 from tenancy.domain.record import TenantRecord
+from tenancy.domain.systems import System
 from tenancy.domain.values import shown
-from tenancy.platform import clock, step_functions
-from tenancy.tables.provisioning import ADOPTED, ConditionFailed, Effect, EffectState, Provisioning
+from tenancy.platform import step_functions
+from tenancy.tables.effects import ADOPTED, Effect, EffectState
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
 
-_THREADS = 16
+THREADS = 16
 _JOINS = 5  # times another writer may be faster
 
 type Key = tuple[str, int]
@@ -46,7 +49,7 @@ class Request:
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "Request":
-        """From a record of a request table's stream (NEW_IMAGE). Raises KeyError for what is no request."""
+        """Return the request in a record of its table's stream (NEW_IMAGE). Raises KeyError for what is no request."""
         image = record["dynamodb"]["NewImage"]
         return cls(
             tenant_id=image["tenant_id"]["S"],
@@ -112,17 +115,18 @@ class Left(Exception):
 class Writer(Protocol):
     """What is particular to one contended system."""
 
-    system: str
-    """The function's name: owner of the effect."""
-
     rules: Rules[Work]
     """What fits into one call, and what it costs."""
 
     pace: Pace
     """How fast calls may follow each other. It outlives an invocation, as the quota does."""
 
+    @property
+    def system(self) -> System:
+        """What the effect is on."""
+
     def target(self, record: TenantRecord) -> str:
-        """What the effect is to make true. If it is on record as done, nothing is done."""
+        """Return what the effect is to make true. If it is on record as done, nothing is done."""
 
     def write(self, batch: Sequence[Work], start: Start) -> Sequence[Result]:
         """Make it true for all of the batch by one call. Returns what happened for each, in their order.
@@ -155,7 +159,7 @@ class GroupCommit:
         for request in requests:
             waiting.setdefault(request.key, []).append(request)
         told: list[Future[dict[Request, Exception | None]]] = []
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
 
             def settled(results: Sequence[tuple[Work, Settlement]]) -> None:
                 for item, result in results:
@@ -242,7 +246,7 @@ class GroupCommit:
 
     def _start(self, work: Sequence[Work]) -> None:
         intents = [(self._effect(item, EffectState.STARTED), item.effect) for item in work]
-        if faster := self._provisioning.start_effects(intents):
+        if faster := self._provisioning.effects.start_all(intents):
             raise Joined(faster)
 
     def _tell(self, requests: Sequence[Request], item: Work, result: Settlement) -> dict[Request, Exception | None]:
@@ -262,32 +266,29 @@ class GroupCommit:
 
     def _withdraw(self, item: Work, error: TenancyError) -> None:
         if isinstance(error, PermanentError) and not item.is_owned:
-            self._provisioning.withdraw_effect(self._effect(item, EffectState.STARTED))
+            self._provisioning.effects.withdraw(self._effect(item, EffectState.STARTED))
 
     def _finish(self, item: Work, fact: Fact) -> None:
         record = item.record
         execution = record.operation.execution_arn
-        event = Event.of(
-            fact,
-            tenant_id=record.tenant_id,
+        as_it_was = where(
+            "generation = :generation AND lease.holder = :holder AND operation.#state = :state",
             generation=record.generation,
-            execution_arn=execution,
-            occurred_at=clock.now(),
+            holder=execution,
+            state=record.operation.state,
         )
+        result = (
+            self._provisioning.transaction(record.tenant_id)
+            .set({"operation.stage": item.stage})
+            .require(as_it_was)
+            .tell(fact, generation=record.generation, execution_arn=execution)
+        )
+        if item.is_wanted:
+            result.effect(self._effect(item, EffectState.DONE))
+        else:
+            result.forget(self._writer.system)
         try:
-            self._provisioning.commit(
-                record.tenant_id,
-                fields={"operation.stage": item.stage},
-                condition="generation = :generation AND lease.holder = :holder AND operation.#state = :state",
-                values={
-                    ":generation": record.generation,
-                    ":holder": execution,
-                    ":state": str(record.operation.state),
-                },
-                event=event,
-                effect=self._effect(item, EffectState.DONE) if item.is_wanted else None,
-                forget=() if item.is_wanted else (self._writer.system,),
-            )
+            result.commit()
         except ConditionFailed:
             raise GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}") from None
 

@@ -26,7 +26,7 @@ _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_ti
 # For work that a queue brings back in seconds: a call ends within 7 s, well before the invocation does.
 _IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
 
-_AT_ONCE = 8  # calls of one batch: a thousand tenants' intents are 40 calls, which would take half a second in a row
+AT_ONCE = 8  # calls of one batch: a thousand tenants' intents are 40 calls, which would take half a second in a row
 
 _THROTTLED = {
     "ExecutionLimitExceeded",
@@ -97,5 +97,5 @@ def at_once[Part, Found](work: Callable[[Part], Found], parts: Iterable[Part]) -
     some = list(parts)
     if len(some) == 1:
         return [work(some[0])]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(work, some))

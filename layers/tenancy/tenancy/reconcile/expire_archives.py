@@ -5,10 +5,12 @@
 
 from aws_lambda_powertools import Logger
 
-from tenancy.domain.events import ArchiveExpired, Event
+from tenancy.domain.events import ArchiveExpired
 from tenancy.platform import aws, clock
 from tenancy.platform.settings import ReconcileSettings
-from tenancy.tables.provisioning import ConditionFailed, KeptArchive, Provisioning
+from tenancy.tables.archives import KeptArchive
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
 
 WHO = "S3"
 MANIFEST = "manifest.json"
@@ -34,7 +36,7 @@ class ExpiringArchives:
         An archive that is there is looked for again when it should be gone, and from then on every day.
         """
         gone = []
-        for kept in self._provisioning.archives_due(clock.now()):
+        for kept in self._provisioning.archives.due(clock.now()):
             if self._is_there(kept):
                 self._look_again(kept)
             elif self._is_noted(kept):
@@ -53,7 +55,7 @@ class ExpiringArchives:
 
     def _look_again(self, kept: KeptArchive) -> None:
         expected = clock.after(kept.exported_at, self._retention_seconds)
-        self._provisioning.look_again(kept, max(expected, clock.now(_DAY_SECONDS)))
+        self._provisioning.archives.look_again(kept, max(expected, clock.now(_DAY_SECONDS)))
 
     def _is_noted(self, kept: KeptArchive) -> bool:
         record = self._provisioning.record(kept.tenant_id)
@@ -61,23 +63,14 @@ class ExpiringArchives:
         fact = ArchiveExpired(
             stage="NoteExpiry", attempt=kept.attempt, archive=kept.folder, manifest_sha256=kept.manifest_sha256
         )
-        event = Event.of(
-            fact,
-            tenant_id=kept.tenant_id,
-            generation=kept.generation,
-            execution_arn="",
-            occurred_at=clock.now(),
-        )
+        note = self._provisioning.transaction(kept.tenant_id).tell(fact, generation=kept.generation)
+        if is_on_record:
+            note.remove("archive").require(where("#archive.#folder = :folder", folder=kept.folder))
+        else:
+            note.require(where("attribute_exists(pk)"))
         try:
-            self._provisioning.commit(
-                kept.tenant_id,
-                fields={},
-                remove=["archive"] if is_on_record else [],
-                condition="#archive.#folder = :folder" if is_on_record else "attribute_exists(pk)",
-                values={":folder": kept.folder} if is_on_record else {},
-                event=event,
-            )
+            note.commit()
         except ConditionFailed:
             return False  # the record has changed under our eyes: the next look sees it as it is then
-        self._provisioning.forget_archive(kept)
+        self._provisioning.archives.forget(kept)
         return True

@@ -13,14 +13,17 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from tenancy.domain import drift, events
 from tenancy.domain.drift import Finding, Kind, Observed
-from tenancy.domain.events import Event, Found
-from tenancy.domain.record import OperationState, Status
+from tenancy.domain.events import Found
+from tenancy.domain.record import DueFor, OperationState, Status
+from tenancy.domain.systems import System
 from tenancy.platform import aws, clock
 from tenancy.platform.settings import ReconcileSettings
 from tenancy.reconcile.inventory import Inventory
 from tenancy.start_workflow import Machines
-from tenancy.tables.provisioning import ConditionFailed, EffectState, Known, Provisioning
-from tenancy.tenant_record.record_failure import RETRY
+from tenancy.tables.effects import EffectState
+from tenancy.tables.findings import Known
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
 
 _STAGE = "Reconcile"
 _TOLD_AT_ONCE = 40  # findings of one tenant in one event: an event may have 256 KB
@@ -50,12 +53,12 @@ class Repairing:
             logger.error("the tenants table is empty, and tenants are served: nothing is compared, nothing is done")
             return {"refused": "the tenants table is empty"}
         found = {finding.key: finding for finding in drift.find(observed, self._settings.base_domain)}
-        known = self._provisioning.known_findings()
+        known = self._provisioning.findings.known()
         now = clock.now()
         lasting = [known[key] for key in found if key in known]
         gone = [each for key, each in known.items() if key not in found and drift.is_judged(each.finding, observed)]
         fresh = [each for each in lasting if not each.is_reported]
-        self._provisioning.note_findings(
+        self._provisioning.findings.note(
             [Known(finding, now) for key, finding in found.items() if key not in known],
             [each for each in gone if not each.is_reported],
         )
@@ -80,30 +83,26 @@ class Repairing:
 
     def _tell_one(self, kind: type[events.Drift], tenant_id: str, known: Sequence[Known], observed: Observed) -> None:
         record = observed.records.get(tenant_id)
-        event = Event.of(
-            kind(
-                stage=_STAGE,
-                attempt=record.attempt if record else 0,
-                findings=[
-                    Found(
-                        kind=each.finding.kind,
-                        where=each.finding.where,
-                        what=each.finding.what,
-                        since=each.since,
-                        repair=each.finding.repair,
-                    )
-                    for each in known
-                ],
-            ),
-            tenant_id=tenant_id,
-            generation=record.generation if record else 0,
-            execution_arn="",
-            occurred_at=clock.now(),
+        fact = kind(
+            stage=_STAGE,
+            attempt=record.attempt if record else 0,
+            findings=[
+                Found(
+                    kind=each.finding.kind,
+                    where=each.finding.where,
+                    what=each.finding.what,
+                    since=each.since,
+                    repair=each.finding.repair,
+                )
+                for each in known
+            ],
         )
+        report = self._provisioning.transaction(tenant_id).tell(fact, generation=record.generation if record else 0)
         if kind is events.DriftDetected:
-            self._provisioning.tell_of_findings(event, found=[replace(each, is_reported=True) for each in known])
+            report.remember(*(replace(each, is_reported=True) for each in known))
         else:
-            self._provisioning.tell_of_findings(event, gone=known)
+            report.dismiss(*known)
+        report.commit()
 
     def _count(self, lasting: Sequence[Known]) -> None:
         by_hand = [each for each in lasting if each.finding.repair != "workflow"]
@@ -125,12 +124,12 @@ class Repairing:
         begun = aws.at_once(lambda one: self._start(*one, observed, now), latest.items())
         return sorted(tenant_id for tenant_id, is_new in zip(latest, begun, strict=True) if is_new)
 
-    def _distrust(self, tenants: Sequence[str], system: str) -> None:
+    def _distrust(self, tenants: Sequence[str], system: System) -> None:
         """What is on record as done is an intent again: then the writer looks, and knows that it is its own."""
         if not tenants:
             return
         found = self._provisioning.records_and_effects(tenants, system)
-        self._provisioning.start_effects(
+        self._provisioning.effects.start_all(
             [
                 (replace(effect, state=EffectState.STARTED, writer=_STAGE), effect)
                 for record, effect in found.values()
@@ -150,7 +149,7 @@ class Repairing:
             return
         for finding in lasting:
             if finding.kind == Kind.CLAIM_ORPHANED:
-                self._provisioning.drop_claim(finding.what, finding.tenant_id)
+                self._provisioning.claims.drop(finding.what, finding.tenant_id)
             elif finding.kind == Kind.EFFECT_LEFT:
                 self._take_down_again(finding.tenant_id)
 
@@ -159,9 +158,12 @@ class Repairing:
         try:
             self._provisioning.update(
                 tenant_id,
-                fields={"status": str(Status.OFFBOARDING), "due_for": RETRY, "due_at": clock.now()},
-                condition="#status IN (:gone, :failed) AND attribute_not_exists(lease)",
-                values={":gone": str(Status.OFFBOARDED), ":failed": str(Status.FAILED)},
+                {"status": Status.OFFBOARDING, "due_for": DueFor.RETRY, "due_at": clock.now()},
+                where(
+                    "#status IN (:gone, :failed) AND attribute_not_exists(lease)",
+                    gone=Status.OFFBOARDED,
+                    failed=Status.FAILED,
+                ),
             )
         except ConditionFailed:
             logger.info("somebody works on %s by now", tenant_id)

@@ -5,13 +5,13 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from tenancy.domain.record import DueFor
 from tenancy.platform import clock
 from tenancy.platform.settings import ReconcileSettings
 from tenancy.reconcile.expire_archives import ExpiringArchives
 from tenancy.start_workflow import Machines
-from tenancy.tables.provisioning import ConditionFailed, Provisioning
-from tenancy.tenant_record.hold_tenant import OFFBOARD
-from tenancy.tenant_record.record_failure import CONFIRMATION, RETRY
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
 
 _LOOK_AHEAD_SECONDS = 3600
 
@@ -36,9 +36,9 @@ class Reconciler:
         expired}``: the tenants' names, and the archives' folders.
         """
         now = clock.now()
-        removals = self._provisioning.due(OFFBOARD, clock.now(_LOOK_AHEAD_SECONDS))
+        removals = self._provisioning.due(DueFor.OFFBOARD, clock.now(_LOOK_AHEAD_SECONDS))
         held = self._hold(removals) if self._are_too_many(len(removals)) else []
-        due = self._provisioning.due(RETRY, now)
+        due = self._provisioning.due(DueFor.RETRY, now)
         due += [] if held else [(tenant_id, due_at) for tenant_id, due_at in removals if due_at <= now]
         # One execution for each time that a tenant is due; should it vanish without a word, another one an hour on.
         started = [
@@ -66,9 +66,12 @@ class Reconciler:
         try:
             self._provisioning.update(
                 tenant_id,
-                fields={"due_for": CONFIRMATION},
-                condition="due_for = :due_for AND due_at = :due_at AND attribute_not_exists(lease)",
-                values={":due_for": OFFBOARD, ":due_at": due_at},
+                {"due_for": DueFor.CONFIRMATION},
+                where(
+                    "due_for = :due_for AND due_at = :due_at AND attribute_not_exists(lease)",
+                    due_for=DueFor.OFFBOARD,
+                    due_at=due_at,
+                ),
             )
         except ConditionFailed:
             return False  # its item is back, or somebody works on it: whatever that is, it is no removal of this minute

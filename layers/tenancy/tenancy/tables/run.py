@@ -4,25 +4,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import GenerationCall
 from tenancy.domain.errors import GenerationSuperseded
-from tenancy.domain.events import Event, Fact
+from tenancy.domain.events import Fact
 from tenancy.domain.record import TenantRecord
 from tenancy.domain.values import shown
-from tenancy.platform import clock
-from tenancy.tables.provisioning import ConditionFailed, Effect, KeptArchive, Provisioning
+from tenancy.tables.archives import KeptArchive
+from tenancy.tables.effects import Effect
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import Condition, ConditionFailed, where
 
 
 @dataclass(frozen=True)
 class Run:
     """One execution at work on one tenant."""
 
-    call: StageCall
+    call: GenerationCall
     record: TenantRecord
     provisioning: Provisioning
 
     @classmethod
-    def of(cls, call: StageCall, provisioning: Provisioning) -> "Run":
+    def of(cls, call: GenerationCall, provisioning: Provisioning) -> "Run":
         """Read the record. Raises GenerationSuperseded unless it is this execution's turn."""
         record = provisioning.record(call.tenant_id)
         if (
@@ -39,12 +41,7 @@ class Run:
     def note(self, fields: Mapping[str, Any]) -> None:
         """Write something down on the way to the result."""
         try:
-            self.provisioning.update(
-                self.record.tenant_id,
-                fields=fields,
-                condition="generation = :generation AND lease.holder = :holder",
-                values={":generation": self.call.generation, ":holder": self.call.execution_arn},
-            )
+            self.provisioning.update(self.record.tenant_id, fields, self._is_ours)
         except ConditionFailed:
             raise self._superseded() from None
 
@@ -59,7 +56,7 @@ class Run:
             exported_at=kept["exported_at"],
             due_at=kept["exported_at"],
         )
-        self.provisioning.note_archive(archive)
+        self.provisioning.archives.note(archive)
         self.note({"archive": dict(kept), **more})
 
     def finish(
@@ -72,26 +69,28 @@ class Run:
         forget: Iterable[str] = (),
     ) -> None:
         """Write the result down: the record, the effect and the event, all or nothing."""
-        event = Event.of(
-            fact,
-            tenant_id=self.record.tenant_id,
-            generation=self.record.generation,
-            execution_arn=self.call.execution_arn,
-            occurred_at=clock.now(),
+        result = (
+            self.provisioning.transaction(self.record.tenant_id)
+            .set({"operation.stage": self.call.stage, **(fields or {})})
+            .remove(*remove)
+            .require(self._is_ours)
+            .tell(fact, generation=self.record.generation, execution_arn=self.call.execution_arn)
+            .forget(*forget)
         )
+        if effect:
+            result.effect(effect)
         try:
-            self.provisioning.commit(
-                self.record.tenant_id,
-                fields={"operation.stage": self.call.stage, **(fields or {})},
-                remove=remove,
-                condition="generation = :generation AND lease.holder = :holder",
-                values={":generation": self.call.generation, ":holder": self.call.execution_arn},
-                event=event,
-                effect=effect,
-                forget=forget,
-            )
+            result.commit()
         except ConditionFailed:
             raise self._superseded() from None
+
+    @property
+    def _is_ours(self) -> Condition:
+        return where(
+            "generation = :generation AND lease.holder = :holder",
+            generation=self.call.generation,
+            holder=self.call.execution_arn,
+        )
 
     def _superseded(self) -> GenerationSuperseded:
         return GenerationSuperseded(f"{shown(self.record.tenant_id)} changed hands during {self.call.stage}")

@@ -18,7 +18,7 @@ class DesiredState:
         self._dynamodb = aws.client("dynamodb")
 
     def item(self, tenant_id: str) -> dict[str, Any] | None:
-        """The tenant's item, deserialised and not checked; None if nobody asks for the tenant."""
+        """Return the tenant's item, deserialised and not checked; None if nobody asks for the tenant."""
         with aws.calls("DynamoDB"):
             key = {"tenant_id": {"S": tenant_id}}
             found = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
@@ -27,7 +27,7 @@ class DesiredState:
         return {name: _deserialise(value) for name, value in found["Item"].items()}
 
     def items(self) -> Iterator[dict[str, Any]]:
-        """All items, deserialised and not checked. Reads the whole table."""
+        """Return all items, deserialised and not checked. Reads the whole table."""
         with aws.calls("DynamoDB"):
             pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
             for page in pages:

@@ -7,28 +7,30 @@ from typing import Any
 from tenancy.database import TenantDatabases, publish
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import GenerationCall
 from tenancy.domain.errors import GenerationSuperseded, TenantDatabaseMissing
 from tenancy.domain.events import DatabaseArchived
 from tenancy.domain.record import TenantRecord
+from tenancy.domain.systems import System
 from tenancy.domain.values import shown
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tables.provisioning import EffectState, Provisioning
+from tenancy.tables.effects import EffectState
+from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.run import Run
-from tenancy.tenant_database.archive_bucket import ArchiveStore
-from tenancy.tenant_database.seed import ABOUT_THE_DATABASE, SYSTEM
+from tenancy.tenant_database.archive_bucket import ArchiveBucket
+from tenancy.tenant_database.on_record import ABOUT_THE_DATABASE
 
 
-class Archiving:
-    """The stage ArchiveDatabase."""
+class ArchiveDatabase:
+    """The state ArchiveDatabase."""
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._databases = TenantDatabases(Path(settings.tenants_directory), idle_after=0)
         self._scratch = Path(settings.scratch_directory)
-        self._store = ArchiveStore(settings.archive_bucket)
+        self._bucket = ArchiveBucket(settings.archive_bucket)
 
-    def archive(self, call: StageCall) -> dict[str, Any]:
+    def archive(self, call: GenerationCall) -> dict[str, Any]:
         """Export the rows, upload them, write down where they are, and only then remove the database.
 
         Nobody can write between the first and the last of this: the door is held. Raises TenantDatabaseMissing if
@@ -36,13 +38,13 @@ class Archiving:
         """
         run = Run.of(call, self._provisioning)
         record = run.record
-        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
+        effect = self._provisioning.effects.of(record.tenant_id, System.TENANT_DATABASE)
         if effect is None:
             return {"changed": False}
         if record.is_wanted:
             raise GenerationSuperseded(f"the database of {shown(record.tenant_id)} is wanted")
         # From now on nobody may trust that it is there.
-        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))
+        self._provisioning.effects.start(replace(effect, state=EffectState.STARTED))
         kept = self._empty_folder(run) or _kept_before(record)
         run.finish(
             DatabaseArchived(
@@ -54,7 +56,7 @@ class Archiving:
                 manifest_sha256=kept.get("manifest_sha256"),
             ),
             remove=ABOUT_THE_DATABASE,
-            forget=[SYSTEM],
+            forget=[System.TENANT_DATABASE],
         )
         return {"changed": True}
 
@@ -74,7 +76,7 @@ class Archiving:
         return kept
 
     def _keep(self, run: Run, database: Path) -> dict[str, Any]:
-        kept = self._store.keep(database, run.record.tenant_id, self._scratch)
+        kept = self._bucket.keep(database, run.record.tenant_id, self._scratch)
         # The path too: a migration that was cut short may have left the record with the one before.
         run.note_archive(kept, database_path=kept["database"])
         return kept

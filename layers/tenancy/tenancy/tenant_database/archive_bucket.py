@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from tenancy.database import parquet
 from tenancy.database.parquet import MANIFEST, Archive, Manifest
+from tenancy.database.table_files import file_of
 from tenancy.domain.errors import ArchiveDamaged, ArchiveMissing, RequestRefused, TenancyError
 from tenancy.platform import aws, clock
 
@@ -37,17 +38,17 @@ class Version:
 
 
 def folder_of(archive: Archive) -> str:
-    """Where a tenant's archive lies: the same for every try to archive the same database."""
+    """Return where a tenant's archive lies: the same for every try to archive the same database."""
     return archive.manifest.database.removesuffix(".duckdb")
 
 
 def export_folder_of(archive: Archive) -> str:
-    """Where an export lies: one of its own for each."""
+    """Return where an export lies: one of its own for each."""
     moment = "".join(each for each in archive.manifest.exported_at if each.isalnum())
     return f"{EXPORTS}/{folder_of(archive)}-{moment}"
 
 
-class ArchiveStore:
+class ArchiveBucket:
     """The bucket."""
 
     def __init__(self, bucket: str) -> None:
@@ -55,15 +56,15 @@ class ArchiveStore:
         self._s3 = aws.client("s3")
 
     def versions(self, tenant_id: str) -> list[Version]:
-        """All that the bucket holds of a tenant, archives and exports, former versions and marks of deletions."""
+        """List all that the bucket holds of a tenant, archives and exports, former versions and marks of deletions."""
         paginator = self._s3.get_paginator("list_object_versions")
         with aws.calls(WHO):
             pages = [page for prefix in _prefixes(tenant_id) for page in paginator.paginate(**self._below(prefix))]
         return [version for page in pages for version in _versions(page)]
 
     def some_versions(self, tenant_id: str) -> list[Version]:
-        """The first of them, at most 1,000; none, when none is left. To be asked again after these were erased: pages
-        are counted from an entry, which had better be there.
+        """List the first of them, at most 1,000; none, when none is left. To be asked again after these were erased:
+        pages are counted from an entry, which had better be there.
         """
         for prefix in _prefixes(tenant_id):
             with aws.calls(WHO):
@@ -123,7 +124,7 @@ class ArchiveStore:
         if manifest.tenant_id != tenant_id:
             raise ArchiveDamaged(f"{folder} holds the rows of another tenant, {ascii(manifest.tenant_id)[:80]}")
         for name, table in manifest.tables.items():
-            file = parquet.file_of(name)
+            file = file_of(name)
             if self._fetch(f"{folder}/{file}", directory / file, ArchiveDamaged) != table.file_sha256:
                 raise ArchiveDamaged(f"{folder}/{file} is not the file that was archived: its SHA-256 differs")
         return Archive(directory, manifest)

@@ -5,30 +5,31 @@ from typing import Any
 
 from tenancy.database import TenantDatabases, parquet
 from tenancy.database.failures import named_failures
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import OrderCall
 from tenancy.domain.errors import GenerationSuperseded, TenantDatabaseMissing
-from tenancy.domain.events import DatabaseExported, Event
+from tenancy.domain.events import DatabaseExported
 from tenancy.domain.record import TenantRecord
 from tenancy.domain.values import shown
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tables.provisioning import ConditionFailed, Provisioning
-from tenancy.tenant_database.archive_bucket import ArchiveStore, export_folder_of
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ConditionFailed, where
+from tenancy.tenant_database.archive_bucket import ArchiveBucket, export_folder_of
 
 KEPT_DAYS = 7
 """How long an export lies in the bucket (a lifecycle rule of the bucket)."""
 
 
-class Exporting:
+class ExportDatabase:
     """What answers ``fluxion tenants export``."""
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._databases = TenantDatabases(Path(settings.tenants_directory), idle_after=0)
         self._scratch = Path(settings.scratch_directory)
-        self._store = ArchiveStore(settings.archive_bucket)
+        self._bucket = ArchiveBucket(settings.archive_bucket)
 
-    def export(self, call: StageCall) -> dict[str, Any]:
+    def export(self, call: OrderCall) -> dict[str, Any]:
         """Copy the rows, upload the copy, put it on record. Returns the receipt.
 
         The tenant is held from the first of this to the last: nobody writes meanwhile, and no stage replaces or
@@ -50,7 +51,7 @@ class Exporting:
                     attempt=record.attempt,
                     request=call.request,
                     requested_by=call.requested_by,
-                    archive=self._store.put(made, export_folder_of(made)),
+                    archive=self._bucket.put(made, export_folder_of(made)),
                     rows={name: table.rows for name, table in manifest.tables.items()},
                     bytes=made.size,
                     manifest_sha256=manifest.digest,
@@ -67,20 +68,12 @@ class Exporting:
         }
 
     def _put_on_record(self, record: TenantRecord, fact: DatabaseExported) -> None:
-        event = Event.of(
-            fact,
-            tenant_id=record.tenant_id,
-            generation=record.generation,
-            execution_arn="",
-            occurred_at=clock.now(),
+        note = (
+            self._provisioning.transaction(record.tenant_id)
+            .require(where("database_path = :path", path=record.database_path))
+            .tell(fact, generation=record.generation)
         )
         try:
-            self._provisioning.commit(
-                record.tenant_id,
-                fields={},
-                condition="database_path = :path",
-                values={":path": record.database_path},
-                event=event,
-            )
+            note.commit()
         except ConditionFailed:
             raise GenerationSuperseded(f"{shown(record.tenant_id)} got another database meanwhile") from None

@@ -1,19 +1,31 @@
-"""InspectDatabases: what lies on the file system, for whoever can't see it."""
+"""What is there, for whoever can't see the file system: InspectDatabases and InspectShared. Nothing is written."""
 
 from pathlib import Path
 from typing import Any
 
-from tenancy.database import inspection
-from tenancy.domain.calls import StageCall
+from tenancy.database import folders, publish, shared
+from tenancy.database.paths import TenantFolder
+from tenancy.domain.calls import Call, InspectSharedCall
 from tenancy.platform.settings import DatabaseSettings
 
 
 class Inspection:
-    """The tenants' folders."""
+    """The tenants' folders, and the databases that tenants shared."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._directory = Path(settings.tenants_directory)
+        self._scratch = Path(settings.scratch_directory)
 
-    def inspect(self, call: StageCall) -> dict[str, Any]:
-        """Look through all of them. Returns ``{folders: {tenant: {current, files, logs}}}``."""
-        return {"folders": inspection.folders(self._directory)}
+    def databases(self, call: Call) -> dict[str, Any]:
+        """Look through all folders. Returns ``{folders: {tenant: {current, files, logs}}}``."""
+        return {"folders": folders.contents(self._directory)}
+
+    def shared(self, call: InspectSharedCall) -> dict[str, Any]:
+        """Look what an adoption would take over. Returns ``{tables: {name: {rows, sha256}}}``.
+
+        Raises SharedDatabaseUnfit, TenantDatabaseBusy, InvalidTenantItem (a name that no tenant can have).
+        """
+        TenantFolder.of(self._directory, call.tenant_id)
+        with publish.workshop(self._scratch) as space:
+            found = shared.inspected(self._directory, call.database, call.tenant_id, space)
+        return {"tables": {name: {"rows": rows, "sha256": digest} for name, (rows, digest) in found.items()}}

@@ -13,15 +13,16 @@ from tenancy.database import TenantDatabases, erase
 from tenancy.database.failures import named_failures
 from tenancy.database.paths import TenantFolder
 from tenancy.domain import hostnames
-from tenancy.domain.calls import StageCall, operation
+from tenancy.domain.calls import OrderCall, operation
 from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther
-from tenancy.domain.events import Event, TenantPurged
+from tenancy.domain.events import TenantPurged
 from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
 from tenancy.domain.values import shown
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tables.provisioning import ERASED_AT_ONCE, ConditionFailed, Provisioning, as_read
-from tenancy.tenant_database.archive_bucket import ArchiveStore
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import ERASED_AT_ONCE, ConditionFailed, as_read
+from tenancy.tenant_database.archive_bucket import ArchiveBucket
 
 _DAY_SECONDS = 86_400
 _COUNTS = ("archive_files", "archive_bytes", "manifests", "database_files", "events", "effects")
@@ -39,15 +40,15 @@ REMAINS: tuple[tuple[str, str, int | None], ...] = (
 """What cannot be erased at once: where, what of the tenant, for how many days at most. None: whoever has it decides."""
 
 
-class Purging:
+class PurgeDatabase:
     """What answers ``fluxion tenants purge``."""
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._databases = TenantDatabases(Path(settings.tenants_directory), idle_after=0)
-        self._store = ArchiveStore(settings.archive_bucket)
+        self._bucket = ArchiveBucket(settings.archive_bucket)
 
-    def purge(self, call: StageCall) -> dict[str, Any]:
+    def purge(self, call: OrderCall) -> dict[str, Any]:
         """Erase all data of a tenant. Returns the receipt.
 
         What is left is a record of nothing but the id, the counters and the receipt, one event, and the claim that
@@ -78,14 +79,14 @@ class Purging:
             raise GenerationSuperseded(f"{shown(tenant_id)} is {record.status}: only what is taken down can be purged")
         return record
 
-    def _answer_of_another(self, call: StageCall) -> dict[str, Any]:
+    def _answer_of_another(self, call: OrderCall) -> dict[str, Any]:
         """The record is not as it was read: somebody else has purged the tenant, or it is back."""
         record = self._record(call.tenant_id)
         if receipt := _receipt(record):
             return receipt
         raise GenerationSuperseded(f"the record of {shown(call.tenant_id)} changed during the purge: look at it again")
 
-    def _begun(self, record: TenantRecord, call: StageCall) -> TenantRecord:
+    def _begun(self, record: TenantRecord, call: OrderCall) -> TenantRecord:
         """The record with what is to be erased counted on it, before the first of it goes."""
         if (record.purging or {}).get("attempt") == record.attempt:
             return record
@@ -99,15 +100,15 @@ class Purging:
             "effects": 0,
             **files,
         }
-        self._provisioning.update(record.tenant_id, fields={"purging": purging}, **as_read(record))
+        self._provisioning.update(record.tenant_id, {"purging": purging}, as_read(record))
         return record.model_copy(update={"purging": purging})
 
     def _found(self, record: TenantRecord) -> tuple[dict[str, int], list[str]]:
-        digests = {kept.manifest_sha256 for kept in self._provisioning.archives(record.tenant_id)}
+        digests = {kept.manifest_sha256 for kept in self._provisioning.archives.of(record.tenant_id)}
         digests |= {record.archive["manifest_sha256"]} if record.archive else set()
         found = {"archive_files": 0, "archive_bytes": 0, "database_files": 0}
         if hostnames.is_valid_label(record.tenant_id):
-            versions = [each for each in self._store.versions(record.tenant_id) if not each.is_mark]
+            versions = [each for each in self._bucket.versions(record.tenant_id) if not each.is_mark]
             folder = TenantFolder.of(self._databases.directory, record.tenant_id)
             found = {
                 "archive_files": len(versions),
@@ -117,10 +118,10 @@ class Purging:
         return found, sorted(digests)
 
     def _erase_archives(self, record: TenantRecord) -> None:
-        while versions := self._store.some_versions(record.tenant_id):
+        while versions := self._bucket.some_versions(record.tenant_id):
             # Looked at after they were listed: what is listed was there while the tenant was still gone.
             self._require_unchanged(record)
-            self._store.erase(versions)
+            self._bucket.erase(versions)
 
     def _erase_files(self, record: TenantRecord) -> None:
         folder = TenantFolder.of(self._databases.directory, record.tenant_id)
@@ -145,9 +146,10 @@ class Purging:
             for kind, prefix in (("events", "EVENT#"), ("effects", "EFFECT#")):
                 done[kind] += sum(key.startswith(prefix) for key in some)
             fields = {"purging.events": done["events"], "purging.effects": done["effects"]}
-            self._provisioning.erase(record.tenant_id, some, fields=fields, **as_read(record))
+            change = self._provisioning.transaction(record.tenant_id).set(fields).require(as_read(record))
+            change.erase(*some).commit()
 
-    def _finish(self, record: TenantRecord, call: StageCall) -> dict[str, Any]:
+    def _finish(self, record: TenantRecord, call: OrderCall) -> dict[str, Any]:
         purging, moment = record.purging or {}, clock.now()
         if purging.get("attempt") != record.attempt:
             raise ConditionFailed(record.tenant_id)
@@ -166,24 +168,16 @@ class Purging:
         fact = TenantPurged(stage=call.stage, attempt=record.attempt, requested_by=purging["purged_by"], **counts)
         ended = operation(OperationKind.OFFBOARD, OperationState.SUCCEEDED, call, purging["started_at"])
         kept = {"generation", "attempt", "requested", "seen", "created_at"}
-        self._provisioning.replace(
-            record.tenant_id,
-            # The counters stay: the events of a tenant that comes back must not look like those of its former life.
-            {
-                **record.model_dump(include=kept),
-                "status": str(Status.OFFBOARDED),
-                "operation": ended,
-                "purged": receipt,
-            },
-            Event.of(
-                fact,
-                tenant_id=record.tenant_id,
-                generation=record.generation,
-                execution_arn="",
-                occurred_at=moment,
-            ),
-            **as_read(record),
-        )
+        # The counters stay: the events of a tenant that comes back must not look like those of its former life.
+        fields = {
+            **record.model_dump(include=kept),
+            "status": str(Status.OFFBOARDED),
+            "operation": ended,
+            "purged": receipt,
+        }
+        change = self._provisioning.transaction(record.tenant_id).replace(fields).require(as_read(record))
+        if not change.tell(fact, generation=record.generation).commit():
+            raise ConditionFailed(record.tenant_id)  # another purge was faster: its receipt counts
         return receipt
 
 

@@ -1,56 +1,47 @@
-"""SeedDatabase: the tenant's own database exists, and holds what the item says. DiscardDatabase: it never was."""
+"""SeedDatabase: the tenant's own database exists, and holds what the item says."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tenancy.database import TenantDatabases, TenantSeeder, schema_versions
-from tenancy.domain.calls import StageCall
-from tenancy.domain.errors import DatabaseBelongsToOthers, GenerationSuperseded, TenantDatabaseMissing
-from tenancy.domain.events import DatabaseDiscarded, DatabaseSeeded
+from tenancy.database import SeedResult, TenantDatabases, TenantSeeder, schema_versions
+from tenancy.domain.calls import GenerationCall
+from tenancy.domain.errors import DatabaseBelongsToOthers, TenantDatabaseMissing
+from tenancy.domain.events import DatabaseSeeded
 from tenancy.domain.record import TenantRecord
-from tenancy.domain.values import digest_of, shown
+from tenancy.domain.systems import System
+from tenancy.domain.values import digest_of
 from tenancy.platform.settings import ArchiveSettings
-from tenancy.tables.provisioning import Effect, EffectState, Provisioning
+from tenancy.tables.effects import Effect, EffectState
+from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.run import Run
-from tenancy.tenant_database.adopt import Adopting, proof_of
-from tenancy.tenant_database.archive_bucket import ArchiveStore
-from tenancy.tenant_database.restore import Restoring, asked_of
-
-SYSTEM = "tenant_database"
-ABOUT_THE_DATABASE = (
-    "database_path",
-    "content_digest",
-    "schema_version",
-    "migration_error",
-    "restored",
-    "restoring",
-    "adopted",
-)
-"""What the record says of a tenant's database, and says no more when it is gone."""
+from tenancy.tenant_database.adopt import AdoptRows, proof_of
+from tenancy.tenant_database.archive_bucket import ArchiveBucket
+from tenancy.tenant_database.restore import RestoreRows, asked_of
 
 
-class Seeding:
-    """The stages SeedDatabase and DiscardDatabase."""
+class SeedDatabase:
+    """The state SeedDatabase."""
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
-        self._directory = Path(settings.tenants_directory)
-        scratch = Path(settings.scratch_directory)
-        databases = TenantDatabases(self._directory, idle_after=0)
-        self._seeder = TenantSeeder(self._directory, scratch, databases=databases)
-        self._restoring = Restoring(databases, scratch, ArchiveStore(settings.archive_bucket))
-        self._adopting = Adopting(databases, scratch)
+        directory, scratch = Path(settings.tenants_directory), Path(settings.scratch_directory)
+        databases = TenantDatabases(directory, idle_after=0)
+        self._seeder = TenantSeeder(directory, scratch)
+        self._adoption = AdoptRows(databases, scratch)
+        self._restore = RestoreRows(databases, scratch, ArchiveBucket(settings.archive_bucket))
 
-    def seed(self, call: StageCall) -> dict[str, Any]:
+    def seed(self, call: GenerationCall) -> dict[str, Any]:
         """Publish the database, with the rows of a shared one or of an archive if that is asked for, or bring its
-        configuration rows up to date. Nothing is opened if nothing changed.
+        configuration rows up to date. Nothing is opened if nothing changed. Returns {changed}.
+
+        Raises DatabaseBelongsToOthers, TenantDatabaseMissing, and what seeding, AdoptRows and RestoreRows raise.
         """
         run = Run.of(call, self._provisioning)
         record = run.record
         spec = {"tenant_id": record.tenant_id, **record.spec}
         target = digest_of([spec, schema_versions.latest_version()])
-        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
+        effect = self._provisioning.effects.of(record.tenant_id, System.TENANT_DATABASE)
         if effect and effect.state == EffectState.DONE and effect.target == target:
             return {"changed": False}
         asked = asked_of(record)
@@ -58,17 +49,25 @@ class Seeding:
             self._require_database(record)
         if effect is None and (stranger := self._seeder.found(record.tenant_id)):
             raise DatabaseBelongsToOthers(f"{stranger} is there, and this control plane did not put it there")
-        effect = Effect(record.tenant_id, SYSTEM, EffectState.STARTED, record.generation, record.attempt, target)
-        self._provisioning.start_effect(effect)
-        rows = self._seeder.rows_of(spec, record.generation)
+        effect = Effect(
+            record.tenant_id, System.TENANT_DATABASE, EffectState.STARTED, record.generation, record.attempt, target
+        )
+        self._provisioning.effects.start(effect)
+        configuration, kept_as = self._seeder.configuration(spec, record.generation), None
         if proof := proof_of(record):
-            self._adopting.adopt(run, rows, proof)
-        kept_as = self._restoring.restore(run, rows, asked) if asked else None
+            self._adoption.adopt(run, configuration, proof)
+        if asked:
+            kept_as = self._restore.restore(run, configuration, asked)
         result = self._seeder.seed(spec, record.generation)
+        self._finish(run, result, replace(effect, state=EffectState.DONE), kept_as)
+        return {"changed": True}
+
+    def _finish(self, run: Run, result: SeedResult, effect: Effect, kept_as: str | None) -> None:
+        asked, proof = asked_of(run.record), proof_of(run.record)
         run.finish(
             DatabaseSeeded(
-                stage=call.stage,
-                attempt=record.attempt,
+                stage=run.call.stage,
+                attempt=run.record.attempt,
                 database_path=result.database_path,
                 schema_version=result.schema_version,
                 created=result.created or bool(asked or proof),
@@ -84,9 +83,8 @@ class Seeding:
                 "schema_version": result.schema_version,
             },
             remove=["restoring"],
-            effect=replace(effect, state=EffectState.DONE),
+            effect=effect,
         )
-        return {"changed": True}
 
     def _require_database(self, record: TenantRecord) -> None:
         """An empty database in the place of one that is gone would look like success, and hide that a customer's rows
@@ -94,26 +92,3 @@ class Seeding:
         """
         if record.database_path and not self._seeder.found(record.tenant_id):
             raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")
-
-    def inspect(self, call: StageCall) -> dict[str, Any]:
-        """An operator's question before an adoption: see Adopting."""
-        return self._adopting.inspect(call)
-
-    def discard(self, call: StageCall) -> dict[str, Any]:
-        """Undo a seed: the tenant was never live, so the rows are the control plane's own."""
-        run = Run.of(call, self._provisioning)
-        record = run.record
-        effect = self._provisioning.effect(record.tenant_id, SYSTEM)
-        if effect is None:
-            return {"changed": False}
-        if record.is_wanted or record.was_ever_live:
-            raise GenerationSuperseded(f"the database of {shown(record.tenant_id)} is wanted")
-        # From now on nobody may trust that it is there.
-        self._provisioning.start_effect(replace(effect, state=EffectState.STARTED))
-        self._seeder.discard(record.tenant_id)
-        run.finish(
-            DatabaseDiscarded(stage=call.stage, attempt=record.attempt),
-            remove=ABOUT_THE_DATABASE,
-            forget=[SYSTEM],
-        )
-        return {"changed": True}

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import VerifyCall, VisitSuspendedCall
 from tenancy.domain.errors import SiteNotReady
 from tenancy.domain.events import TenantVerified
 from tenancy.domain.record import TenantRecord
@@ -13,9 +13,9 @@ from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.run import Run
 from tenancy.tenant_probe.probe import Answer, SiteProbe
 
-_IN_A_ROW = 2
-_PAUSE_SECONDS = 0.1
-_PATIENCE_SECONDS = 2.0  # of the first try; a later one looks once, so that waiting tenants occupy no functions
+IN_A_ROW = 2
+PAUSE_SECONDS = 0.1
+PATIENCE_SECONDS = 2.0  # of the first try; a later one looks once, so that waiting tenants occupy no functions
 
 
 class Verification:
@@ -25,17 +25,17 @@ class Verification:
         self._provisioning = Provisioning(settings.provisioning_table)
         self._probe = SiteProbe(settings)
 
-    def verify(self, call: StageCall) -> dict[str, Any]:
+    def verify(self, call: VerifyCall) -> dict[str, Any]:
         """Visit the tenant's site. Raises SiteNotReady, which the state tries again with growing pauses."""
         run = Run.of(call, self._provisioning)
-        until = time.monotonic() + (0 if call.retry else _PATIENCE_SECONDS)
+        until = time.monotonic() + (0 if call.retry else PATIENCE_SECONDS)
         answer = self._visit(run.record, until)
         run.finish(
             TenantVerified(stage=call.stage, attempt=run.record.attempt, host=run.record.host, address=answer.address)
         )
         return {"changed": False}
 
-    def visit_suspended(self, call: StageCall) -> dict[str, Any]:
+    def visit_suspended(self, call: VisitSuspendedCall) -> dict[str, Any]:
         """Visit sites that are to be closed. Returns ``{served}``, the hosts that answer as if they were not."""
         answers = aws.at_once(self._probe.is_served, call.hosts)
         return {"served": [host for host, is_served in zip(call.hosts, answers, strict=True) if is_served]}
@@ -52,6 +52,6 @@ class Verification:
                     raise
             else:
                 good += 1
-                if good == _IN_A_ROW:
+                if good == IN_A_ROW:
                     return answer
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)

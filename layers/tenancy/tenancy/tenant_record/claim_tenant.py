@@ -1,46 +1,47 @@
-"""A tenant's way from one status to the next: the states ClaimTenant, SuspendTenant and ActivateTenant."""
+"""ClaimTenant: what is asked for now becomes this execution's, with the tenant's name and its lease."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from tenancy.domain import events, hostnames
-from tenancy.domain.calls import StageCall, operation
-from tenancy.domain.errors import LeaseHeldByOther, NameClaimedByOther, PermanentError
+from tenancy.domain.calls import StateCall, operation
+from tenancy.domain.errors import NameClaimedByOther, PermanentError
 from tenancy.domain.item import TenantItem
 from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.systems import System
 from tenancy.domain.values import digest_of, shown
 from tenancy.platform import clock
 from tenancy.platform.settings import LifecycleSettings
-from tenancy.tables.provisioning import ADOPTED, Effect, EffectState, NameTaken, Provisioning, as_read
+from tenancy.tables.effects import ADOPTED, Effect, EffectState
+from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.tenants import DesiredState
-from tenancy.tenant_record.hold_tenant import TenantOffboarding
+from tenancy.tables.transaction import NameTaken, as_read
+from tenancy.tenant_record.hold_tenant import HoldTenant
 from tenancy.tenant_record.lease import (
     DUE,
-    event_of,
     first_fields,
+    has_begun,
     refuse_the_dead,
     require_lease,
     until_undisturbed,
 )
-from tenancy.tenant_record.record_failure import TenantFailures, failure_of, is_rolling_back
+from tenancy.tenant_record.roll_back import RollBack, failure_of, is_rolling_back
 
 _TOLD = ("name", "tier", "desired_state")
 """Of a tenant's item, what an event may say the values of."""
 
 
-class TenantLifecycle:
-    """The tenant record's way from one status to the next."""
+class ClaimTenant:
+    """The state ClaimTenant."""
 
     def __init__(self, settings: LifecycleSettings) -> None:
         self._settings = settings
         self._desired = DesiredState(settings.tenants_table)
         self._provisioning = Provisioning(settings.provisioning_table)
-        self._failures = TenantFailures(settings)
-        self._offboarding = TenantOffboarding(settings)
+        self._roll_back = RollBack(settings)
+        self._hold = HoldTenant(settings)
 
-    # --- ClaimTenant --------------------------------------------------------------------------------------------------
-
-    def claim(self, call: StageCall) -> dict[str, Any]:
+    def run(self, call: StateCall) -> dict[str, Any]:
         """Read what is asked for now; claim the name and take the lease, in one transaction.
 
         Returns ``{outcome, generation, attempt, failure}``; outcome is ``claimed``, ``suspend`` if that is to be done
@@ -48,11 +49,11 @@ class TenantLifecycle:
         is, has to be finished first.
         Raises InvalidTenantItem, NameClaimedByOther, LeaseHeldByOther.
         """
-        return until_undisturbed(call, self._try_to_claim)
+        return until_undisturbed(call, self._try)
 
-    def _try_to_claim(self, call: StageCall) -> dict[str, Any]:
+    def _try(self, call: StateCall) -> dict[str, Any]:
         record = self._provisioning.record(call.tenant_id)
-        if record and _is_working_on(record, call, "ClaimTenant"):
+        if record and has_begun(record, call):
             return _outcome(_first_step(record.operation.kind, record.status), record.generation, record.attempt)
         if record and is_rolling_back(record, call) and record.operation.stage == call.stage:
             return _outcome("undo", record.generation, record.attempt, failure_of(record))
@@ -60,11 +61,16 @@ class TenantLifecycle:
         require_lease(self._provisioning, record, call)
         raw = self._desired.item(call.tenant_id)
         if raw is None:
-            self._offboarding.note_removal(record, call)
+            self._hold.note_removal(record, call)
             return _outcome("removed", record.generation if record else 0)
         item = TenantItem.parse(raw)
         if record and record.status == Status.ROLLBACK_INCOMPLETE and _asks_the_same(record, item):
             return self._resume_roll_back(record, call)
+        return self._claim(record, item, call, TenantItem.ignored_attributes(raw))
+
+    def _claim(
+        self, record: TenantRecord | None, item: TenantItem, call: StateCall, ignored: list[str]
+    ) -> dict[str, Any]:
         claimed = _next_record(record, item, call, self._settings.base_domain)
         intents = self._intents_of_adoption(record, item, claimed)
         if intents and item.adopt:
@@ -76,24 +82,20 @@ class TenantLifecycle:
             name=item.name,
             tier=item.tier,
             requested_by=item.requested_by,
-            ignored_attributes=TenantItem.ignored_attributes(raw),
+            ignored_attributes=ignored,
             **_changes(record.spec if record else {}, item.spec),
         )
         try:
-            self._provisioning.commit(
-                call.tenant_id,
-                fields=claimed,
-                remove=[
-                    *DUE,
-                    "hold_until",
-                    "removed_by",
-                    "confirmed_by",
-                    *([] if _is_known_live(record) else ["live_since"]),
-                ],
-                **as_read(record),
-                event=event_of(fact, call, claimed["generation"]),
-                adopted=intents,
-                claim=claimed["skeleton"],
+            (
+                self._provisioning.transaction(call.tenant_id)
+                .set(claimed)
+                .remove(*DUE, "hold_until", "removed_by", "confirmed_by")
+                .remove(*(() if _is_known_live(record) else ("live_since",)))
+                .require(as_read(record))
+                .tell(fact, generation=claimed["generation"], execution_arn=call.execution_arn)
+                .adopt(*intents)
+                .claim(claimed["skeleton"])
+                .commit()
             )
         except NameTaken:
             raise self._name_taken(item.tenant_id) from None
@@ -108,9 +110,9 @@ class TenantLifecycle:
         None if the tenant has any effect: then it is under management already, or an earlier run has written these.
         """
         proof = item.adopt
-        if not proof or (record and record.adopted == proof) or self._provisioning.effects(item.tenant_id):
+        if not proof or (record and record.adopted == proof) or self._provisioning.effects.all_of(item.tenant_id):
             return []
-        named = {"dns_records": bool(proof["records"]), "cdn_aliases": proof["alias"]}
+        named = {System.DNS_RECORDS: bool(proof["records"]), System.CDN_ALIASES: proof["alias"]}
         run = {"generation": claimed["generation"], "attempt": claimed["attempt"], "target": proof["target"]}
         return [
             Effect(item.tenant_id, system, EffectState.STARTED, writer=ADOPTED, **run)
@@ -118,87 +120,17 @@ class TenantLifecycle:
             if is_named
         ]
 
-    def _resume_roll_back(self, record: TenantRecord, call: StageCall) -> dict[str, Any]:
+    def _resume_roll_back(self, record: TenantRecord, call: StateCall) -> dict[str, Any]:
         """Nothing new is asked for, and something of the last run is still to be undone."""
-        self._failures.begin_roll_back(record, call, record.last_error or {}, counts=True)
+        self._roll_back.begin(record, call, record.last_error or {}, counts=True)
         return _outcome("undo", record.generation, record.attempt + 1, failure_of(record))
 
     def _name_taken(self, tenant_id: str) -> PermanentError:
-        holder = self._provisioning.holder_of(hostnames.skeleton(tenant_id)) or "another tenant"
+        holder = self._provisioning.claims.holder(hostnames.skeleton(tenant_id)) or "another tenant"
         return NameClaimedByOther(
             f"tenant_id {shown(tenant_id)} looks like {shown(holder)}, which is taken: names that differ only in "
             "look-alike characters (1 and l, 0 and o, rn and m) count as one name"
         )
-
-    # --- SuspendTenant ------------------------------------------------------------------------------------------------
-
-    def suspend(self, call: StageCall) -> dict[str, Any]:
-        """Visitors of a live tenant get 503 from now on. The event comes with the end of the run. Returns ``{}``."""
-        return until_undisturbed(call, self._try_to_suspend)
-
-    def _try_to_suspend(self, call: StageCall) -> dict[str, Any]:
-        record = self._own_record(call)
-        if record.status != Status.SUSPENDED:
-            self._provisioning.update(
-                call.tenant_id,
-                fields={"status": str(Status.SUSPENDED), "operation.stage": call.stage},
-                condition="lease.holder = :holder AND attempt = :attempt",
-                values={":holder": call.execution_arn, ":attempt": record.attempt},
-            )
-        return {}
-
-    # --- ActivateTenant -----------------------------------------------------------------------------------------------
-
-    def activate(self, call: StageCall) -> dict[str, Any]:
-        """The site is verified: it is live. Give the lease back, or go round again if more was asked meanwhile.
-
-        Returns ``{again}``.
-        """
-        return until_undisturbed(call, self._try_to_activate)
-
-    def _try_to_activate(self, call: StageCall) -> dict[str, Any]:
-        record = self._own_record(call)
-        if record.lease is None or record.operation.state == OperationState.SUCCEEDED:
-            # This very call has succeeded before, and only its answer was lost: a lease that was kept means "again".
-            return {"again": record.lease is not None}
-        again = record.requested != record.seen
-        status = Status.SUSPENDED if record.spec.get("desired_state") == "suspended" else Status.ACTIVE
-        moment = clock.now()
-        fields: dict[str, Any] = {
-            "status": str(status),
-            "live_since": record.live_since or moment,
-            # The next round reads the item after this moment, so it sees whatever these notes were about.
-            "seen": record.requested,
-            "stalls": 0,
-            "operation": operation(record.operation.kind, OperationState.SUCCEEDED, call, record.operation.started_at),
-        }
-        self._provisioning.commit(
-            call.tenant_id,
-            fields=fields,
-            # What was there before the tenant is its own from here on, and goes when the tenant goes.
-            remove=["last_error", "adopting", *DUE, *([] if again else ["lease"])],
-            condition="lease.holder = :holder AND requested = :requested AND attempt = :attempt",
-            values={":holder": call.execution_arn, ":requested": record.requested, ":attempt": record.attempt},
-            event=event_of(_end_fact(record, status, call), call, record.generation),
-        )
-        return {"again": again}
-
-    def _own_record(self, call: StageCall) -> TenantRecord:
-        record = self._provisioning.record(call.tenant_id)
-        if record is None or (record.lease and record.lease.holder != call.execution_arn):
-            raise LeaseHeldByOther(f"tenant {shown(call.tenant_id)} is not in the hands of {call.execution_arn} now")
-        return record
-
-
-def _is_working_on(record: TenantRecord, call: StageCall, stage: str) -> bool:
-    """Whether this very call has succeeded before, and only its answer was lost."""
-    return (
-        record.lease is not None
-        and record.lease.holder == call.execution_arn
-        and record.operation.execution_arn == call.execution_arn
-        and record.operation.stage == stage
-        and record.operation.state == OperationState.RUNNING
-    )
 
 
 def _outcome(
@@ -211,7 +143,7 @@ def _asks_the_same(record: TenantRecord, item: TenantItem) -> bool:
     return (record.spec_digest, record.requested_at) == (digest_of(item.spec), item.requested_at)
 
 
-def _next_record(record: TenantRecord | None, item: TenantItem, call: StageCall, base_domain: str) -> dict[str, Any]:
+def _next_record(record: TenantRecord | None, item: TenantItem, call: StateCall, base_domain: str) -> dict[str, Any]:
     """The record once the tenant is claimed. The generation counts desired states, the attempt counts runs."""
     digest = digest_of(item.spec)
     is_new = record is None or record.spec_digest != digest
@@ -270,15 +202,3 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
         "before": {name: before[name] for name in told if name in before},
         "after": {name: after[name] for name in told if name in after},
     }
-
-
-def _end_fact(record: TenantRecord, status: Status, call: StageCall) -> events.Fact:
-    host, stage, attempt = record.host, call.stage, record.attempt
-    is_suspension = record.status != Status.SUSPENDED or record.operation.kind == OperationKind.SUSPEND
-    if status == Status.SUSPENDED and is_suspension:
-        return events.TenantSuspended(stage=stage, attempt=attempt, host=host)
-    if record.status == Status.PENDING:
-        return events.TenantActivated(stage=stage, attempt=attempt, host=host)
-    if status == Status.ACTIVE and record.status == Status.SUSPENDED:
-        return events.TenantResumed(stage=stage, attempt=attempt, host=host)
-    return events.TenantUpdated(stage=stage, attempt=attempt, host=host, changed=call.changed)

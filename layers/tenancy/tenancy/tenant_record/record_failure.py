@@ -1,112 +1,49 @@
-"""When a state fails: the states RollBack and RecordFailure.
+"""RecordFailure: a state failed for good, or its retries are used up.
 
 A tenant that was ever live keeps its status and its site. Of one that never was, nothing may be left when it failed
-for good; when only the retries are used up, all that stands is kept, and a later run continues.
+for good: what is left all the same is listed, and is due for another try, and so is a tenant that has stalled.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenancy.domain import events
-from tenancy.domain.calls import StageCall, operation
-from tenancy.domain.errors import is_permanent, remedy_for
-from tenancy.domain.record import OperationKind, OperationState, Status, TenantRecord
+from tenancy.domain.calls import RecordFailureCall, operation
+from tenancy.domain.errors import is_permanent
+from tenancy.domain.record import DueFor, OperationKind, OperationState, Status, TenantRecord
 from tenancy.platform import clock
 from tenancy.platform.settings import RecordSettings
-from tenancy.tables.provisioning import Provisioning, as_read
+from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import Transaction, as_read
 from tenancy.tenant_record.lease import (
     CLAIMING,
     DUE,
-    event_of,
     first_fields,
     is_mine,
     is_over,
-    refuse_the_dead,
     require_lease,
     until_undisturbed,
 )
+from tenancy.tenant_record.roll_back import NOTHING_TO_UNDO, error_of, message_of, remaining_of
 
-# What is left in a cache of a tenant that was never live is nothing: 404 is not cached.
-_NOTHING_TO_UNDO = ("edge_cache",)
-RETRY = "retry"
-"""What a tenant is due for that stalled, or whose roll-back is not complete."""
-CONFIRMATION = "confirmation"
-"""What one of too many held tenants waits for: a person who says that all of them are meant."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60, 6 * 3600
 
 
-class TenantFailures:
-    """The tenant record's way out of a failure."""
+class RecordFailure:
+    """The state RecordFailure."""
 
     def __init__(self, settings: RecordSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
 
-    # --- RollBack -----------------------------------------------------------------------------------------------------
-
-    def roll_back(self, call: StageCall) -> dict[str, Any]:
-        """A state failed. If it failed for good, and the tenant was never live, all that was begun is to be undone.
-
-        From here on the writers take the tenant's effects for unwanted. Returns ``{undo, generation}``.
-        """
-        return until_undisturbed(call, self._try_to_roll_back)
-
-    def _try_to_roll_back(self, call: StageCall) -> dict[str, Any]:
-        record = self._provisioning.record(call.tenant_id)
-        if record is None or record.was_ever_live or not is_permanent(call.error):
-            return {"undo": False, "generation": 0}
-        if is_rolling_back(record, call):
-            return {"undo": True, "generation": record.generation}
-        refuse_the_dead(record, call)
-        require_lease(self._provisioning, record, call)
-        if not self._remaining(record):
-            return {"undo": False, "generation": 0}
-        self.begin_roll_back(record, call, _error_of(call), counts=call.failed_stage in CLAIMING)
-        return {"undo": True, "generation": record.generation}
-
-    def begin_roll_back(self, record: TenantRecord, call: StageCall, error: Mapping[str, Any], *, counts: bool) -> None:
-        """Take the lease, or keep it, and turn round. ``counts``: it is a run of its own."""
-        moment = clock.now()
-        lease = record.lease if is_mine(record, call) else None
-        self._provisioning.commit(
-            call.tenant_id,
-            fields={
-                "attempt": record.attempt + (1 if counts else 0),
-                "seen": record.seen if lease else record.requested,
-                "lease": {"holder": call.execution_arn, "since": lease.since if lease else moment},
-                "last_error": dict(error),
-                "operation": operation(
-                    OperationKind.ONBOARD,
-                    OperationState.ROLLING_BACK,
-                    call,
-                    record.operation.started_at if lease else moment,
-                ),
-            },
-            remove=DUE,
-            **as_read(record),
-            # What was there before the tenant is not undone but forgotten.
-            forget=self._provisioning.found_before(record),
-        )
-
-    def _remaining(self, record: TenantRecord) -> list[str]:
-        """Systems in which something may be that was begun for the tenant."""
-        systems = (effect.system for effect in self._provisioning.effects(record.tenant_id))
-        return [system for system in systems if system not in _NOTHING_TO_UNDO]
-
-    # --- RecordFailure ------------------------------------------------------------------------------------------------
-
-    def record_failure(self, call: StageCall, *, has_ended: bool = False) -> dict[str, Any]:
-        """A state failed for good, or its retries are used up: say so, in the record and in the outbox.
-
-        A tenant that was ever live keeps its status and its site. Of one that never was, nothing may be left when it
-        failed for good: what is left all the same is listed, and is due for another try, and so is a tenant that has
-        stalled. Returns ``{again}``.
+    def run(self, call: RecordFailureCall, *, has_ended: bool = False) -> dict[str, Any]:
+        """Put the failure on record and into the outbox, and say when to try again. Returns ``{again}``.
 
         has_ended: it is not the execution that says so, since it is no more. It can't go round again either.
+        Raises LeaseHeldByOther.
         """
-        return until_undisturbed(call, lambda call: self._try_to_record_failure(call, has_ended))
+        return until_undisturbed(call, lambda call: self._try(call, has_ended))
 
-    def _try_to_record_failure(self, call: StageCall, has_ended: bool) -> dict[str, Any]:
+    def _try(self, call: RecordFailureCall, has_ended: bool) -> dict[str, Any]:
         record = self._provisioning.record(call.tenant_id)
         if record and _is_recorded(record, call):
             return {"again": record.lease is not None}
@@ -117,80 +54,82 @@ class TenantFailures:
         kind = _kind_of(record, call)
         state = OperationState.FAILED if is_permanent(error["code"]) else OperationState.STALLED
         is_to_be_clean = state == OperationState.FAILED and kind == OperationKind.ONBOARD
-        remaining = self._remaining(record) if record and is_to_be_clean else []
-        holds_lease = is_mine(record, call)
-        is_asked_again = holds_lease and record is not None and record.requested != record.seen
+        remaining = remaining_of(self._provisioning, record) if record and is_to_be_clean else []
+        is_asked_again = record is not None and is_mine(record, call) and record.requested != record.seen
         again = is_asked_again and not has_ended
-        # A run that failed before it had claimed anything is a run all the same, and counted: its failure must not
-        # look like a repetition of the last one. A roll-back has counted it already.
-        is_uncounted = (call.failed_stage in CLAIMING or not holds_lease) and not (record and record.is_rolling_back)
-        started_at = record.operation.started_at if record and holds_lease else clock.now()
-        fields = first_fields(record) | {
-            "status": str(_status_after_failure(record, kind, state, remaining)),
-            "attempt": (record.attempt if record else 0) + (1 if is_uncounted else 0),
-            "seen": record.requested if record else 0,
-            "last_error": error,
-            "operation": operation(kind, state, call, started_at, stage=error["stage"]),
-            "stalls": 0,
-        }
+        status = str(_status_after_failure(record, kind, state, remaining))
+        fields = _fields(record, call, kind, state, error) | {"status": status, "stalls": 0}
         if is_asked_again and has_ended:
-            fields |= {"due_for": RETRY, "due_at": clock.now()}
-        elif record and kind == OperationKind.OFFBOARD and record.due_for == CONFIRMATION:
-            fields |= {"due_for": CONFIRMATION, "due_at": record.due_at}  # a failure confirms nothing
-        elif remaining or state == OperationState.STALLED or kind == OperationKind.OFFBOARD:
-            fields |= _due_again(record.stalls if record else 0)
-        is_clean = is_to_be_clean and not remaining
-        self._provisioning.commit(
-            call.tenant_id,
-            fields=fields,
-            remove=[
-                *([] if "due_at" in fields else DUE),
-                *([] if again else ["lease"]),
-                *(["adopting"] if is_clean else []),
-            ],
-            **as_read(record),
-            event=event_of(_failure_fact(record, fields, call, remaining), call, fields["generation"]),
-            forget=_NOTHING_TO_UNDO if is_clean else (),
-            release=self.own_claim(record) if is_clean else None,
+            fields |= {"due_for": DueFor.RETRY, "due_at": clock.now()}
+        else:
+            fields |= _due(record, kind, state, remaining)
+        failure = (
+            self._provisioning.transaction(call.tenant_id)
+            .set(fields)
+            .remove(*(() if "due_at" in fields else DUE), *(() if again else ("lease",)))
+            .require(as_read(record))
+            .tell(
+                _failure_fact(record, fields, call, remaining),
+                generation=fields["generation"],
+                execution_arn=call.execution_arn,
+            )
         )
+        if is_to_be_clean and not remaining:
+            self._clean(failure, record)
+        failure.commit()
         return {"again": again}
 
-    def own_claim(self, record: TenantRecord | None) -> str | None:
-        """The name that the tenant holds, if it holds it."""
-        if record is None or not record.skeleton:
-            return None
-        return record.skeleton if self._provisioning.holder_of(record.skeleton) == record.tenant_id else None
+    def _clean(self, failure: Transaction, record: TenantRecord | None) -> None:
+        """Nothing is left of the tenant: its name is free, and what was there before it is not its own."""
+        failure.remove("adopting").forget(*NOTHING_TO_UNDO)
+        if skeleton := self._provisioning.claims.own(record):
+            failure.release(skeleton)
 
 
-def _is_recorded(record: TenantRecord, call: StageCall) -> bool:
+def _is_recorded(record: TenantRecord, call: RecordFailureCall) -> bool:
     """Whether this very failure is on record, and only the answer was lost. An execution may fail more than once."""
     error = record.last_error or {}
     is_same = (error.get("execution_arn"), error.get("entered_at")) == (call.execution_arn, call.entered_at)
     return is_same and record.operation.state in (OperationState.FAILED, OperationState.STALLED)
 
 
-def is_rolling_back(record: TenantRecord, call: StageCall) -> bool:
-    """Whether this execution has turned round already, and only the answer was lost."""
-    return is_mine(record, call) and record.operation.execution_arn == call.execution_arn and record.is_rolling_back
+def _fields(
+    record: TenantRecord | None,
+    call: RecordFailureCall,
+    kind: OperationKind,
+    state: OperationState,
+    error: Mapping[str, str],
+) -> dict[str, Any]:
+    """What the failed run leaves on the record, but for what comes of it.
 
-
-def failure_of(record: TenantRecord) -> dict[str, str]:
-    """The first error of a roll-back, as the state machine passes it on."""
-    error = record.last_error or {}
-    return {
-        "error": error.get("code", ""),
-        "cause": error.get("message", ""),
-        "stage": error.get("stage", record.operation.stage),
+    A run that failed before it had claimed anything is a run all the same, and counted: its failure must not look like
+    a repetition of the last one. A roll-back has counted it already.
+    """
+    holds_lease = is_mine(record, call)
+    is_uncounted = (call.failed_stage in CLAIMING or not holds_lease) and not (record and record.is_rolling_back)
+    started_at = record.operation.started_at if record and holds_lease else clock.now()
+    return first_fields(record) | {
+        "attempt": (record.attempt if record else 0) + (1 if is_uncounted else 0),
+        "seen": record.requested if record else 0,
+        "last_error": dict(error),
+        "operation": operation(kind, state, call, started_at, stage=error["stage"]),
     }
 
 
-def _due_again(stalls: int) -> dict[str, Any]:
-    """When to try again: pauses that double, and never end."""
+def _due(
+    record: TenantRecord | None, kind: OperationKind, state: OperationState, remaining: Sequence[str]
+) -> dict[str, Any]:
+    """When to try again, if at all: after pauses that double, and never end."""
+    if record and kind == OperationKind.OFFBOARD and record.due_for == DueFor.CONFIRMATION:
+        return {"due_for": DueFor.CONFIRMATION, "due_at": record.due_at}  # a failure confirms nothing
+    if not remaining and state != OperationState.STALLED and kind != OperationKind.OFFBOARD:
+        return {}
+    stalls = record.stalls if record else 0
     pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** min(stalls, 20))
-    return {"stalls": stalls + 1, "due_for": RETRY, "due_at": clock.now(pause)}
+    return {"stalls": stalls + 1, "due_for": DueFor.RETRY, "due_at": clock.now(pause)}
 
 
-def _kind_of(record: TenantRecord | None, call: StageCall) -> OperationKind:
+def _kind_of(record: TenantRecord | None, call: RecordFailureCall) -> OperationKind:
     """What the run that failed was for."""
     if call.failed_stage == "HoldTenant" or (record and record.status == Status.OFFBOARDING):
         return OperationKind.OFFBOARD
@@ -211,7 +150,7 @@ def _status_after_failure(
 
 
 def _failure_fact(
-    record: TenantRecord | None, fields: Mapping[str, Any], call: StageCall, remaining: Sequence[str]
+    record: TenantRecord | None, fields: Mapping[str, Any], call: RecordFailureCall, remaining: Sequence[str]
 ) -> events.Failure:
     if fields["operation"]["kind"] == OperationKind.OFFBOARD:
         kind: type[events.Failure] = events.TenantOffboardingFailed
@@ -235,39 +174,17 @@ def _failure_fact(
     )
 
 
-def _undo_errors(record: TenantRecord | None, call: StageCall) -> list[str]:
+def _undo_errors(record: TenantRecord | None, call: RecordFailureCall) -> list[str]:
     """What kept things from being undone, be it that the execution itself was stopped meanwhile."""
-    found = [f"{each.stage}: {each.error}: {_message_of(each.cause)}" for each in call.undo_errors]
+    found = [f"{each.stage}: {each.error}: {message_of(each.cause)}" for each in call.undo_errors]
     if record and record.is_rolling_back and call.error != (record.last_error or {}).get("code"):
-        found.append(f"{call.failed_stage}: {call.error}: {_message_of(call.cause)}")
+        found.append(f"{call.failed_stage}: {call.error}: {message_of(call.cause)}")
     return found
 
 
-def _first_error(record: TenantRecord | None, call: StageCall) -> dict[str, str]:
+def _first_error(record: TenantRecord | None, call: RecordFailureCall) -> dict[str, str]:
     """What the record keeps: the failure, or, of a roll-back, what it began with. Its own errors come on top."""
-    error = _error_of(call)
+    error = error_of(call)
     if record and record.is_rolling_back and record.last_error:
         error |= {key: record.last_error[key] for key in ("code", "stage", "message", "remedy")}
     return error
-
-
-def _message_of(cause: str) -> str:
-    """Lambda wraps the message of an exception into JSON: unwrapped here."""
-    try:
-        found = json.loads(cause)
-    except ValueError:
-        found = None
-    return (str(found.get("errorMessage", cause)) if isinstance(found, dict) else cause)[:2000]
-
-
-def _error_of(call: StageCall) -> dict[str, str]:
-    """What the record keeps of a failure."""
-    return {
-        "code": call.error,
-        "stage": call.failed_stage,
-        "message": _message_of(call.cause),
-        "remedy": remedy_for(call.error),
-        "at": clock.now(),
-        "execution_arn": call.execution_arn,
-        "entered_at": call.entered_at,
-    }

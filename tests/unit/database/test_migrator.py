@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from tenancy.database import NotRecorded, TenantDatabases, TenantMigrator, TenantSeeder, publish, schema_versions
+from tenancy.database.configuration import Configuration
 from tenancy.database.failures import without_values
-from tenancy.database.seed import Configuration
 from tenancy.domain.errors import SchemaMigrationFailed, StorageFull, TenantDatabaseBusy, TenantDatabaseMissing
 
 from .child import INSERT, spec_of

@@ -7,8 +7,8 @@ from tenancy.database.paths import TenantFolder
 from tenancy.domain.errors import InvalidTenantItem
 
 
-def folders(directory: Path) -> dict[str, dict[str, object]]:
-    """Each folder with what its pointer says, its database files, and those of them that have a log beside them.
+def contents(directory: Path) -> dict[str, dict[str, object]]:
+    """List each folder with what its pointer says, its database files, and those of them that have a log beside them.
 
     A folder that no tenant can have is not looked into. Returns ``{name: {current, files, logs}}``.
     Raises StorageUnavailable.

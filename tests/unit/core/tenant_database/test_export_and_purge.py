@@ -1,6 +1,7 @@
 """A customer gets its data, and is forgotten: whatever happens in between, and whoever else is there."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,12 @@ from tenancy.domain.errors import GenerationSuperseded, LeaseHeldByOther, Storag
 from tenancy.domain.events import TYPES
 from tenancy.platform import clock
 from tenancy.tables.provisioning import Provisioning
+from tenancy.tables.transaction import Transaction
 from tenancy.tenant_database import archive_bucket, export, purge
-from tenancy.tenant_database.archive_bucket import ArchiveStore
+from tenancy.tenant_database.archive_bucket import ArchiveBucket
 
-from .conftest import Lifecycle, Tables
-from .gone import Customer
+from ..conftest import Lifecycle, Tables
+from ..gone import Customer
 
 CANARY = "canario"
 
@@ -99,7 +101,7 @@ def test_the_database_is_held_while_it_is_exported(customer: Customer, monkeypat
         tried.append("write")
         return "folder"
 
-    monkeypatch.setattr(ArchiveStore, "put", meanwhile)
+    monkeypatch.setattr(ArchiveBucket, "put", meanwhile)
     customer.export()
 
     assert tried == ["write"]
@@ -116,7 +118,7 @@ def test_what_has_no_database_is_not_exported(customer: Customer) -> None:
 
 
 def test_a_failed_upload_is_no_export(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_bucket.ArchiveStore, "put", _fails)
+    monkeypatch.setattr(archive_bucket.ArchiveBucket, "put", _fails)
 
     with pytest.raises(StorageUnavailable):
         customer.export()
@@ -126,7 +128,7 @@ def test_a_failed_upload_is_no_export(customer: Customer, monkeypatch: pytest.Mo
 def test_a_database_that_is_another_one_meanwhile_is_not_on_record(
     customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = ArchiveStore.put
+    real = ArchiveBucket.put
 
     def put(self: Any, *given: Any) -> str:
         customer.tables.provisioning.update_item(
@@ -136,7 +138,7 @@ def test_a_database_that_is_another_one_meanwhile_is_not_on_record(
         )
         return real(self, *given)
 
-    monkeypatch.setattr(ArchiveStore, "put", put)
+    monkeypatch.setattr(ArchiveBucket, "put", put)
 
     with pytest.raises(GenerationSuperseded):
         customer.export()
@@ -208,36 +210,39 @@ def _fails(*_: object, **__: object) -> None:
     raise StorageUnavailable("not now")
 
 
-def _after(real: Callable[..., Any]) -> Callable[..., Any]:
-    """Does it, and dies."""
+def _dies(real: Callable[..., Any], place: int, moment: str) -> Callable[..., Any]:
+    """The call of this place, counted from 1, is not made, or made and not answered."""
+    calls = itertools.count(1)
 
-    def dies(*given: Any, **more: Any) -> None:
-        real(*given, **more)
-        raise StorageUnavailable("not now")
+    def call(*given: Any, **more: Any) -> Any:
+        is_last = next(calls) == place
+        answer = None if is_last and moment == "before" else real(*given, **more)
+        if is_last:
+            raise StorageUnavailable("not now")
+        return answer
 
-    return dies
+    return call
 
 
 STEPS = [
-    (Provisioning, "update"),
-    (ArchiveStore, "erase"),
-    (erase, "erase"),
-    (erase, "erase_set_aside"),
-    (Provisioning, "sort_keys"),
-    (Provisioning, "erase"),
-    (Provisioning, "replace"),
+    (Provisioning, "update", 1),
+    (ArchiveBucket, "erase", 1),
+    (erase, "erase", 1),
+    (erase, "erase_set_aside", 1),
+    (Provisioning, "sort_keys", 1),
+    *((Transaction, "commit", place) for place in (1, 2, 3)),
 ]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize(("where", "what"), STEPS, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize(("where", "what", "place"), STEPS, ids=lambda each: getattr(each, "__name__", str(each)))
 def test_a_purge_goes_on_after_a_crash(
-    gone: Customer, monkeypatch: pytest.MonkeyPatch, where: Any, what: str, moment: str
+    gone: Customer, monkeypatch: pytest.MonkeyPatch, where: Any, what: str, place: int, moment: str
 ) -> None:
     monkeypatch.setattr(purge, "ERASED_AT_ONCE", 4)
     events, versions = len(gone.events()), len(gone.versions()) - 1
     with monkeypatch.context() as broken:
-        broken.setattr(where, what, _fails if moment == "before" else _after(getattr(where, what)))
+        broken.setattr(where, what, _dies(getattr(where, what), place, moment))
         with pytest.raises(StorageUnavailable):
             gone.purge()
 
@@ -268,8 +273,8 @@ def test_only_what_is_taken_down_can_be_purged(customer: Customer) -> None:
     ("where", "what"),
     [
         (Provisioning, "update"),
-        (ArchiveStore, "versions"),
-        (ArchiveStore, "some_versions"),
+        (ArchiveBucket, "versions"),
+        (ArchiveBucket, "some_versions"),
         (purge.TenantDatabases, "hold"),
         (Provisioning, "sort_keys"),
     ],
@@ -341,7 +346,7 @@ def test_a_tenant_that_failed_is_purged_and_so_is_one_with_a_name_that_none_can_
 
 
 def test_more_than_a_page_of_versions_is_erased(gone: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    s3 = ArchiveStore("archive")._s3
+    s3 = ArchiveBucket("archive")._s3
     real, pages = s3.list_object_versions, []
     versions = len(gone.versions()) - 1
 
@@ -366,7 +371,7 @@ def test_what_is_not_erased_at_once_is_named_with_its_end(gone: Customer) -> Non
 
 
 def test_how_long_it_is_kept_is_what_the_templates_say() -> None:
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     template, data = ((root / name).read_text() for name in ("template.yaml", "data.yaml"))
     days = {where: days for where, _, days in purge.REMAINS}
 

@@ -10,16 +10,16 @@ import pytest
 
 from tenancy.database import TenantDatabases, schema_versions
 from tenancy.database_migrations import FleetMigrations, NotNow
-from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import RequestRefused, ServiceUnavailable, TenantDatabaseMissing
 from tenancy.domain.failure_mail import Links, Report, mails
 from tenancy.domain.record import TenantRecord
-from tenancy.platform import clock
+from tenancy.platform import aws, clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tables.transaction import Transaction, where
+from tenancy.tenant_database.seed import SeedDatabase
 
-from .conftest import Lifecycle, Tables
+from .conftest import Lifecycle, Tables, generation_call
 
 LATEST = schema_versions.latest_version()
 
@@ -45,7 +45,7 @@ def live(
         release.setattr(schema_versions, "shipped", lambda: first)
         tables.insert("granja")
         lifecycle.claim("granja", "one")
-        Seeding(settings).seed(StageCall(tenant_id="granja", stage="SeedDatabase", execution_arn="one", generation=1))
+        SeedDatabase(settings).seed(generation_call("SeedDatabase", "one"))
         lifecycle.activate("granja", "one")
         lifecycle.end("one")
     record = provisioning.record("granja")
@@ -229,15 +229,15 @@ def test_an_execution_that_begins_meanwhile_finds_the_database_that_it_knows(
     settings: ArchiveSettings,
     monkeypatch: Any,
 ) -> None:
-    commit = Provisioning.commit
+    commit = Transaction.commit
 
-    def too_late(self: Provisioning, *arguments: Any, **options: Any) -> None:
+    def too_late(self: Transaction) -> bool:
         with monkeypatch.context() as again:
-            again.setattr(Provisioning, "commit", commit)
+            again.setattr(Transaction, "commit", commit)
             lifecycle.claim("granja", "two")
-        commit(self, *arguments, **options)
+        return commit(self)
 
-    monkeypatch.setattr(Provisioning, "commit", too_late)
+    monkeypatch.setattr(Transaction, "commit", too_late)
     with pytest.raises(NotNow):
         fleet.migrate(message())
     monkeypatch.undo()
@@ -258,15 +258,15 @@ def test_a_table_that_does_not_answer_is_asked_again(
     monkeypatch: Any,
     answered: bool,
 ) -> None:
-    commit = Provisioning.commit
+    commit = Transaction.commit
 
-    def unavailable(self: Provisioning, *arguments: Any, **options: Any) -> None:
+    def unavailable(self: Transaction) -> None:
         if answered:
-            commit(self, *arguments, **options)
+            commit(self)
         raise ServiceUnavailable("no answer")
 
     with monkeypatch.context() as outage:
-        outage.setattr(Provisioning, "commit", unavailable)
+        outage.setattr(Transaction, "commit", unavailable)
         with pytest.raises(ServiceUnavailable):
             fleet.migrate(message())
 
@@ -291,14 +291,13 @@ def test_a_run_goes_on_from_where_a_migration_was_cut_off(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as end:
-        end.setattr(Provisioning, "commit", killed)
+        end.setattr(Transaction, "commit", killed)
         with pytest.raises(KeyboardInterrupt):
             fleet.migrate(message())
     tables.insert("granja", name="Otro nombre")
     lifecycle.claim("granja", "two")
-    call = StageCall(tenant_id="granja", stage="SeedDatabase", execution_arn="two", generation=2)
 
-    Seeding(settings).seed(call)
+    SeedDatabase(settings).seed(generation_call("SeedDatabase", "two", 2))
 
     record = found(provisioning)
     assert record.schema_version == LATEST
@@ -313,7 +312,7 @@ def test_a_tenant_that_is_not_wanted_is_left_alone(
     settings: ArchiveSettings,
     status: str,
 ) -> None:
-    provisioning.update("granja", fields={"status": status}, condition="attribute_exists(pk)", values={})
+    provisioning.update("granja", {"status": status}, where("attribute_exists(pk)"))
     before = names(settings)
 
     fleet.migrate(message())
@@ -351,7 +350,7 @@ def test_a_migration_costs_one_read_and_one_transaction(
 
         return call
 
-    client = provisioning._dynamodb
+    client = aws.client("dynamodb")
     for operation in ("get_item", "put_item", "update_item", "delete_item", "query", "transact_write_items"):
         monkeypatch.setattr(client, operation, counted(operation, getattr(client, operation)))
 

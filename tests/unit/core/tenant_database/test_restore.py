@@ -11,13 +11,12 @@ import duckdb
 import pytest
 
 from tenancy.database import publish
-from tenancy.database.loading import schema_of
-from tenancy.database.parquet import rows_of
+from tenancy.database.table_files import rows_of, schema_of
 from tenancy.domain.errors import ArchiveDamaged, ArchiveMissing, StorageUnavailable, TenantDatabaseMissing
 from tenancy.tenant_database import archive_bucket, restore
 
-from .conftest import last_event
-from .granja import Granja
+from ..conftest import last_event
+from ..granja import Granja
 
 ASKED_AT = "2026-11-24T12:00:00Z"
 
@@ -247,9 +246,9 @@ def _fails(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        (archive_bucket.ArchiveStore, "get"),
+        (archive_bucket.ArchiveBucket, "get"),
         (publish, "settled"),
-        (archive_bucket.ArchiveStore, "keep"),
+        (archive_bucket.ArchiveBucket, "keep"),
         (restore.Run, "note"),
         (publish, "replace"),
         (publish, "publish"),
@@ -281,12 +280,12 @@ def test_an_archive_of_this_very_database_is_not_overwritten_while_it_is_restore
     granja: Granja, archive: str, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An offboarding that was broken off, and taken back, leaves an archive of a database that lives on."""
-    from tenancy.tenant_database.archive_bucket import ArchiveStore
+    from tenancy.tenant_database.archive_bucket import ArchiveBucket
 
     with granja.databases.hold("granja") as folder:
         current = folder.current()
         assert current is not None
-        kept = ArchiveStore("archive").keep(current, "granja", Path(granja.settings.scratch_directory))
+        kept = ArchiveBucket("archive").keep(current, "granja", Path(granja.settings.scratch_directory))
     granja.sell("queso")
     granja.ask(**asks(kept["folder"]))
     with monkeypatch.context() as broken:

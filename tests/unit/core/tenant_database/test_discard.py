@@ -4,18 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tenancy.database import TenantSeeder
-from tenancy.domain.calls import StageCall
+from tenancy.database import publish
 from tenancy.domain.errors import StorageUnavailable
+from tenancy.domain.systems import System
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tenant_database.seed import SYSTEM, Seeding
+from tenancy.tenant_database.discard import DiscardDatabase
+from tenancy.tenant_database.seed import SeedDatabase
 
-from .conftest import Lifecycle, Tables
-
-
-def _call(stage: str) -> StageCall:
-    return StageCall(tenant_id="granja", stage=stage, execution_arn="one", generation=1)
+from ..conftest import Lifecycle, Tables, generation_call
 
 
 def test_a_discard_that_was_cut_short_is_not_trusted(
@@ -26,16 +23,16 @@ def test_a_discard_that_was_cut_short_is_not_trusted(
 
     (tmp_path / "tenants").mkdir()
     folders = {"tenants_directory": str(tmp_path / "tenants"), "scratch_directory": str(tmp_path / "scratch")}
-    seeding = Seeding(ArchiveSettings(provisioning_table="provisioning", archive_bucket="archive", **folders))
+    settings = ArchiveSettings(provisioning_table="provisioning", archive_bucket="archive", **folders)
     tables.insert("granja")
     lifecycle.claim("granja", "one")
-    seeding.seed(_call("SeedDatabase"))
+    SeedDatabase(settings).seed(generation_call("SeedDatabase", "one"))
     lifecycle.roll_back("granja", "AccessDenied", stage="InvalidateCache", execution="one")
-    monkeypatch.setattr(TenantSeeder, "discard", cut_short)
+    monkeypatch.setattr(publish, "discard", cut_short)
 
     with pytest.raises(StorageUnavailable):
-        seeding.discard(_call("DiscardDatabase"))
+        DiscardDatabase(settings).discard(generation_call("DiscardDatabase", "one"))
 
-    effect = provisioning.effect("granja", SYSTEM)
+    effect = provisioning.effects.of("granja", System.TENANT_DATABASE)
     assert effect is not None
     assert effect.state == "STARTED"  # a run that wants the database after all must look

@@ -7,13 +7,14 @@ import duckdb
 import pytest
 
 from tenancy.database import publish
-from tenancy.domain.calls import StageCall
+from tenancy.domain.calls import InspectSharedCall
 from tenancy.domain.errors import AdoptionProofDiffers, SharedDatabaseUnfit, StorageUnavailable
 from tenancy.tenant_database import adopt
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.discard import DiscardDatabase
+from tenancy.tenant_database.inspect import Inspection
 
-from .conftest import last_event
-from .granja import PROOF, Granja
+from ..conftest import generation_call, last_event
+from ..granja import PROOF, Granja
 
 SHOP = """
 CREATE TABLE products (
@@ -43,8 +44,10 @@ class Shop:
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def plan(self) -> dict[str, Any]:
-        question = StageCall(tenant_id="granja", stage="InspectShared", execution_arn="ana", database="todos.duckdb")
-        found = Seeding(self._granja.settings).inspect(question)
+        question = InspectSharedCall(
+            tenant_id="granja", stage="InspectShared", execution_arn="ana", database="todos.duckdb"
+        )
+        found = Inspection(self._granja.settings).shared(question)
         return PROOF | {"tables": found["tables"], "records": [], "alias": False}
 
 
@@ -168,8 +171,8 @@ def test_an_adoption_that_was_undone_can_be_done_again(granja: Granja, shop: Sho
     granja.seed()
     run = f"run-{granja.runs}"
     granja.lifecycle.roll_back("granja", "AccessDenied", stage="InvalidateCache", execution=run)
-    call = StageCall(tenant_id="granja", stage="DiscardDatabase", execution_arn=run, generation=1)
-    Seeding(granja.settings).discard(call)
+    call = generation_call("DiscardDatabase", run)
+    DiscardDatabase(granja.settings).discard(call)
     granja.lifecycle.fail("granja", "AccessDenied", stage="InvalidateCache", execution=run)
 
     granja.live(adopt=plan)

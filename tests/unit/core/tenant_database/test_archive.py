@@ -6,16 +6,15 @@ from typing import Any
 import pytest
 
 from tenancy.database import publish
-from tenancy.domain.calls import StageCall
 from tenancy.domain.errors import GenerationSuperseded, StorageUnavailable, TenantDatabaseMissing
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tenant_database import archive, archive_bucket
-from tenancy.tenant_database.archive import Archiving
-from tenancy.tenant_database.seed import Seeding
+from tenancy.tenant_database.archive import ArchiveDatabase
+from tenancy.tenant_database.seed import SeedDatabase
 
-from .conftest import Lifecycle, Tables
+from ..conftest import Lifecycle, Tables, generation_call
 
 RUN = "off"
 
@@ -29,17 +28,13 @@ def settings(folder: Path) -> ArchiveSettings:
     )
 
 
-def call(stage: str, execution: str, generation: int = 1) -> StageCall:
-    return StageCall(tenant_id="granja", stage=stage, execution_arn=execution, generation=generation)
-
-
 @pytest.fixture
 def leaving(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -> str:
     """A tenant at the end of its grace period. Returns its database's path."""
     (tmp_path / "tenants").mkdir()
     tables.insert("granja")
     lifecycle.claim("granja", "on")
-    Seeding(settings(tmp_path)).seed(call("SeedDatabase", "on"))
+    SeedDatabase(settings(tmp_path)).seed(generation_call("SeedDatabase", "on"))
     lifecycle.activate("granja", "on")
     lifecycle.end("on")
     tables.tenants.delete_item(Key={"tenant_id": "granja"})
@@ -58,7 +53,7 @@ def leaving(tables: Tables, lifecycle: Lifecycle, tmp_path: Path, bucket: Any) -
 
 
 def archived(folder: Path) -> dict[str, Any]:
-    return Archiving(settings(folder)).archive(call("ArchiveDatabase", RUN))
+    return ArchiveDatabase(settings(folder)).archive(generation_call("ArchiveDatabase", RUN))
 
 
 def keys(bucket: Any) -> list[str]:
@@ -77,14 +72,14 @@ def test_the_rows_are_archived_and_the_database_is_gone(
     record = provisioning.record("granja")
     assert record is not None
     assert (record.database_path, record.archive["folder"], record.archive["rows"]["tenants"]) == (None, folder, 1)
-    assert provisioning.effect("granja", "tenant_database") is None
+    assert provisioning.effects.of("granja", "tenant_database") is None
     assert tables.events()[-1] == "DatabaseArchived"
     assert archived(tmp_path) == {"changed": False}, "once more is no harm"
 
 
 def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: list[str] = []
-    put = archive_bucket.ArchiveStore.put
+    put = archive_bucket.ArchiveBucket.put
 
     def spied(self: Any, made: Any, suffix: str = "") -> str:
         real = self._s3.put_object
@@ -97,7 +92,7 @@ def test_the_manifest_comes_last(leaving: str, tmp_path: Path, bucket: Any, monk
         )
         return put(self, made, suffix)
 
-    monkeypatch.setattr(archive_bucket.ArchiveStore, "put", spied)
+    monkeypatch.setattr(archive_bucket.ArchiveBucket, "put", spied)
     archived(tmp_path)
 
     assert stored[-1].endswith("/manifest.json")
@@ -111,7 +106,7 @@ def _fails(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        (archive_bucket.ArchiveStore, "put"),
+        (archive_bucket.ArchiveBucket, "put"),
         (archive.Run, "note"),
         (publish, "discard"),
         (archive.Run, "finish"),
@@ -165,7 +160,7 @@ def test_a_strangers_file_in_the_folder_stays(leaving: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("execution", ["on", "another"])
 def test_nobody_but_the_holder_archives(leaving: str, tmp_path: Path, execution: str) -> None:
     with pytest.raises(GenerationSuperseded):
-        Archiving(settings(tmp_path)).archive(call("ArchiveDatabase", execution))
+        ArchiveDatabase(settings(tmp_path)).archive(generation_call("ArchiveDatabase", execution))
 
     assert (tmp_path / "tenants" / leaving).exists()
 
@@ -176,7 +171,7 @@ def test_a_tenant_that_is_wanted_keeps_its_database(
     (tmp_path / "tenants").mkdir()
     tables.insert("granja")
     lifecycle.claim("granja", RUN)
-    Seeding(settings(tmp_path)).seed(call("SeedDatabase", RUN))
+    SeedDatabase(settings(tmp_path)).seed(generation_call("SeedDatabase", RUN))
 
     with pytest.raises(GenerationSuperseded, match="wanted"):
         archived(tmp_path)

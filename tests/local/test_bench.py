@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import BENCHES, report
+from bench import BENCHES, report, usage
 from bench.stacks import own_stack
 from local.stack import Stack
 
@@ -73,9 +73,10 @@ def test_a_table_shows_every_key_but_the_benchs_name_and_command() -> None:
     assert text.split() == ["step", "seconds", "bound", "all", "2.5", "one", "True"]
 
 
-# The others have sizes for a small run too, and are not run here yet.
 WITHOUT_A_STACK = ("backend", "database", "gateway", "poison_simulated")
-ON_A_STACK = ("reconcile",)
+# The last one stops what starts executions.
+ON_A_SHARED_STACK = ("single", "imports", "burst_simulated", "burst_emulated", "growth", "reconcile")
+ON_ITS_OWN_STACK = ("poison", "up")
 
 
 def small(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -105,8 +106,8 @@ def shared_stack() -> Iterator[Stack]:
 
 @pytest.mark.slow
 @pytest.mark.embedded_aws
-@pytest.mark.parametrize("name", ON_A_STACK)
-def test_a_benchmark_on_a_stack_runs_in_a_small_form(
+@pytest.mark.parametrize("name", ON_A_SHARED_STACK)
+def test_a_benchmark_on_a_shared_stack_runs_in_a_small_form(
     name: str, shared_stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
@@ -114,6 +115,19 @@ def test_a_benchmark_on_a_stack_runs_in_a_small_form(
         yield shared_stack
 
     module = small(name, monkeypatch)
-    monkeypatch.setattr(module, "own_stack", shared)
+    monkeypatch.setattr("bench.plot.draw", lambda _: None)
+    monkeypatch.setattr(usage if name == "burst_simulated" else module, "own_stack", shared)
 
     assert list(module.rows(lambda _: None))
+
+
+@pytest.mark.slow
+@pytest.mark.embedded_aws
+@pytest.mark.parametrize("name", ON_ITS_OWN_STACK)
+def test_a_benchmark_on_a_stack_of_its_own_runs_in_a_small_form(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(small(name, monkeypatch).rows(lambda _: None))
+
+
+def test_every_benchmark_runs_in_a_small_form() -> None:
+    small_ones = {*WITHOUT_A_STACK, *ON_A_SHARED_STACK, *ON_ITS_OWN_STACK}
+    assert small_ones == set(BENCHES)

@@ -24,7 +24,7 @@ def main(data: Path, wanted: set[str]) -> None:
 
 
 def _endpoint_prefix(service: Path) -> str:
-    """What endpoints.json calls a service, after the newest description of it: `states` for `stepfunctions`."""
+    """Return what endpoints.json calls a service, by its newest description: `states` for `stepfunctions`."""
     newest = max(service.glob("*/service-2.json.gz"))
     return str(json.loads(gzip.decompress(newest.read_bytes()))["metadata"]["endpointPrefix"])
 

@@ -125,7 +125,7 @@ class FleetMigrations:
         fields: dict[str, Any],
         remove: list[str] | None = None,
     ) -> None:
-        """Raises NotRecorded if somebody else has decided anything about the tenant meanwhile."""
+        """Write the outcome down. Raises NotRecorded if anybody has decided anything about the tenant meanwhile."""
         result = (
             self._provisioning.transaction(record.tenant_id)
             .set(fields)
@@ -141,6 +141,6 @@ class FleetMigrations:
 
 
 def _is_answered(record: TenantRecord, request: MigrationRequest) -> bool:
-    """Whether this very request has failed for good before; only another one tries again."""
+    """Return whether this very request has failed for good before: only another one tries again."""
     failure = record.migration_error or {}
     return (failure.get("version"), failure.get("requested_at")) == (request.version, request.requested_at)

@@ -17,7 +17,7 @@ class Machines:
         step_functions.prepare()
 
     def start(self, tenant_id: str, event_id: str) -> bool:
-        """Start the machine that fits the tenant's item as it is now. False if this event has started one before."""
+        """Start the machine that fits the item as it is now. Returns False if this event has started one before."""
         settings = self._settings
         machine = (
             settings.onboard_state_machine_arn if self._is_wanted(tenant_id) else settings.offboard_state_machine_arn

@@ -55,5 +55,5 @@ def _remove(entry: Path) -> None:
 
 
 def _files(place: Path) -> list[Path]:
-    """Files below a folder, links not followed."""
+    """List the files below a folder; links are not followed."""
     return sorted(Path(at) / name for at, _, names in os.walk(place) for name in names)

@@ -92,7 +92,7 @@ class TenantMigrator:
 
     @contextmanager
     def _built(self, old: Path, tenant_id: str, version: int) -> Iterator[tuple[Path | None, int, int]]:
-        """The migrated copy in scratch space, until the block ends, with the versions before and after.
+        """Yield the migrated copy in scratch space, until the block ends, with the versions before and after.
 
         None instead of a copy if the database has the version already.
         """
@@ -112,7 +112,7 @@ class TenantMigrator:
             yield database, before, after
 
     def _apply(self, connection: duckdb.DuckDBPyConnection, tenant_id: str, have: int, version: int) -> int:
-        """All steps up to the version, or none of them. Returns the version that the database has now."""
+        """Take all steps up to the version, or none. Returns the version that the database has now."""
         now = self._now().astimezone(UTC).replace(tzinfo=None)
         with engine.transaction(connection):
             for step in schema_versions.shipped()[have:version]:
@@ -127,7 +127,7 @@ class TenantMigrator:
 
 
 def _copied(database: Path, space: Path) -> Path:
-    """A copy under the same name, with the logs that belong to it: they hold committed rows of a writer that died."""
+    """Copy a database under its name, with its logs: they hold committed rows of a writer that died."""
     for source in (database, *write_ahead_logs(database)):
         shutil.copyfile(source, space / source.name)
     return space / database.name

@@ -89,7 +89,7 @@ def workshop(scratch: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Whether the folder is there and nobody works in it; inside the block, nobody else can begin to."""
+    """Yield whether the folder is there and nobody works in it; inside the block, nobody else can begin to."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:

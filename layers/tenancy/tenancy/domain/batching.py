@@ -24,7 +24,7 @@ BUSY = (ServiceThrottled, ZoneBusy, ConcurrentUpdate)
 def packs[Item](
     items: Sequence[Item], limits: Measures, measure: Callable[[Item], Measures]
 ) -> Iterator[tuple[Item, ...]]:
-    """Return the items in order, in runs that keep every limit: one run is one call.
+    """Yield the items in order, in runs that keep every limit: one run is one call.
 
     limits:  the most that one call may hold, by what is counted.
     measure: what an item adds. One that breaks a limit by itself goes alone: the service says so best.

@@ -121,7 +121,7 @@ class MigrationRequest(Asked):
 
     @property
     def origin(self) -> str:
-        """What its events give where those of a run give their execution."""
+        """Return what its events give where those of a run give their execution."""
         return f"migration/{self.version}/{self.requested_at}"
 
 

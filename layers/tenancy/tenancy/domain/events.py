@@ -20,7 +20,7 @@ class Fact(BaseModel):
 
     @property
     def occasion(self) -> str:
-        """What tells two events of this type in one run apart; nothing, for what happens once in a run."""
+        """Return what tells two events of this type in one run apart; nothing, for what happens once in a run."""
         return ""
 
 
@@ -110,7 +110,7 @@ class Drift(Fact):
 
     @property
     def occasion(self) -> str:
-        """The same kind of thing may be found again for one run of a tenant: another day it is another event."""
+        """Tell findings apart by when they were seen first: the same thing may be found again within one run."""
         return "\n".join(f"{found.kind} {found.what} {found.since}" for found in self.findings)
 
 
@@ -194,7 +194,7 @@ class Migration(Fact):
 
     @property
     def occasion(self) -> str:
-        """A migration may be asked for, and fail, more than once within one run of a tenant."""
+        """Tell requests apart: a migration may be asked for, and fail, more than once within one run."""
         return f"{self.to_version} {self.requested_at}"
 
 

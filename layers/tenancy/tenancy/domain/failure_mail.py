@@ -66,17 +66,17 @@ class Report:
 
     @property
     def page(self) -> str:
-        """The runbook's page."""
+        """Return the name of the runbook's page."""
         return (self.code.lower() if self.code in leaves() else "other") + ".md"
 
     @property
     def starts_by_itself(self) -> bool:
-        """Whether what is to be done starts a run, or a run comes anyway. Else a person says when the cause is gone."""
+        """Return whether a run comes by itself. Otherwise a person says when the cause is gone."""
         return again_after(self.code) is Again.WHEN_CORRECTED or self.type == "TenantOffboardingFailed"
 
     @property
     def is_migration(self) -> bool:
-        """Whether it comes from no execution, but from a migration over the fleet."""
+        """Return whether it comes from a migration over the fleet, and so from no execution."""
         return self.type == "DatabaseMigrationFailed"
 
 
@@ -141,7 +141,7 @@ def single(report: Report, links: Links) -> Mail:
 
 
 def _paragraphs(language: Language, report: Report, links: Links) -> list[str]:
-    """What happened; what visitors get; what to do; where to look."""
+    """Say what happened, what visitors get, what to do, and where to look."""
     name = _escaped(report.tenant_id)
     who = f"{report.name} ({name})" if report.name else name
     return [
@@ -160,19 +160,18 @@ def _paragraphs(language: Language, report: Report, links: Links) -> list[str]:
 
 
 def _undo_error(language: Language, error: str) -> str:
-    """``stage: error: message``, as events have it."""
+    """Translate ``stage: error: message``, as events have it."""
     stage, _, said = error.partition(": ")
     code, _, message = said.partition(": ")
     return f"{stage}: {code}: {language.message(code, message)}"
 
 
 def _remedy(language: Language, report: Report) -> str:
-    """In the language of events what the event says: it may be older than this release."""
+    """Return what to do; in English as the event says it, which may be older than this release."""
     return report.remedy if language is ENGLISH else language.remedy(report.code)
 
 
 def _command(language: Language, report: Report) -> str:
-    """What a person types about one failure, or about all that have its cause."""
     name = shlex.quote(_escaped(report.tenant_id))
     if report.is_migration:
         return f"{language.command['retry']}\n  fluxion fleet migrate --tenant {name}"
@@ -240,7 +239,7 @@ def digest_subject(reports: Sequence[Report]) -> str:
 
 
 def _cause(language: Language, reports: Sequence[Report], links: Links) -> str:
-    """How many in which state; what their visitors get; what to do; where to look."""
+    """Say how many failed in which state, what their visitors get, what to do, and where to look."""
     first = reports[0]
     stages = Counter(report.stage for report in reports)
     visitors = Counter(_for_visitors(language, report) for report in reports)
@@ -258,7 +257,7 @@ def _cause(language: Language, reports: Sequence[Report], links: Links) -> str:
 
 
 def _listed(reports: Sequence[Report]) -> str:
-    """Every tenant of one cause, by stage, with its message; those that have the same one stand together."""
+    """List every tenant of one cause, by stage, with its message; those with the same message stand together."""
     lines = [_escaped(reports[0].code)]
     for stage, some in groupby(reports, key=lambda report: report.stage):
         tenants: dict[str, list[str]] = {}
@@ -271,7 +270,7 @@ def _listed(reports: Sequence[Report]) -> str:
 
 
 def _message(report: Report) -> str:
-    """One line. The whole of it, and what went wrong while undoing, is in the tenant's record."""
+    """Return the message on one line. The tenant's record has the whole of it, and what went wrong while undoing."""
     message = _cut(" ".join(report.message.split()), LONGEST_MESSAGE_IN_DIGEST)
     return f"{message} [{report.status}: {', '.join(report.remaining)}]" if report.remaining else message
 
@@ -286,5 +285,5 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """ASCII, without control characters; every other text as Python would write it."""
+    """Return ASCII without control characters; every other character as Python would write it."""
     return "".join(char if char.isascii() and char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -28,7 +28,7 @@ class Stage:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the run ended with it, and not well."""
+        """Return whether the run ended with it, and not well."""
         return bool(self.event) and str(self.event).endswith(_GONE_WRONG)
 
 

@@ -46,7 +46,7 @@ class SiteProbe:
         self._secret: tuple[bytes, float] | None = None
 
     def visit(self, tenant_id: str, host: str) -> Answer:
-        """One visit, from the name server to the answer.
+        """Visit the site once, from the name server to the answer.
 
         Raises SiteNotReady, whose message says which step did not go as it should.
         """
@@ -59,7 +59,7 @@ class SiteProbe:
         return Answer(address)
 
     def is_served(self, host: str) -> bool:
-        """Whether everybody gets the site. One that can't be reached is not served."""
+        """Return whether everybody gets the site. One that can't be reached is not served."""
         name_server = random.choice(self._settings.name_servers)  # noqa: S311
         try:
             address = self._resolve(host, "A", name_server)

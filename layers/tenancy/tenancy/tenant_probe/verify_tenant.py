@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 2.0  # of the first try; a later one looks once, so that wait
 
 
 class Verification:
-    """The stage VerifyTenant, and visits to suspended sites."""
+    """The state VerifyTenant, and visits to suspended sites."""
 
     def __init__(self, settings: ProbeSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
@@ -41,7 +41,7 @@ class Verification:
         return {"served": [host for host, is_served in zip(call.hosts, answers, strict=True) if is_served]}
 
     def _visit(self, record: TenantRecord, until: float) -> Answer:
-        """The answer of the last of enough visits in a row."""
+        """Return the last answer of enough good visits in a row."""
         good = 0
         while True:
             try:

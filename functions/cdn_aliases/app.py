@@ -1,4 +1,4 @@
-"""The only code that writes the distribution's alternate domain names."""
+"""This is the only code that writes the distribution's alternate domain names."""
 
 from tenancy.group_commit.cdn_aliases import Distribution
 from tenancy.handlers import group_commit

@@ -1,4 +1,4 @@
-"""Brings tenants' databases to the schema of this release, one message a tenant."""
+"""This function brings tenants' databases to the schema of this release, one message a tenant."""
 
 from tenancy.database_migrations import FleetMigrations
 from tenancy.handlers import messages

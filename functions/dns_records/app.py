@@ -1,4 +1,4 @@
-"""The only code that writes the hosted zone."""
+"""This is the only code that writes the hosted zone."""
 
 from tenancy.group_commit.dns_records import HostedZone
 from tenancy.handlers import group_commit

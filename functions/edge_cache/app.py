@@ -1,4 +1,4 @@
-"""The only code that makes the edge forget."""
+"""This is the only code that makes the edge forget."""
 
 from tenancy.group_commit.edge_cache import EdgeCache
 from tenancy.handlers import group_commit

@@ -1,4 +1,4 @@
-"""What the states do to tenants' database files, and what people ask of them."""
+"""This function does what states and people ask of tenants' database files."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import ArchiveSettings

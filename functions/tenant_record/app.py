@@ -1,4 +1,4 @@
-"""The only code that moves a tenant from one status to the next."""
+"""This is the only code that moves a tenant from one status to the next."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import LifecycleSettings

@@ -1,5 +1,5 @@
-"""Executions that ended badly, as Step Functions itself tells it: those that were stopped, ran out of time, or failed
-before they could say so. They lead to the same record, and the same mail, as a state that fails.
+"""Step Functions tells of executions that were stopped, ran out of time, or failed before they could say so. They lead
+to the same record, and the same e-mail, as a state that fails.
 """
 
 import json

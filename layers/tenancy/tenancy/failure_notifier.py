@@ -1,4 +1,4 @@
-"""From failure events to e-mails that a person understands, no faster than SNS sends them."""
+"""Failure events become e-mails that a person understands, no faster than SNS sends them."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What every function does around its one call: reading the request, logs, metrics, trace, partial failures.
+"""Every function does this around its one call: reading the request, logs, metrics, trace, partial failures.
 
 Each log line carries the tenant and the execution. Nothing here decides anything.
 """

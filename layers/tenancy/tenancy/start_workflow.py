@@ -1,4 +1,4 @@
-"""From a change of the ``tenants`` table to an execution. The record says only which tenant: the item decides."""
+"""A change of the ``tenants`` table starts an execution. The record says only which tenant: the item decides."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A tenant's configuration: the part of its item that its database holds as rows."""
+"""A tenant's configuration is the part of its item that its database holds as rows."""
 
 import json
 import secrets

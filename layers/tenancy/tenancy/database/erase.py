@@ -1,4 +1,4 @@
-"""What is left of a tenant's files when the tenant is to be forgotten."""
+"""What is left of a tenant's files is found and removed when the tenant is to be forgotten."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What one process has open, tenant by tenant: who may enter when, and when a handle is closed again."""
+"""A process has these handles open, tenant by tenant; they decide who may enter when, and close again."""
 
 import atexit
 import logging

@@ -1,4 +1,4 @@
-"""Bringing the database of a tenant in service to a later version of the schema.
+"""The database of a tenant in service is brought to a later version of the schema.
 
 The door is held from the first look to the last step, so nobody writes meanwhile and no row is lost. Nothing is changed
 where the tenant's files are: the current file is copied to scratch space with whatever log lies beside it, changed

@@ -1,4 +1,4 @@
-"""An archive of a tenant's database: every table as a Parquet file, and a manifest that proves them."""
+"""An archive of a tenant's database is every table as a Parquet file, and a manifest that proves them."""
 
 import hashlib
 from collections.abc import Iterator

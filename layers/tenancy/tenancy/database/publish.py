@@ -1,4 +1,4 @@
-"""How a tenant gets a new database: built aside, published whole or not at all.
+"""A tenant's new database is built aside, and published whole or not at all.
 
 The order of the steps is the point; a crash between any two leaves the old state, or the new one, and at most files
 that are known as left-overs:

@@ -1,4 +1,4 @@
-"""The schema as numbered SQL, and which of it a database has.
+"""The schema is numbered SQL; a database says how much of it it has.
 
 ``migrations/0001_initial.sql`` is version 1, and so on without a gap. A published file never changes: a correction is
 the next number.

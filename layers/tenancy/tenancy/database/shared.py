@@ -1,4 +1,4 @@
-"""A database that several tenants shared before each had its own. It is only ever read.
+"""Several tenants shared such a database before each had its own. It is only ever read.
 
 Its columns are matched by name with the schema of this release. What does not fit is refused by the name of table and
 column, so that nothing is left behind without a word.

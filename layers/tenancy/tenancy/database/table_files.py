@@ -1,4 +1,4 @@
-"""A table's rows as a Parquet file: counted and hashed, and put into a table of this release's schema.
+"""A table's rows become a Parquet file, counted and hashed, and go into a table of this release's schema.
 
 What is trusted of a file is nothing: tables and columns are called as the schema calls them, each table's constraints
 hold, and what is in the table at last must hash as was promised.

@@ -1,4 +1,4 @@
-"""How requests that wait together become calls: what fits into one, when it may go, what becomes of a refused one.
+"""Requests that wait together become calls: what fits into one, when it may go, and what if one is refused.
 
 Pure: it says what is to be done next and is told what came of it. Who carries it out brings the clock, the pauses and
 the calls: the writers with real ones, the simulation in ``bench/`` with virtual time.

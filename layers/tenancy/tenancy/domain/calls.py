@@ -1,4 +1,4 @@
-"""What the functions are asked, by states and by people: a type for each caller, with exactly what it passes."""
+"""Calls say what states and people ask of the functions: a type for each caller, with exactly what it passes."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Drift: what is not as it is on record. Values in, values out.
+"""Drift is what is not as it is on record. Values in, values out.
 
 Compared is what the control plane has made, and nothing else: a record at a host that is no tenant's, say, is not
 looked at. A tenant that an execution works on is not judged at all.

@@ -1,4 +1,4 @@
-"""An event as the outbox keeps it and EventBridge gets it: a fact, and whose, when and by whom.
+"""An event, as the outbox keeps it and EventBridge gets it, is a fact, and whose, when and by whom.
 
 Its id is derived from what it says, so that every repetition of a stage produces the same event, and a subscriber that
 keeps ids sees each fact once.

@@ -1,4 +1,4 @@
-"""What can go wrong, and who must do what about it.
+"""These errors say what can go wrong, and who must do something about it.
 
 The class name is the contract: Step Functions matches it by exact name in Retry and Catch, ``last_error.code`` holds
 it, the e-mail and the runbook are called by it. So the leaves are flat, and renaming one is a breaking change. What a

@@ -1,4 +1,4 @@
-"""The facts that EventBridge is told, one class each; `make generate` writes their schemas to ``events/schemas/``."""
+"""Facts are what EventBridge is told, one class each; `make generate` writes their schemas to ``events/schemas/``."""
 
 from typing import ClassVar
 

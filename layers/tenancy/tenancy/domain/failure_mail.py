@@ -1,4 +1,4 @@
-"""What people read: the failure e-mail, alone or as a digest, in each language. Values in, text out."""
+"""Failures become the e-mails that people read, alone or as a digest, in each language. Values in, text out."""
 
 import shlex
 import textwrap
@@ -18,7 +18,7 @@ LONGEST_ID_IN_SUBJECT = 40
 
 # How many mails a batch of the queue becomes. FEW failures are mailed one by one. More become digests, and 1,000 (a
 # whole batch) become one, at most 8 of them: a line is of 60 to 510 bytes, and a digest has at most LONGEST_DIGEST. SNS
-# would take 256 KB, but mail programs cut off what is longer (Gmail at 102 KB). ``notifying`` says how fast they go.
+# would take 256 KB, but mail programs cut off what is longer (Gmail at 102 KB). ``failure_notifier`` has the pace.
 FEW = 10
 LONGEST_DIGEST = 100_000
 LONGEST_MESSAGE_IN_DIGEST = 200

@@ -1,4 +1,4 @@
-"""What people ask for: an item of the ``tenants`` table, deserialised, as a checked value."""
+"""An item of the ``tenants`` table, which people write, becomes a checked value here."""
 
 import unicodedata
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What is: a record of the ``provisioning`` table, deserialised, as a value."""
+"""A record of the ``provisioning`` table says what is; here it is a value."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""The distribution: the tenants' hosts as its alternate domain names, all of them behind one ETag."""
+"""The distribution has the tenants' hosts as its alternate domain names, all of them behind one ETag."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The hosted zone: A and AAAA alias records of the tenants, by CREATE and DELETE: nobody's record is replaced."""
+"""The hosted zone gets the tenants' A and AAAA alias records by CREATE and DELETE: nobody's record is replaced."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Group commit: one call to a contended system for everything that waits for it.
+"""Group commit is one call to a contended system for everything that waits for it.
 
 The state machine puts a request into the system's request table; the table's stream hands over what arrived while the
 last call was under way. Requests say only who asks. What is to be done is read again from ``provisioning``, so a late

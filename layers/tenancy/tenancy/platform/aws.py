@@ -1,4 +1,4 @@
-"""AWS clients, and AWS's refusals in this package's words."""
+"""AWS is called through these clients, and its refusals become errors of this package."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The time, in the one form in which it is written down. The only decision that hangs on it is when to try again."""
+"""The time has one form in which it is written down. The only decision that hangs on it is when to try again."""
 
 from datetime import UTC, datetime, timedelta
 

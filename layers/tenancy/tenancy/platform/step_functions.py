@@ -1,4 +1,4 @@
-"""Step Functions as the control plane uses it: starting executions, asking whether one runs, answering task tokens."""
+"""Step Functions is asked to start executions, whether one runs, and to take answers to task tokens."""
 
 import hashlib
 import json

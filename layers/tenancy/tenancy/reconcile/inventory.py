@@ -1,4 +1,4 @@
-"""All that there is, read from where it is: tables, zone, distribution, file system, executions, suspended sites."""
+"""The inventory is read from where things are: tables, zone, distribution, file system, executions, suspended sites."""
 
 import json
 from collections.abc import Iterable, Mapping

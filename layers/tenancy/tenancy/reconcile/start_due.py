@@ -1,4 +1,4 @@
-"""Tenants that are due: those that have stalled, whose roll-back is not complete, or whose grace period is over."""
+"""Tenants are started that are due: they stalled, were not rolled back wholly, or their grace period is over."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A stage that works on one tenant at a time: what it may do, and how its result is written down."""
+"""A state that works on one tenant at a time is told whether it may, and writes its result down here."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

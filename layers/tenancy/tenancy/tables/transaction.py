@@ -1,4 +1,4 @@
-"""A change of a tenant's record and all that belongs to it, in one transaction: all of it happens, or nothing."""
+"""A transaction changes a tenant's record and all that belongs to it: all of it happens, or nothing."""
 
 import re
 from collections.abc import Mapping

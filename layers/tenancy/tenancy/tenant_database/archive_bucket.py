@@ -1,4 +1,4 @@
-"""Archives of tenants' databases in a bucket: one folder each, and the manifest last.
+"""Archives of tenants' databases lie in a bucket: one folder each, and the manifest last.
 
 What has no manifest is no archive: an upload that was cut short.
 

@@ -1,4 +1,4 @@
-"""ExportDatabase: a customer's data, as a copy that can be taken away. Asked for by a person, beside the workflow."""
+"""ExportDatabase copies a customer's data, to be taken away, when a person asks, beside the workflow."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Asking for a tenant's site as a visitor would: name server, address, TLS, answer. Nothing is cached on the way."""
+"""The probe asks for a site as a visitor would: name server, address, TLS, answer. Nothing is cached on the way."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Who is responsible for a tenant: what the states share that move its record.
+"""The lease says who is responsible for a tenant; the states that move its record share it.
 
 One execution at a time holds a tenant's lease. A loser counts up ``requested`` and ends; the holder gives the lease
 back only if ``requested`` is what it had ``seen`` when it read the item, else it goes round again. So no change is

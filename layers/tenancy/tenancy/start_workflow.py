@@ -28,10 +28,7 @@ class Machines:
         with aws.calls("DynamoDB"):
             key = {"tenant_id": {"S": tenant_id}}
             found = self._dynamodb.get_item(
-                TableName=self._settings.tenants_table,
-                Key=key,
-                ConsistentRead=True,
-                ProjectionExpression="tenant_id",
+                TableName=self._settings.tenants_table, Key=key, ConsistentRead=True, ProjectionExpression="tenant_id"
             )
         return "Item" in found
 

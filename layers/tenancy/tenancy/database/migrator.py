@@ -43,11 +43,7 @@ class TenantMigrator:
     """Migrates one tenant at a time. scratch: local disk, made if need be."""
 
     def __init__(
-        self,
-        directory: Path,
-        scratch: Path,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self, directory: Path, scratch: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         # Nothing stays open afterwards: the environment may be frozen right then, lock and all.
         self._databases = TenantDatabases(directory, idle_after=0)
@@ -62,10 +58,7 @@ class TenantMigrator:
         Raises SchemaMigrationFailed (the rows do not fit; nothing is changed), NotRecorded, TenantDatabaseBusy,
         TenantDatabaseMissing, StorageFull, StorageUnavailable.
         """
-        with (
-            named_failures(f"migrate the database of '{tenant_id}'"),
-            self._databases.hold(tenant_id) as folder,
-        ):
+        with named_failures(f"migrate the database of '{tenant_id}'"), self._databases.hold(tenant_id) as folder:
             old = folder.current()
             if old is None:
                 raise TenantDatabaseMissing(f"'{tenant_id}' has no database.")

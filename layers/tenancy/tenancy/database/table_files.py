@@ -49,11 +49,7 @@ class TableFile:
     rows_sha256: str
 
     def load(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        table: str,
-        columns: Sequence[Column],
-        required: Iterable[str] = (),
+        self, connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Column], required: Iterable[str] = ()
     ) -> None:
         """Put the rows into an empty table that has these columns. A column that the file lacks gets its default.
 

@@ -71,14 +71,7 @@ _WHERE: Mapping[Kind, System] = {
     Kind.SUSPENDED_SERVED: System.EDGE_CACHE,
 }
 BY_WORKFLOW = frozenset(
-    {
-        *DISTRUST,
-        Kind.CLAIM_MISSING,
-        Kind.LEASE_ABANDONED,
-        Kind.CHANGE_MISSED,
-        Kind.REMOVAL_MISSED,
-        Kind.RETRY_MISSED,
-    }
+    {*DISTRUST, Kind.CLAIM_MISSING, Kind.LEASE_ABANDONED, Kind.CHANGE_MISSED, Kind.REMOVAL_MISSED, Kind.RETRY_MISSED}
 )
 """What the tenant's own workflow puts right."""
 LEFT_OVERS = frozenset({Kind.CLAIM_ORPHANED, Kind.EFFECT_LEFT})

@@ -37,8 +37,7 @@ class TenantClaimed(Fact):
         default_factory=list, description="Names of what is asked for otherwise than in the run before."
     )
     before: dict[str, str] = Field(
-        default_factory=dict,
-        description="What was asked for before: name, tier and desired_state, where changed.",
+        default_factory=dict, description="What was asked for before: name, tier and desired_state, where changed."
     )
     after: dict[str, str] = Field(default_factory=dict, description="What is asked for now, of the same.")
 

@@ -31,10 +31,7 @@ _COUNT_KEPT_SECONDS, _NEARLY_FULL = 60.0, 0.8
 
 _IN_THE_WAY = ("A", "AAAA", "CNAME")
 
-_KNOWN = {
-    "InvalidChangeBatch": ZoneRefusedRecord,
-    "PriorRequestNotComplete": ZoneBusy,
-}
+_KNOWN = {"InvalidChangeBatch": ZoneRefusedRecord, "PriorRequestNotComplete": ZoneBusy}
 
 
 logger = Logger(child=True)
@@ -52,11 +49,7 @@ class HostedZone:
         self._target = settings.distribution_domain_name.lower().rstrip(".")
         self._count = 0, float("-inf")  # records in the zone, and when they were counted
         self.rules = Rules[Work](
-            limits={
-                "tenants": settings.tenants_a_call,
-                "records": _RECORDS_A_CALL,
-                "characters": _CHARACTERS_A_CALL,
-            },
+            limits={"tenants": settings.tenants_a_call, "records": _RECORDS_A_CALL, "characters": _CHARACTERS_A_CALL},
             measure=self._measure,
             cost=self._cost,
             divisible=(ZoneRefusedRecord,),

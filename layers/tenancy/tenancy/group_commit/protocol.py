@@ -174,12 +174,7 @@ class GroupCommit:
             what: Steps[Work, Any] = batching.steps(
                 work, rules, pace, until=until, now=time.monotonic, chance=random.random
             )
-            batching.carry_out(
-                what,
-                pause=time.sleep,
-                call=self._write,
-                settled=settled,
-            )
+            batching.carry_out(what, pause=time.sleep, call=self._write, settled=settled)
         answered: dict[Request, Exception | None] = dict.fromkeys(requests, Left())
         for each in told:
             answered |= each.result()

@@ -115,11 +115,7 @@ class Transaction:
         earlier try whose answer was lost.
         """
         event = Event.of(
-            fact,
-            tenant_id=self._tenant_id,
-            generation=generation,
-            execution_arn=execution_arn,
-            occurred_at=clock.now(),
+            fact, tenant_id=self._tenant_id, generation=generation, execution_arn=execution_arn, occurred_at=clock.now()
         )
         return self._also("event", outbox.told(event))
 

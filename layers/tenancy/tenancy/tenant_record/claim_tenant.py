@@ -17,14 +17,7 @@ from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.tenants import DesiredState
 from tenancy.tables.transaction import NameTaken, as_read
 from tenancy.tenant_record.hold_tenant import HoldTenant
-from tenancy.tenant_record.lease import (
-    DUE,
-    first_fields,
-    has_begun,
-    refuse_the_dead,
-    require_lease,
-    until_undisturbed,
-)
+from tenancy.tenant_record.lease import DUE, first_fields, has_begun, refuse_the_dead, require_lease, until_undisturbed
 from tenancy.tenant_record.roll_back import RollBack, failure_of, is_rolling_back
 
 _TOLD = ("name", "tier", "desired_state")

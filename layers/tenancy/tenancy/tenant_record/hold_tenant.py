@@ -14,13 +14,7 @@ from tenancy.platform.settings import LifecycleSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.tenants import DesiredState
 from tenancy.tables.transaction import as_read
-from tenancy.tenant_record.lease import (
-    DUE,
-    has_begun,
-    refuse_the_dead,
-    require_lease,
-    until_undisturbed,
-)
+from tenancy.tenant_record.lease import DUE, has_begun, refuse_the_dead, require_lease, until_undisturbed
 
 
 class HoldTenant:

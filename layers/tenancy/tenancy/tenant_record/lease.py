@@ -46,9 +46,7 @@ def require_lease(provisioning: Provisioning, record: TenantRecord | None, call:
         call.tenant_id,
         {"requested": record.requested + 1},
         where(
-            "lease.holder = :other AND requested = :requested",
-            other=record.lease.holder,
-            requested=record.requested,
+            "lease.holder = :other AND requested = :requested", other=record.lease.holder, requested=record.requested
         ),
     )
     raise LeaseHeldByOther(f"{record.lease.holder} works on tenant {shown(call.tenant_id)} and goes round again")

@@ -15,15 +15,7 @@ from tenancy.platform import clock
 from tenancy.platform.settings import RecordSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.transaction import Transaction, as_read
-from tenancy.tenant_record.lease import (
-    CLAIMING,
-    DUE,
-    first_fields,
-    is_mine,
-    is_over,
-    require_lease,
-    until_undisturbed,
-)
+from tenancy.tenant_record.lease import CLAIMING, DUE, first_fields, is_mine, is_over, require_lease, until_undisturbed
 from tenancy.tenant_record.roll_back import NOTHING_TO_UNDO, error_of, message_of, remaining_of
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60, 6 * 3600

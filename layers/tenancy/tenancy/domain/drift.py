@@ -60,15 +60,13 @@ DISTRUST: Mapping[Kind, System] = {
 }
 """Whose result on record is not to be believed any more, so that the workflow looks again."""
 _WHERE: Mapping[Kind, System] = {
-    Kind.RECORD_MISSING: System.DNS_RECORDS,
+    **DISTRUST,
     Kind.RECORD_CHANGED: System.DNS_RECORDS,
-    Kind.ALIAS_MISSING: System.CDN_ALIASES,
     Kind.ALIAS_FOREIGN: System.CDN_ALIASES,
     Kind.DATABASE_MISSING: System.TENANT_DATABASE,
     Kind.DATABASE_ORPHANED: System.TENANT_DATABASE,
     Kind.POINTER_WRONG: System.TENANT_DATABASE,
     Kind.LOG_STALE: System.TENANT_DATABASE,
-    Kind.SUSPENDED_SERVED: System.EDGE_CACHE,
 }
 BY_WORKFLOW = frozenset(
     {*DISTRUST, Kind.CLAIM_MISSING, Kind.LEASE_ABANDONED, Kind.CHANGE_MISSED, Kind.REMOVAL_MISSED, Kind.RETRY_MISSED}

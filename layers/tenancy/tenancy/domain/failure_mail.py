@@ -50,18 +50,11 @@ class Report:
         if event_type not in ENGLISH.what:
             raise KeyError(event_type)
         return cls(
-            id=metadata["id"],
             type=event_type,
             tenant_id=str(metadata["tenant_id"]),
-            execution_arn=metadata["execution_arn"],
-            stage=data["stage"],
-            status=data["status"],
-            code=data["code"],
-            message=data["message"],
-            remedy=data["remedy"],
-            name=data.get("name"),
-            remaining=data.get("remaining") or (),
-            undo_errors=data.get("undo_errors") or (),
+            **{name: metadata[name] for name in ("id", "execution_arn")},
+            **{name: data[name] for name in ("stage", "status", "code", "message", "remedy")},
+            **{name: data[name] for name in ("name", "remaining", "undo_errors") if data.get(name)},
         )
 
     @property

@@ -123,6 +123,10 @@ class TenantRecord(BaseModel):
     created_at: str
     updated_at: str
 
+    def is_held_by(self, execution_arn: str) -> bool:
+        """Return whether an execution holds the tenant's lease."""
+        return self.lease is not None and self.lease.holder == execution_arn
+
     @property
     def found_records(self) -> frozenset[str]:
         """Return the types of the host's records that were there before the tenant, and stay if it is never live."""

@@ -27,12 +27,7 @@ class Run:
     def of(cls, call: GenerationCall, provisioning: Provisioning) -> "Run":
         """Read the record. Raises GenerationSuperseded unless it is this execution's turn."""
         record = provisioning.record(call.tenant_id)
-        if (
-            record is None
-            or record.generation != call.generation
-            or record.lease is None
-            or record.lease.holder != call.execution_arn
-        ):
+        if record is None or record.generation != call.generation or not record.is_held_by(call.execution_arn):
             raise GenerationSuperseded(
                 f"generation {call.generation} of {shown(call.tenant_id)} is not in the hands of {call.execution_arn}"
             )

@@ -69,7 +69,7 @@ def held_by_other(call: StateCall) -> LeaseHeldByOther:
 
 def is_mine(record: TenantRecord | None, call: StateCall) -> bool:
     """Return whether this execution holds the tenant's lease."""
-    return record is not None and record.lease is not None and record.lease.holder == call.execution_arn
+    return record is not None and record.is_held_by(call.execution_arn)
 
 
 def has_begun(record: TenantRecord, call: StateCall) -> bool:

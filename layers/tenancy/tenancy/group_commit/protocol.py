@@ -23,7 +23,7 @@ from tenancy.domain.values import shown
 from tenancy.platform import step_functions
 from tenancy.tables.effects import ADOPTED, Effect, EffectState
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tables.transaction import ConditionFailed, where
+from tenancy.tables.transaction import where
 
 THREADS = 16
 _JOINS = 5  # times another writer may be faster
@@ -282,10 +282,7 @@ class GroupCommit:
             result.effect(self._effect(item, EffectState.DONE))
         else:
             result.forget(self._writer.system)
-        try:
-            result.commit()
-        except ConditionFailed:
-            raise GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}") from None
+        result.commit(otherwise=GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}"))
 
     def _effect(self, item: Work, state: EffectState) -> Effect:
         record = item.record

@@ -74,10 +74,7 @@ class Run:
         )
         if effect:
             result.effect(effect)
-        try:
-            result.commit()
-        except ConditionFailed:
-            raise self._superseded() from None
+        result.commit(otherwise=self._superseded())
 
     @property
     def _is_ours(self) -> Condition:

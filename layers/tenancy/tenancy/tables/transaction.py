@@ -151,10 +151,10 @@ class Transaction:
         """Delete items below the tenant: at most 90 in one transaction."""
         return self._also("item", *(delete(below(self._tenant_id, sort_key)) for sort_key in sort_keys))
 
-    def commit(self) -> bool:
+    def commit(self, otherwise: Exception | None = None) -> bool:
         """Do all of it, or nothing. Returns False if nothing was done because the event is there already.
 
-        Raises ConditionFailed, NameTaken, ConcurrentUpdate.
+        otherwise: raised in place of ConditionFailed. Raises also NameTaken, ConcurrentUpdate.
         """
         record = [("record", self._record(self._condition))] if self._condition else []
         refused = self._table.transact([*record, *self._others], f"the record of {self._tenant_id}")
@@ -163,7 +163,7 @@ class Transaction:
         if "claim" in refused:
             raise NameTaken
         if refused:
-            raise ConditionFailed(self._tenant_id)
+            raise otherwise or ConditionFailed(self._tenant_id)
         return True
 
     def _record(self, condition: Condition) -> Request:

@@ -1,4 +1,4 @@
-"""This function does what states and people ask of tenants' database files."""
+"""Seed, discard and archive tenants' database files, and answer what people ask of them."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import ArchiveSettings

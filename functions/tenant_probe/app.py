@@ -1,4 +1,4 @@
-"""This function visits every site first, and looks whether a suspended one is closed."""
+"""Visit each new site first, and check that a suspended one is closed."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import ProbeSettings

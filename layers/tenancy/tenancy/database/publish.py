@@ -175,12 +175,17 @@ def discard(folder: TenantFolder) -> None:
         _mark(folder, current)
     folder.pointer.unlink(missing_ok=True)
     _remove_left_overs(folder, None)
+    remove_folder(folder)
+
+
+def remove_folder(folder: TenantFolder) -> None:
+    """Remove the locks and the folder, unless something else lies in it. Call it while the tenant is held."""
     folder.lock.unlink(missing_ok=True)
     folder.turn.unlink(missing_ok=True)
     try:
         folder.path.rmdir()
     except OSError as error:
-        if error.errno != errno.ENOTEMPTY:  # a stranger's file keeps the folder
+        if error.errno != errno.ENOTEMPTY:  # a stranger's file, or the lock that a waiter has made again
             raise
     sync_directory(folder.directory)
 

@@ -1,4 +1,4 @@
-"""What runs at the edge: the CloudFront Function of the distribution."""
+"""Hold what runs at the edge: the CloudFront Function of the distribution."""
 
 from pathlib import Path
 

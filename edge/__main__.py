@@ -1,4 +1,4 @@
-"""Copies the function into a template: ``python -m edge edge.yaml``."""
+"""Copy the function into a template: ``python -m edge edge.yaml``."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The function's place in a CloudFormation template, which holds its code as text."""
+"""Put the function into a CloudFormation template, which holds its code as text."""
 
 import re
 
@@ -6,7 +6,7 @@ _BLOCK = re.compile(r"^( +)FunctionCode: \|\n(?:\1 +.*\n|\n)+", re.MULTILINE)
 
 
 def with_code(template: str, code: str) -> str:
-    """The template with `code` in its one FunctionCode. Raises ValueError if there is not exactly one."""
+    """Return the template with `code` in its one FunctionCode. Raises ValueError if there is not exactly one."""
     if len(_BLOCK.findall(template)) != 1:
         raise ValueError("the template has no FunctionCode in block style, or several")
 

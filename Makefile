@@ -55,11 +55,11 @@ bridges: ## what another MiniStack means for local_aws: VERSION=1.5.32 (ARGS=--f
 	$(setup) project emulator uv
 	@PATH="$$PWD/.venvs/uv/bin:$$PATH" LOCAL_AWS_PYTHON=.venvs/emulator/bin/python .venv/bin/python -m local_aws.bridges $(if $(VERSION),$(VERSION),$(error name a version of MiniStack: make bridges VERSION=1.5.32)) $(ARGS)
 
-mutants: ## twenty and more wrong products, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
+mutants: ## mutations of what is deployed, here and on stock MiniStack; the table in docs/local-aws.md (ARGS='--only tag')
 	$(setup) project emulator sam
 	@.venv/bin/python -m tests.mutation.emulator $(ARGS)
 
-planted: ## dozens of mistakes in the product, each noticed by the test that it names (ARGS='--only lease' for some)
+planted: ## mutations of the product, each noticed by the test that it names (ARGS='--only lease' for some)
 	$(setup) project
 	@.venv/bin/python -m tests.mutation.product $(ARGS)
 

@@ -1,4 +1,4 @@
-"""`python -m bench [name…]`: see the package."""
+"""Run benchmarks: `python -m bench [name…]`; see the package."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from bench import BENCHES, report
 
 
 def main() -> int:
-    """Runs the benchmarks that were named, or all."""
+    """Run the benchmarks that were named, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, print, write bench/report.json.")
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHES)}; none: all")
     names = parser.parse_args().names or BENCHES

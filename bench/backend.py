@@ -1,5 +1,5 @@
-"""What it costs the backend to find out whose a request is, and how it fares with many tenants. In one process, without
-a network: the whole application is asked as a server asks it.
+"""Measure what it costs the backend to find out whose a request is, and how it fares with many tenants. All is in one
+process, without a network: the whole application is asked as a server asks it.
 
 - `detection`: one application that only says "ok", behind the tenant middleware and without it, in turn: `us` is the
   difference of the medians, in microseconds a request.
@@ -9,8 +9,8 @@ a network: the whole application is asked as a server asks it.
   files stay open in between, as a file does that is read at least every two seconds.
 - `cold files`: the same for a thousand in turn, the worst case, since no file is open when its turn comes. No bound,
   and far from 0.8: it is the price of a file for each tenant. The edge keeps the answer for five minutes.
-- `opening`: where that price comes from, in milliseconds: `ms` to open a file through the door and to read a row, of
-  which `engine_ms` makes and ends an engine that has no file at all. Each tenant has an engine of its own, so that no
+- `opening`: where that price comes from, in milliseconds: `ms` to open a file through `tenancy.database` and to read a
+  row, of which `engine_ms` makes and ends an engine without a file. Each tenant has an engine of its own, so that no
   statement can reach another's file, and it takes some 3 MB: too much to keep a thousand open.
 - `memory`: what it takes to know ten thousand tenants, in MB of 2**20 bytes.
 """
@@ -45,10 +45,11 @@ ROUNDS, WARM_UP = 4000, 200
 MANY, OPEN, KNOWN = 1000, 50, 10_000
 _FILE_REQUESTS = 300
 _OPENED = 100
+SMALL = {"ROUNDS": 50, "WARM_UP": 5, "MANY": 12, "OPEN": 3, "KNOWN": 100, "_FILE_REQUESTS": 3, "_OPENED": 3}
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row a figure; `met` where it has a bound."""
+    """Yield one row a figure; `met` where it has a bound."""
     with TemporaryDirectory() as name:
         settings = _settings(Path(name))
         say(f"detection: {ROUNDS} requests each way")
@@ -61,7 +62,7 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
 
 
 class _Table:
-    """Everybody is live."""
+    """A table in which every tenant is live."""
 
     def get_item(self, **_: Any) -> dict[str, Any]:
         return {"Item": {"status": {"S": "ACTIVE"}}}
@@ -187,7 +188,7 @@ def _files(settings: BackendSettings, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 async def _file_rates(app: ASGIApp) -> dict[int, list[float]]:
-    """Requests a second by how many tenants take turns; in rounds, so that a busy moment strikes all of them."""
+    """Return requests a second by how many tenants take turns; in rounds, so that a busy moment strikes all of them."""
     rates: dict[int, list[float]] = {1: [], OPEN: [], MANY: []}
     coldest = iter(_names(MANY)[OPEN:])  # each is asked for once, so none is open when its turn comes
     for _ in range(3):

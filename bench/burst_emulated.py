@@ -1,4 +1,4 @@
-"""Many tenants at once on the embedded AWS with AWS's quotas, by group commit and one call a tenant, side by side.
+"""Put many tenants at once into the embedded AWS with quotas: by group commit and by one call a tenant, side by side.
 
 Same product, same quotas, same machine, one after the other in one run. One call a tenant (TenantsACall = 1) may
 update the distribution once a second, the largest rate that anybody assumes; group commit keeps to 0.04 a second, the
@@ -15,6 +15,7 @@ from bench.stacks import own_stack
 from local_aws.quotas import Quotas
 
 TENANTS = 500
+SMALL = {"TENANTS": 2}
 QUOTAS = Quotas(scale=3, distribution_updates_per_second=1, aliases=600, insync_seconds=15, deploy_seconds=30)
 """u = 1/s, the largest that anybody assumes, so that one call a tenant is not made to look bad.
 
@@ -35,7 +36,7 @@ TITLE = (
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row a design: what came of it, how long it took, and its calls to Route 53 and CloudFront by operation."""
+    """Yield one row a design: what came of it, its duration, and its calls to Route 53 and CloudFront by operation."""
     tenants = names(TENANTS)
     for design, parameters in DESIGNS.items():
         with own_stack(QUOTAS, parameters) as stack:

@@ -1,4 +1,4 @@
-"""A burst of N tenants in virtual time, under AWS's quotas: the product's writers, and the same with a call a tenant.
+"""Simulate a burst of N tenants in virtual time, under AWS's quotas: the product's writers, and one call a tenant.
 
 See bench/simulation for what is the product's own code there and what is a model, and docs/scale.md for the results.
 """
@@ -20,12 +20,13 @@ TITLE = (
 SIZES = (1, 100, 1_000, 10_000, 100_000)
 UPDATES = (0.04, 0.2, 1.0)  # UpdateDistribution a second: not published
 CREATIONS = (1.0, 10.0)  # CreateDistributionTenant a second: not published
+SMALL = {"SIZES": (1, 20), "UPDATES": (0.2,), "CREATIONS": (10.0,)}
 MOST_ONE_CALL = 10_000
 """Beyond, a call a tenant is not simulated: each update carries every alias, so 100,000 of them are 10^10 names."""
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row for a size, mode, design and rate; then the plot is drawn from them."""
+    """Yield one row for a size, mode, design and rate; then draw the plot from them."""
     counted = usage.count(say)
     made: list[dict[str, Any]] = []
     # Each in a process of its own: they have nothing in common, and are slow enough to be worth one.
@@ -40,12 +41,12 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
 
 
 def simulate(case: Case) -> Outcome:
-    """One burst, wherever that is called."""
+    """Simulate one burst, wherever that is called."""
     return Burst(case).run()
 
 
 def cases() -> Iterator[Case]:
-    """All of them; a call a tenant first, so that the other design can be compared with it."""
+    """Yield all cases; a call a tenant first, so that the other design can be compared with it."""
     modes: tuple[Mode, ...] = get_args(Mode.__value__)
     designs: tuple[Design, ...] = ("one_call", "group_commit")
     for tenants in SIZES:
@@ -59,7 +60,7 @@ def cases() -> Iterator[Case]:
 
 
 def row(case: Case, outcome: Outcome, counted: usage.Counted, one_call: float | None) -> dict[str, Any]:
-    """One line of the table. A rate that the mode does not depend on is empty.
+    """Return one line of the table. A rate that the mode does not depend on is empty.
 
     outlasts: no state ran into its TimeoutSeconds, and no request came more often than its stream delivers it. Where
               it is False the makespan is what it would be if they did not give up.
@@ -90,7 +91,7 @@ def row(case: Case, outcome: Outcome, counted: usage.Counted, one_call: float | 
 
 
 def raised(case: Case, outcome: Outcome) -> str:
-    """Quotas that AWS has to raise for so many tenants."""
+    """Return the quotas that AWS has to raise for so many tenants."""
     found = [f"{quota['name']} {quota['default']:,} → {quota['now']:,}" for quota in case.quotas().raised()]
     if case.mode == "distribution-tenant" and case.tenants > SAAS_DISTRIBUTION_TENANTS:
         found.append(f"distribution tenants {SAAS_DISTRIBUTION_TENANTS:,} → {case.tenants:,}")

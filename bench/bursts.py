@@ -1,4 +1,4 @@
-"""Many tenants put at the same moment into a running stack, and followed until nothing works on them any more."""
+"""Put many tenants at the same moment into a running stack, and follow them until nothing works on them any more."""
 
 import time
 from collections import Counter
@@ -24,7 +24,7 @@ _serialise, _deserialise = TypeSerializer().serialize, TypeDeserializer().deseri
 
 @dataclass(frozen=True)
 class Burst:
-    """What became of the tenants. Times are of the records themselves, so looking seldom costs no precision."""
+    """The outcome of a burst. Times are of the records themselves, so looking seldom costs no precision."""
 
     began: float
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Burst:
 
     @property
     def failed(self) -> dict[str, str]:
-        """Codes of errors by tenant, of those that ended without becoming active."""
+        """Return the errors' codes by tenant, of those that ended without becoming active."""
         return {
             tenant: record.get("last_error", {}).get("code", "")
             for tenant, record in self.records.items()
@@ -44,7 +44,7 @@ class Burst:
 
     @property
     def seconds(self) -> float:
-        """From the first PutItem until the last tenant that became active was."""
+        """Return the seconds from the first PutItem until the last tenant that became active was."""
         return max(self._each(), default=0.0)
 
     @property
@@ -89,7 +89,7 @@ def burst(stack: Stack, tenants: Sequence[str], say: Callable[[str], None], whic
 
 
 def names(count: int) -> list[str]:
-    """Ids of so many tenants."""
+    """Return the ids of so many tenants."""
     return [f"mercado-{number:04d}" for number in range(1, count + 1)]
 
 
@@ -98,20 +98,20 @@ def host(tenant: str) -> str:
 
 
 def aliases(stack: Stack) -> set[str]:
-    """Alternate domain names of the stack's distribution."""
+    """Return the alternate domain names of the stack's distribution."""
     config = stack.client("cloudfront").get_distribution_config(Id=stack.outputs[Output.DISTRIBUTION])
     return set(config["DistributionConfig"]["Aliases"].get("Items", ()))
 
 
 def records(stack: Stack) -> list[dict[str, Any]]:
-    """Record sets of the stack's hosted zone."""
+    """Return the record sets of the stack's hosted zone."""
     pages = stack.client("route53").get_paginator("list_resource_record_sets")
     zone = stack.outputs[Output.HOSTED_ZONE]
     return [each for page in pages.paginate(HostedZoneId=zone) for each in page["ResourceRecordSets"]]
 
 
 def lost(stack: Stack, tenants: Sequence[str]) -> tuple[int, int]:
-    """(aliases, record sets) that these tenants should have and have not."""
+    """Return (aliases, record sets) that these tenants should have and have not."""
     attached = aliases(stack)
     there = {(each["Name"], each["Type"]) for each in records(stack)}
     wanted = {(f"{host(tenant)}.", kind) for tenant in tenants for kind in ("A", "AAAA")}
@@ -119,7 +119,7 @@ def lost(stack: Stack, tenants: Sequence[str]) -> tuple[int, int]:
 
 
 def raised(quotas: Quotas) -> str:
-    """Quotas above AWS's defaults, for a row: `aliases 100 → 600`."""
+    """Return the quotas above AWS's defaults, for a row: `aliases 100 → 600`."""
     return ", ".join(f"{each['name']} {each['default']:g} → {each['now']:g}" for each in quotas.raised())
 
 

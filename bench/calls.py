@@ -1,4 +1,4 @@
-"""What a burst asked AWS for, from the embedded AWS's trace."""
+"""Read from the embedded AWS's trace what a burst asked AWS for."""
 
 import json
 import time
@@ -17,26 +17,26 @@ _ADMINISTRATOR = "administrator"
 
 @dataclass
 class Calls:
-    """Calls of the product in order; those of the benchmark itself are left out."""
+    """The product's calls in order; those of the benchmark itself are left out."""
 
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, *services: str) -> Counter[str]:
-        """How often each operation of these services was asked for, whatever came of it."""
+        """Return how often each operation of these services was asked for, whatever came of it."""
         return Counter(line["operation"] for line in self.lines if line["service"] in services)
 
     def throttled(self) -> int:
-        """Calls that a quota of the account refused."""
+        """Return the calls that a quota of the account refused."""
         return sum("quota" in line for line in self.lines)
 
     def by(self, function: str) -> list[dict[str, Any]]:
-        """Those of one function, called by its role: `CdnAliases`."""
+        """Return the calls of one function, named as its role is: `CdnAliases`."""
         return [line for line in self.lines if line["principal"].startswith(f"fluxion-{function}Role")]
 
 
 @contextmanager
 def calls_of(stack: Stack) -> Iterator[Calls]:
-    """The calls that happen inside; they are there when it is over."""
+    """Collect the calls that happen inside; they are there when it is over."""
     path = stack.state_dir / "trace.jsonl"
     time.sleep(_LATE_SECONDS)
     start = path.stat().st_size
@@ -50,7 +50,7 @@ def calls_of(stack: Stack) -> Iterator[Calls]:
 
 
 def invocations(lines: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """A writer's calls, invocation by invocation: each begins by reading what its requests are about."""
+    """Return a writer's calls by invocation: each begins by reading what its requests are about."""
     found: list[list[dict[str, Any]]] = []
     reading = False
     for line in lines:

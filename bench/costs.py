@@ -1,4 +1,4 @@
-"""What one onboarding costs."""
+"""Work out what one onboarding costs."""
 
 from bench.prices import FREE_INVALIDATIONS, PRICES
 from bench.simulation import product
@@ -10,7 +10,7 @@ _FUNCTIONS = {"AttachCname": "cdn_aliases", "CreateDnsRecords": "dns_records", "
 
 
 def dollars(tenants: int, outcome: Outcome, counted: Counted) -> tuple[float, float]:
-    """Dollars for each tenant of a burst: without invalidations beyond the free ones, and with them.
+    """Return the dollars for each tenant of a burst: without invalidations beyond the free ones, and with them.
 
     outcome: what depends on how many come at once: transitions, invocations and their seconds, invalidations.
     counted: what every tenant needs. Each execution and each publication is counted as a recorded trace, and each event

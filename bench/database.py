@@ -1,4 +1,4 @@
-"""What it costs to give a tenant its own database: published, against what else one could do.
+"""Measure what it costs to give a tenant its own database: published, against what else one could do.
 
 Databases. The product builds a tenant's file in scratch space and publishes it by one copy (`publish`; `own_file` when
 eight processes do so at once). Compared with it, in the same run:
@@ -40,6 +40,7 @@ TITLE = "database: milliseconds to give a tenant its database; processes at once
 PROCESSES = 8
 TENANTS_ALONE = 30
 TENANTS_EACH = 10
+SMALL = {"PROCESSES": 2, "TENANTS_ALONE": 2, "TENANTS_EACH": 1}
 ALONE = ("publish", "ddl_in_place", "ddl_bare")
 PUBLISH_BOUND = 0.5
 OWN_FILE_BOUND = 2.0
@@ -50,7 +51,7 @@ EFS: Mapping[str, Delays] = {"efs_model": Delays(), "efs_buffered": Delays(write
 
 @dataclass(frozen=True)
 class Written:
-    """One tenant, as a process reports it.
+    """A tenant, as a process reports it.
 
     began, ended: seconds on the machine's monotonic clock. processor: seconds of the process's work. trips: round trips
     to a modelled file system, by kind.
@@ -65,7 +66,7 @@ class Written:
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """A row for each design on each storage. Where the model cannot run, one row that says why."""
+    """Yield a row for each design on each storage; where the model cannot run, one row that says why."""
     local = ROOT / ".local"
     local.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="bench-database-", dir=local) as work:
@@ -115,7 +116,7 @@ def _of_storage(
 
 
 def _shares(design: str, prefix: str) -> Iterator[Sequence[tuple[str, str]]]:
-    """What each of the processes has to do that work at once."""
+    """Yield what each of the processes has to do that work at once."""
     for process in range(PROCESSES):
         yield [(design, f"{prefix}-{process}-{number}") for number in range(TENANTS_EACH)]
 
@@ -123,7 +124,7 @@ def _shares(design: str, prefix: str) -> Iterator[Sequence[tuple[str, str]]]:
 def table(
     storage: str, delays: Delays | None, measured: Mapping[str, Sequence[Written]], audits: Mapping[str, Audit]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one storage, each with its figures, and some of them with the bound that they have to keep."""
+    """Return the rows of one storage, each with its figures, and some with the bound that they have to keep."""
     found = {design: figures(written) for design, written in measured.items()}
     for design, written in measured.items():
         row: dict[str, Any] = {
@@ -149,7 +150,7 @@ def table(
 
 
 def figures(written: Sequence[Written]) -> dict[str, float]:
-    """What a tenant takes (p50, p95) and costs the processor (on average), in milliseconds, and tenants a second.
+    """Return what a tenant takes (p50, p95) and costs the processor (mean), in milliseconds, and tenants a second.
 
     Tenants a second: those of one process that alternates, over the time that it gave them; those of several at once,
     over the time from the first one's beginning to the last one's end.
@@ -165,7 +166,7 @@ def figures(written: Sequence[Written]) -> dict[str, float]:
 
 
 def trips(written: Sequence[Written]) -> dict[str, float]:
-    """Round trips to the tenants' folder for one tenant, on average: those of reads, and the dearer ones."""
+    """Return the mean round trips to the tenants' folder for one tenant: those of reads, and the dearer ones."""
     return {
         name: round(sum(one.trips[kind] for one in written) / len(written), 1)
         for name, kind in zip(("reads", "writes"), TRIPS, strict=True)
@@ -173,7 +174,7 @@ def trips(written: Sequence[Written]) -> dict[str, float]:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The smallest of the values that at least ``share`` percent of them do not exceed (nearest rank)."""
+    """Return the smallest of the values that at least ``share`` percent of them do not exceed (nearest rank)."""
     return ordered[max(math.ceil(share / 100 * len(ordered)), 1) - 1]
 
 

@@ -1,4 +1,4 @@
-"""What the databases really hold: every row of every file is read back."""
+"""Read back every row of every file, to see what the databases really hold."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ def judged(found: Rows, tenants: set[str], mixed: int, *, schema: bool = True) -
 
 
 def rows(connection: duckdb.DuckDBPyConnection) -> Rows:
-    """Rows by tenant and table, of a whole database."""
+    """Return the rows of a whole database, by tenant and table."""
     found: Counter[tuple[str, str]] = Counter()
     for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
         counted = connection.execute(f"SELECT tenant_id, count(*) FROM {table} GROUP BY ALL").fetchall()  # noqa: S608
@@ -65,7 +65,7 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def mixed_up(connection: duckdb.DuckDBPyConnection) -> int:
-    """How many rows carry one tenant's id and another one's content."""
+    """Return how many rows carry one tenant's id and another one's content."""
     row = connection.execute(_MIXED_UP).fetchone()
     return int(row[0]) if row else 0
 
@@ -85,7 +85,7 @@ def _of_file(directory: Path, design: str, tenant: str) -> Audit:
 
 @cache
 def _expected() -> Mapping[str, int]:
-    """Rows by table of one whole tenant, from the product's own code, in memory."""
+    """Return the rows by table of one whole tenant, from the product's own code, in memory."""
     with duckdb.connect() as connection:
         new_database("reference").fill(connection)
         return {table: count for (_, table), count in rows(connection).items()}

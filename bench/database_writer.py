@@ -1,4 +1,4 @@
-"""One process that writes tenants' databases, one after the other: ``python -m bench.database_writer``.
+"""Write tenants' databases in one process, one after the other: ``python -m bench.database_writer``.
 
 Reads a job as JSON, says `ready`, waits for a line, works, says as JSON what it took. Started in the environment of a
 model of EFS it is delayed by that, and by nothing else.
@@ -25,13 +25,13 @@ from tenancy.database.seed import PlanRows
 
 DESIGNS = ("publish", "ddl_in_place", "ddl_bare", "shared_file")
 SHARED = "shared"
-"""The name under which the door knows the file of all tenants."""
+"""The name under which `tenancy.database` knows the file of all tenants."""
 BARE = "tenant.duckdb"
 _PATIENCE_SECONDS = 120.0
 
 
 def spec(tenant_id: str) -> dict[str, Any]:
-    """A tenant whose rows name it, so that they are known again in whatever file they end up."""
+    """Return a tenant whose rows name it, so that they are known again in whatever file they end up."""
     return {
         "tenant_id": tenant_id,
         "name": f"Mercado {tenant_id}",
@@ -64,11 +64,11 @@ class Writer:
         self._shared = TenantDatabases(directory / "shared_file", busy_after=_PATIENCE_SECONDS, idle_after=0)
 
     def publish(self, tenant_id: str) -> None:
-        """The product: built in scratch space, one copy, link, pointer; behind the door."""
+        """Publish as the product does: build in scratch space, copy once, link, set the pointer; under the lock."""
         self._seeder.seed(spec(tenant_id), 1)
 
     def ddl_in_place(self, tenant_id: str) -> None:
-        """The same promises (nobody gets in early, whole or not at all), but built where it is to stay."""
+        """Keep the same promises (nobody gets in early, whole or not at all), but build where it is to stay."""
         with self._in_place.hold(tenant_id, create=True) as folder:
             publish.clean(folder)
             database = folder.file(never_used_name())
@@ -76,18 +76,18 @@ class Writer:
             publish.point(folder, database)
 
     def ddl_bare(self, tenant_id: str) -> None:
-        """A folder and a file in it, without a lock and without a pointer: a crash leaves half a tenant."""
+        """Make a folder and a file in it, without a lock and without a pointer: a crash leaves half a tenant."""
         folder = self._bare / tenant_id
         folder.mkdir()
         _create(folder / BARE, tenant_id)
 
     def shared_file(self, tenant_id: str) -> None:
-        """One transaction in the file of all tenants, opened for it and closed again; the door makes the queue."""
+        """Write in one transaction to the file of all tenants, opened and closed for it; the lock makes the queue."""
         with self._shared.open(SHARED, "write") as connection, engine.transaction(connection):
             new_database(tenant_id).source.insert(connection)
 
     def make_shared_file(self) -> None:
-        """The shared file, with the product's tables but for the CHECK that a table has one tenant only."""
+        """Make the shared file, with the product's tables but for the CHECK that a table has one tenant only."""
         check = " CHECK (tenant_id = '<tenant>')"
 
         def fill(connection: duckdb.DuckDBPyConnection) -> None:
@@ -127,7 +127,7 @@ def main() -> None:
 
 
 def _measured(design: str, write: Callable[[str], None], tenant_id: str) -> dict[str, Any]:
-    """The fields of ``bench.database.Written``."""
+    """Return the fields of ``bench.database.Written``."""
     before, processor, began = counts(), time.process_time(), time.monotonic()
     write(tenant_id)
     ended, processor, after = time.monotonic(), time.process_time() - processor, counts()

@@ -1,4 +1,4 @@
-"""What the embedded AWS adds to a call: stock MiniStack, the gateway alone, and the gateway with all bridges, in turn.
+"""Measure what the embedded AWS adds to a call: stock MiniStack, the gateway alone, the gateway with all bridges.
 
 All three run with IAM enforced, and without the waiting times that the gateway gives to slow calls. The gateway is the
 layer that every call crosses: trace, validation, the (empty) list of faults. Bridges add what their operation needs; so
@@ -27,12 +27,13 @@ from local_aws.services import BRIDGES
 
 TITLE = "gateway: what the embedded AWS adds to a call, against stock MiniStack (the layer: ≤ 2 ms at the median)"
 ROUNDS, WARM_UP = 300, 40
+SMALL = {"ROUNDS": 3, "WARM_UP": 1}
 BOUND_MS = 2.0
 _REGION = "us-east-1"
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row an operation: medians and 95th percentiles in milliseconds, as the client sees them."""
+    """Yield one row an operation: medians and 95th percentiles in milliseconds, as the client sees them."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         say("starting all three")
@@ -72,7 +73,7 @@ def _row(operation: str, calls: list[Callable[[int], Any]]) -> dict[str, Any]:
 
 
 def _calls(client: Callable[[str], Any]) -> dict[str, Callable[[int], Any]]:
-    """Things to call on one of them, by the operation's name; each takes the number of the round."""
+    """Return the calls to make on one of them, by the operation's name; each takes the number of the round."""
     dynamodb, sqs, route53, cloudfront = (client(name) for name in ("dynamodb", "sqs", "route53", "cloudfront"))
     dynamodb.create_table(
         TableName="bench",
@@ -163,7 +164,7 @@ def _process(command: list[str], environment: dict[str, str], folder: Path) -> I
 
 @contextmanager
 def _stock(folder: Path) -> Iterator[Callable[[str], Any]]:
-    """MiniStack as it comes, with the settings that the embedded AWS gives it."""
+    """Run MiniStack as it comes, with the settings that the embedded AWS gives it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {

@@ -1,4 +1,4 @@
-"""How seconds, calls and memory grow with the number of tenants that come at once, on the embedded AWS with quotas."""
+"""Measure how seconds, calls and memory grow with the number of tenants that come at once, under AWS's quotas."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,12 +9,13 @@ from bench.stacks import memory_mib, own_stack, processor_seconds
 from local_aws.quotas import Quotas
 
 SIZES = (100, 200, 500, 1000)
+SMALL = {"SIZES": (2,)}
 QUOTAS = Quotas(scale=20, distribution_updates_per_second=1, aliases=1200)
 TITLE = f"growth: tenants at once in a new stack each, AWS's quotas, clock {QUOTAS.scale:g} times as fast"
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row a size. memory_mib: all processes of the stack when the last tenant is live, and before the first."""
+    """Yield one row a size. memory_mib: all processes of the stack when the last tenant is live, and at the start."""
     for size in SIZES:
         with own_stack(QUOTAS) as stack:
             say(f"{size} tenants: starting a stack")

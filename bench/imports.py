@@ -1,5 +1,5 @@
-"""What each function costs before and while it works: import time, package size, memory. MB are 2**20 bytes, as Lambda
-counts them.
+"""Measure what each function costs before and while it works: import time, package size, memory. MB are 2**20 bytes, as
+Lambda counts them.
 
 import_ms: `import app` in a fresh process, wall time, with all that it imports and builds for its first invocation;
 the interpreter's own start is not in it, the files are in the page cache, bytecode is what the layers bring.
@@ -37,6 +37,7 @@ TITLE = "imports: import ≤ 400 ms and package ≤ 50 MB but for DuckDB, peak �
 BOUND_IMPORT_MS, BOUND_PACKAGE_MB, BOUND_SHARE_OF_MEMORY = 400.0, 50.0, 0.5
 TENANTS, REFUSED = 50, "admin"  # a reserved name: somebody has to be told, so the notifier works too
 RUNS, RUNS_BY_PART = 9, 3
+SMALL = {"TENANTS": 3, "RUNS": 1, "RUNS_BY_PART": 1}
 _PATIENCE_SECONDS, _SCHEDULES_SECONDS = 240.0, 90.0
 _MB = 2**20
 _DUCKDB = f"{MAIN}-duckdb"
@@ -69,12 +70,12 @@ class Function:
 
     @property
     def name(self) -> str:
-        """That of its folder."""
+        """Return the name of its folder."""
         return self.deployed_name.removeprefix(f"{MAIN}-").replace("-", "_")
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row a function."""
+    """Yield one row a function."""
     with own_stack() as stack, tempfile.TemporaryDirectory() as folder:
         say("starting a stack")
         build = ROOT / ".local" / "build" / digest(ROOT)
@@ -122,7 +123,7 @@ def _row(function: Function, peak_mb: float) -> dict[str, Any]:
 
 
 def _unpacked_layers(build: Path, folder: Path) -> dict[str, Path]:
-    """What is in /opt of each layer, by the layer's name: `TenancyLayer.zip` is deployed as `fluxion-tenancy`."""
+    """Unpack each layer; return the folder of its /opt by name: `TenancyLayer.zip` is deployed as `fluxion-tenancy`."""
     found = {}
     for archive in build.glob("*Layer.zip"):
         name = f"{MAIN}-{archive.stem.removesuffix('Layer').lower()}"
@@ -145,13 +146,13 @@ def _function(config: Mapping[str, Any], build: Path, layers: Mapping[str, Path]
 
 
 def _import(function: Function) -> tuple[float, float, bool]:
-    """(ms, ms of processor time, whether it opens tenants' files) of one import in a new process."""
+    """Return (ms, ms of processor time, whether it opens tenants' files) of one import in a new process."""
     took, worked, opens_files = _run(function).stdout.split()[-3:]
     return float(took), float(worked), opens_files == "True"
 
 
 def _parts(function: Function) -> dict[str, float]:
-    """Milliseconds by part, of one import in a new process."""
+    """Return the milliseconds by part, of one import in a new process."""
     part_of = {package: part for part, packages in _PARTS.items() for package in packages}
     found = dict.fromkeys(_PARTS, 0.0) | {"stdlib": 0.0}
     for line in _run(function, "-X", "importtime").stderr.splitlines():
@@ -200,7 +201,7 @@ def _burst(control_plane: ControlPlane) -> list[str]:
 
 
 def _peaks(endpoint_url: str, functions: Set[str]) -> dict[str, float]:
-    """Most MB that a process of each function ever had resident, on the stack at this URL.
+    """Return the most MB that a process of each function ever had resident, on the stack at this URL.
 
     Waits until all have begun to work: what was asked for does so at once, what is scheduled within a minute.
     """

@@ -1,4 +1,4 @@
-"""The least time that a burst of tenants can take under AWS's quotas: arithmetic, independent of the simulation.
+"""Compute the least time that a burst of tenants can take under AWS's quotas, independently of the simulation.
 
 N tenants ask at one moment. Each has two records in the zone, created by CREATE (one change each; an UPSERT would be
 two). Rates are a second's. Sources of the quotas: ``local_aws.quotas``; ``u`` (UpdateDistribution) and ``rho``
@@ -18,12 +18,12 @@ PROBE_SECONDS = 5.0  # to see a site that is there
 
 
 def t_dns(tenants: int) -> float:
-    """Seconds until the zone has taken the records of all."""
+    """Return the seconds until the zone has taken the records of all."""
     return max(0.0, (tenants * RECORDS - Quotas.zone_change_burst) / Quotas.zone_changes_per_second)
 
 
 def t_sfn(tenants: int) -> float:
-    """Seconds until all executions are started and may make their transitions."""
+    """Return the seconds until all executions are started and may make their transitions."""
     return max(
         0.0,
         (tenants - Quotas.start_burst) / Quotas.starts_per_second,
@@ -33,7 +33,7 @@ def t_sfn(tenants: int) -> float:
 
 
 def t_star(tenants: int, mode: Mode, u: float, rho: float) -> float:
-    """Seconds until the last of N tenants is live, if nothing but AWS's quotas takes time.
+    """Return the seconds until the last of N tenants is live, if nothing but AWS's quotas takes time.
 
     In ``alias`` one update of the distribution is enough, however many tenants there are: the wildcard serves while it
     is deployed. In ``distribution-tenant`` each tenant is a call. ``wildcard`` writes nothing.
@@ -45,7 +45,7 @@ def t_star(tenants: int, mode: Mode, u: float, rho: float) -> float:
 
 
 def t_one_call(tenants: int, u: float) -> float:
-    """The same for the design that makes its calls for each tenant: five requests and, by UPSERT, four changes."""
+    """Return the same for the design with calls for each tenant: five requests and, by UPSERT, four changes."""
     requests = (5 * tenants - Quotas.zone_request_burst) / Quotas.zone_requests_per_second
     changes = (2 * RECORDS * tenants - Quotas.zone_change_burst) / Quotas.zone_changes_per_second
     return max(requests, changes, tenants / u, t_sfn(tenants)) + Quotas.insync_seconds

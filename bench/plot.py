@@ -1,4 +1,4 @@
-"""Makespan against N, as an SVG for the docs: nothing in it comes from elsewhere."""
+"""Draw makespan against N, as an SVG for the docs: nothing in it comes from elsewhere."""
 
 import math
 import re
@@ -16,7 +16,7 @@ _SHOWN = {"one_call": "one call a tenant", "group_commit": "group commit"}
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path = PATH) -> None:
-    """Log-log, mode ``alias``, u = 0.2: both designs, and the limit."""
+    """Draw both designs and the limit, log-log, for mode ``alias`` and u = 0.2."""
     alias = [row for row in rows if row["mode"] == "alias" and row["u"] == U]
     lines = {
         title: [(row["tenants"], row["makespan_s"]) for row in alias if row["design"] == design]
@@ -27,7 +27,7 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path = PATH) -> None:
 
 
 def svg(lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """A chart of these lines: points of (tenants, seconds)."""
+    """Return a chart of these lines: points of (tenants, seconds)."""
     # Here, and not above: an importer that pygal puts into the interpreter is too old for whoever asks all of them.
     import pygal  # type: ignore[import-untyped]  # noqa: PLC0415
     from pygal.style import Style  # type: ignore[import-untyped]  # noqa: PLC0415

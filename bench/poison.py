@@ -1,4 +1,4 @@
-"""Two poison tenants among a thousand that come at once to the embedded AWS: what they cost the others, and themselves.
+"""Put two poison tenants among a thousand into the embedded AWS: what they cost the others, and themselves.
 
 One has a record in the zone that somebody else created, the other an alias on somebody else's distribution. Both kinds
 are in one run: they meet different writers.
@@ -6,7 +6,7 @@ are in one run: they meet different writers.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.bursts import aliases, burst, host, lost, names, raised, records
@@ -46,10 +46,14 @@ POISON = (
     ),
     Poison("mercado-0777", "AliasBelongsToOthers", "CdnAliases", "UpdateDistribution", 1000, "CNAMEAlreadyExists"),
 )
+SMALL = {
+    "TENANTS": 4,
+    "POISON": tuple(replace(each, tenant=f"mercado-000{number}") for number, each in enumerate(POISON, start=2)),
+}
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row a poison tenant."""
+    """Yield one row a poison tenant."""
     with own_stack(QUOTAS) as stack:
         say("starting a stack")
         stack.up()
@@ -90,7 +94,7 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
 
 
 def _extra_calls(calls: Calls, poison: Poison) -> tuple[int, int, int]:
-    """(tenants in the first call that was refused, calls beyond those they needed anyway, looks at what was there).
+    """Return (tenants in the first refused call, calls beyond those they needed anyway, looks at what was there).
 
     Calls that are refused because AWS is busy are repeated for everybody's sake and are not counted.
     """
@@ -118,7 +122,7 @@ def _create_foreign_record(stack: Stack, name: str) -> None:
 
 
 def _create_foreign_distribution(stack: Stack, name: str) -> str:
-    """Id of a distribution like the stack's, with this alias alone."""
+    """Create a distribution like the stack's, with this alias alone; return its id."""
     cloudfront = stack.client("cloudfront")
     config = cloudfront.get_distribution_config(Id=stack.outputs[Output.DISTRIBUTION])["DistributionConfig"]
     config |= {"CallerReference": "somebody else's", "Aliases": {"Quantity": 1, "Items": [name]}}
@@ -126,14 +130,14 @@ def _create_foreign_distribution(stack: Stack, name: str) -> str:
 
 
 def _foreign(stack: Stack, distribution: str, name: str) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
-    """All that is somebody else's: the distribution with its ETag, and the record sets of the name."""
+    """Return all that is somebody else's: the distribution with its ETag, and the record sets of the name."""
     config = stack.client("cloudfront").get_distribution_config(Id=distribution)
     own = {key: config[key] for key in ("ETag", "DistributionConfig")}
     return own, [record for record in records(stack) if record["Name"] == f"{name}."]
 
 
 def _left_over(stack: Stack, tenants: list[str], before: tuple[Any, list[Mapping[str, Any]]]) -> int:
-    """Aliases and record sets that the poison tenants have and should not."""
+    """Return aliases and record sets that the poison tenants have and should not."""
     attached = aliases(stack)
     hosts = {f"{host(tenant)}." for tenant in tenants}
     found = [record for record in records(stack) if record["Name"] in hosts and record not in before[1]]

@@ -1,4 +1,4 @@
-"""One tenant of a thousand whose name somebody else has, in virtual time: what it costs, and whom it holds up."""
+"""Simulate one tenant of a thousand whose name somebody else has: what it costs, and whom it holds up."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from bench.simulation.burst import Burst, Case, Outcome
 TITLE = "poison_simulated: one tenant of 1,000 has a name that is taken (bound: 2·log2 n calls more)"
 TENANTS, U = 1_000, 1.0
 PLACES = (0, 1, 333, 500, 999)
+SMALL = {"TENANTS": 20, "PLACES": (3,)}
 # One call more: an update waits for the rate, a change for the zone's rest; then what they take. A refused change of
 # 250 records and its halves, together 500, have used up tokens that come back at 100 a second.
 _SECONDS = {"record": 0.5, "alias": 1 / U + 0.5}
@@ -17,7 +18,7 @@ _CALLS = {"record": "ChangeResourceRecordSets", "alias": "UpdateDistribution"}
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row for each place of the poison tenant, in both systems."""
+    """Yield one row for each place of the poison tenant, in both systems."""
     say("the same without a poison tenant")
     clean = Burst(Case(TENANTS, u=U)).run()
     for poison_in in ("record", "alias"):
@@ -27,7 +28,7 @@ def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
 
 
 def row(poison_in: Literal["record", "alias"], place: int, clean: Outcome) -> dict[str, Any]:
-    """delay_s: how much later the last of the others is ACTIVE than without a poison tenant.
+    """Return one row. delay_s: how much later the last of the others is ACTIVE than without a poison tenant.
 
     allowed_s: what the extra calls take, and the one that is under way when a later batch arrives.
     """

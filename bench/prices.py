@@ -1,4 +1,4 @@
-"""What AWS asks for.
+"""The prices of AWS.
 
 us-east-1, without free tiers but for that of invalidations, as the pages named here had it on the day named here. No
 price list is asked while this runs. What is paid by the month is not in it: keys, alarms, stored bytes, records beyond
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Price:
-    """Dollars for one unit."""
+    """The dollars for one unit."""
 
     dollars: float
     unit: str

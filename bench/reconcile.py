@@ -1,4 +1,4 @@
-"""What it costs to compare everything with what is on record, when all is as it should be."""
+"""Measure what it costs to compare everything with what is on record, when all is as it should be."""
 
 import json
 import time
@@ -20,6 +20,7 @@ from tenancy.domain.values import digest_of
 from tenancy.platform.dynamodb_values import typed
 
 SIZES = (100, 1000)
+SMALL = {"SIZES": (3,)}
 BOUND_CALLS, BOUND_MIB = 50, 256
 TITLE = f"reconcile: a scan for drift that finds none (1,000 tenants: ≤ {BOUND_CALLS} calls, ≤ {BOUND_MIB} MiB)"
 _QUOTAS = Quotas(scale=100, aliases=SIZES[-1] + 100)
@@ -33,7 +34,7 @@ _CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row a size: AWS calls of one scan, its seconds, and the most memory that the function's process ever had."""
+    """Yield one row a size: AWS calls and seconds of one scan, and the most memory that the function's process had."""
     for size in SIZES:
         with own_stack(_QUOTAS, {"DriftSchedule": "rate(1 day)"}) as stack:
             say(f"{size} tenants: starting a stack")
@@ -66,7 +67,7 @@ def _scan(stack: Stack) -> Any:
 
 
 def _most_memory_mib() -> float:
-    """proc(5): the high-water mark of the process that runs the function."""
+    """Return the high-water mark of the process that runs the function (proc(5))."""
     found = 0
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -103,7 +104,7 @@ def _populate(stack: Stack, tenants: list[str]) -> None:
 
 
 def _start_nothing(stack: Stack) -> None:
-    """The tenants are there already: their items are no news."""
+    """Keep the stack from starting executions: the tenants are there already, their items are no news."""
     functions = stack.client("lambda")
     (mapping,) = functions.list_event_source_mappings(FunctionName="fluxion-start-workflow")["EventSourceMappings"]
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)

@@ -1,4 +1,4 @@
-"""The report of the benchmarks: `{commit, machine, price_table_date, rows: [{bench, …, command}]}`."""
+"""Write the report of the benchmarks: `{commit, machine, price_table_date, rows: [{bench, …, command}]}`."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PATH = ROOT / "bench" / "report.json"
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Rows of one benchmark as people read them; the columns are the rows' keys."""
+    """Return the rows of one benchmark as people read them; the columns are the rows' keys."""
     columns = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in ("bench", "command")]
     made = Table(box=None)
     for column in columns:
@@ -51,7 +51,7 @@ def _before(commit: str) -> list[dict[str, Any]]:
 
 
 def _commit() -> str:
-    """Short hash of the commit, with a `+` if anything that is tracked has changed since; `unknown` outside of git."""
+    """Return the commit's short hash, with a `+` if a tracked file has changed since; `unknown` outside of git."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()

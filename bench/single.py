@@ -1,4 +1,4 @@
-"""How long one tenant takes from PutItem to ACTIVE, cold and warm, and how much of that group commit adds.
+"""Measure how long one tenant takes from PutItem to ACTIVE, cold and warm, and how much of that group commit adds.
 
 The tenants come one after the other, each alone on the stack: so every line of the trace meanwhile is about this one.
 """
@@ -25,6 +25,7 @@ TITLE = (
     "(warm, median: ≤ 1.5 s beyond it, of which group commit adds ≤ 0.5 s)"
 )
 WARM = 11
+SMALL = {"WARM": 1}
 BOUND_BEYOND_SECONDS, BOUND_ADDED_SECONDS = 1.5, 0.5
 _PATIENCE_SECONDS = 120.0
 # Whatever a function of a stage does. Who starts executions and who publishes events work beside the stages.
@@ -32,7 +33,7 @@ _STAGE_ROLES = ("CdnAliases", "DnsRecords", "EdgeCache", "TenantDatabase", "Tena
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row for the first tenant of a new stack, whose functions all start, one for each that follows, the median."""
+    """Yield one row for the first tenant of a new stack, whose functions all start, one for each other, the median."""
     with own_stack() as stack:
         say("starting a stack")
         stack.up()
@@ -62,7 +63,7 @@ def _row(seconds: float, stages: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _onboard(control_plane: ControlPlane, tenant_id: str) -> tuple[float, Mapping[str, float]]:
-    """(seconds to ACTIVE, seconds by stage). Raises RuntimeError if it ends otherwise."""
+    """Return (seconds to ACTIVE, seconds by stage). Raises RuntimeError if it ends otherwise."""
     asked_at, began = datetime.now(UTC).isoformat(), time.monotonic()
     control_plane.add({"tenant_id": tenant_id, "name": f"Mercado {tenant_id}"})
     stages: dict[str, float] = {}
@@ -89,7 +90,7 @@ class Call:
 
 
 def _calls(trace: Path, since: float) -> list[Call]:
-    """What was called since a moment, in the order in which the calls began."""
+    """Return what was called since a moment, in the order in which the calls began."""
     found = []
     for line in map(json.loads, trace.read_text().splitlines()):
         ended = datetime.fromisoformat(line["at"]).timestamp()  # a line is written when the call is over
@@ -102,7 +103,7 @@ def _calls(trace: Path, since: float) -> list[Call]:
 
 
 def _added_by_group_commit(calls: Sequence[Call]) -> float:
-    """Seconds that one tenant's execution spends on the way to its three writers and back, less three direct ways.
+    """Return the seconds that one tenant's way to its three writers and back takes beyond three direct ways.
 
     The way is all of a stage but the time from its function's first call to its last; the answer to the token is on
     the way back. A direct way is the mean one of the stages whose function the state machine itself invokes; the last

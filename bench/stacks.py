@@ -1,4 +1,4 @@
-"""Local stacks of the benchmarks' own, gone afterwards."""
+"""Run local stacks of the benchmarks' own, which are gone afterwards."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from local_aws.quotas import Quotas
 
 @contextmanager
 def own_stack(quotas: Quotas | None = None, parameters: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """A stack that is not up yet, in a folder that no other process uses; it is taken down at the end.
+    """Hold a stack that is not up yet, in a folder that no other process uses, and take it down at the end.
 
     quotas: what its AWS refuses and delays; None: everything is quick. parameters: of the template.
     """
@@ -25,17 +25,17 @@ def own_stack(quotas: Quotas | None = None, parameters: Mapping[str, str] | None
 
 
 def memory_mib(stack: Stack) -> float:
-    """What all processes of a running stack take, in MiB: proportional set sizes, so that shared pages count once."""
+    """Return what all processes of a running stack take, in MiB: proportional set sizes, so shared pages count once."""
     return sum(_kibibytes(process) for process in _processes(stack)) / 1024
 
 
 def processor_seconds(stack: Stack) -> float:
-    """Time that all processes of a running stack had a processor; of ended ones too, if somebody awaited them."""
+    """Return the processor time of all processes of a running stack; of ended ones too, if somebody awaited them."""
     return sum(_ticks(process) for process in _processes(stack)) / os.sysconf("SC_CLK_TCK")
 
 
 def _processes(stack: Stack) -> list[Path]:
-    """proc(5): the members of the sessions that the stack's supervisor started."""
+    """Return the members of the sessions that the stack's supervisor started (proc(5))."""
     sessions = {str(pid) for pid in stack.pids()}
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -46,7 +46,7 @@ def _processes(stack: Stack) -> list[Path]:
 
 
 def _fields(process: Path) -> list[str]:
-    """Of `stat`, from the third on: state, parent, group, session."""
+    """Return the fields of `stat` from the third on: state, parent, group, session."""
     return (process / "stat").read_text().rpartition(")")[2].split()
 
 

@@ -1,4 +1,4 @@
-"""How long `make up` takes when everything is installed and built, step by step."""
+"""Measure how long `make up` takes when everything is installed and built, step by step."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +9,12 @@ from local.stack import Step
 
 TITLE = "up: seconds of each step of a warm start (≤ 30 s)"
 STARTS = 2
+SMALL = {"STARTS": 1}
 BOUND_SECONDS = 30.0
 
 
 def rows(say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """One row a step of each start, then the sum. A first, unmeasured start fills the caches."""
+    """Yield one row a step of each start, then the sum. A first, unmeasured start fills the caches."""
     say("one start that is not measured")
     _start()
     for number in range(1, STARTS + 1):

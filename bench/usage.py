@@ -1,4 +1,4 @@
-"""What one onboarding uses of services that are paid by use, counted on a local stack: items, calls, log bytes.
+"""Count on a local stack what one onboarding uses of services that are paid by use: items, calls, log bytes.
 
 Seconds are not taken from here: this machine is not AWS. A task token is shorter here than on AWS, and that is put
 right, because the size of an item is paid for.
@@ -27,7 +27,7 @@ _PATIENCE_SECONDS, _QUIET_SECONDS = 120.0, 8.0
 
 @dataclass(frozen=True)
 class Counted:
-    """Of one tenant, as the mean over several that came at once."""
+    """The counts of one tenant, as the mean over several that came at once."""
 
     write_units: float
     """Of DynamoDB: one a KB of an item, two in a transaction."""
@@ -50,7 +50,7 @@ class Counted:
 
 
 def count(say: Callable[[str], None]) -> Counted:
-    """Onboard some tenants on a stack of its own, after one that makes it warm."""
+    """Onboard some tenants on a stack of its own, after one that makes it warm; return what they used."""
     with own_stack() as stack:
         say("starting a stack, to count what an onboarding uses")
         stack.up()
@@ -65,7 +65,7 @@ def count(say: Callable[[str], None]) -> Counted:
 
 
 def _onboard(control_plane: ControlPlane, names: Iterable[str]) -> None:
-    """Raises TimeoutError unless all are ACTIVE in time. Returns when what follows has happened too."""
+    """Onboard tenants; return when what follows has happened too. Raises TimeoutError unless all are ACTIVE in time."""
     waiting = set(names)
     for name in waiting:
         control_plane.add({"tenant_id": name, "name": "La Granja Mercado"})
@@ -107,7 +107,7 @@ def _counted(stack: Stack, names: list[str], began: datetime, before: Mapping[st
 
 
 def _calls(stack: Stack, began: datetime) -> Iterable[str]:
-    """Operations of the functions' reads."""
+    """Yield the operations of the functions' reads."""
     for line in (stack.state_dir / "trace.jsonl").read_text().splitlines():
         call = json.loads(line)
         if call["principal"] != "administrator" and datetime.fromisoformat(call["at"]) >= began:
@@ -115,7 +115,7 @@ def _calls(stack: Stack, began: datetime) -> Iterable[str]:
 
 
 def _logs(stack: Stack) -> dict[str, list[str]]:
-    """Function → the lines of its log."""
+    """Return the lines of each function's log."""
     client = stack.client("logs")
     found: dict[str, list[str]] = {}
     for group in client.describe_log_groups(logGroupNamePrefix="/aws/lambda/fluxion-")["logGroups"]:
@@ -138,7 +138,7 @@ def _seconds(report: str) -> float:
 
 
 def _history(stack: Stack, name: str) -> list[dict[str, Any]]:
-    """The events of the tenant's execution."""
+    """Return the events of the tenant's execution."""
     client = stack.client("stepfunctions")
     machine = stack.outputs[Output.ONBOARD_MACHINE]
     pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine)
@@ -150,14 +150,14 @@ def _history(stack: Stack, name: str) -> list[dict[str, Any]]:
 
 
 def _transitions(history: Iterable[Mapping[str, Any]]) -> int:
-    """States entered, retries, and the start and the end, which AWS's price examples count too."""
+    """Return states entered, retries, and the start and the end, which AWS's price examples count too."""
     kinds = Counter(event["type"] for event in history)
     entered = sum(number for kind, number in kinds.items() if kind.endswith("StateEntered"))
     return entered + kinds["TaskScheduled"] - kinds["TaskStateEntered"] + 2
 
 
 def _state_log(history: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The events as the state machine's log holds them: each with the execution's name, without data."""
+    """Return the events as the state machine's log holds them: each with the execution's name, without data."""
     arn = "arn:aws:states:us-east-1:123456789012:execution:fluxion-OnboardTenant:la-granja-0123456789abcdef"
     return [
         json.dumps(
@@ -168,7 +168,7 @@ def _state_log(history: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _images(stack: Stack, names: list[str]) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """(table, item as it was written) of every write for these tenants: the tables' streams have them all."""
+    """Yield (table, item as it was written) of every write for these tenants: the tables' streams have them all."""
     streams, tables = stack.client("dynamodbstreams"), stack.client("dynamodb")
     for table in tables.list_tables()["TableNames"]:
         arn = tables.describe_table(TableName=table)["Table"].get("LatestStreamArn")
@@ -194,7 +194,7 @@ def _write_units(stack: Stack, names: list[str]) -> Iterable[int]:
 
 
 def _database_bytes(stack: Stack, names: list[str]) -> int:
-    """Every file in a tenant's folder has been written once."""
+    """Return the bytes of every file in a tenant's folder, each of which has been written once."""
     folders = [folder for name in names for folder in (stack.state_dir / "data").rglob(name)]
     files = [path for folder in folders for path in [folder, *folder.rglob("*")] if path.is_file()]
     return sum(path.stat().st_size for path in files)
@@ -205,7 +205,7 @@ def _events(stack: Stack, names: list[str]) -> int:
 
 
 def _size(value: Mapping[str, Any]) -> int:
-    """Bytes of an attribute's value, by DynamoDB's rules for the types that occur here."""
+    """Return the bytes of an attribute's value, by DynamoDB's rules for the types that occur here."""
     ((kind, content),) = value.items()
     if kind == "M":
         return 3 + sum(1 + len(name) + _size(entry) for name, entry in content.items())

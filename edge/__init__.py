@@ -1,4 +1,4 @@
-"""Hold what runs at the edge: the CloudFront Function of the distribution."""
+"""The code that runs at the edge: the CloudFront Function of the distribution."""
 
 from pathlib import Path
 

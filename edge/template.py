@@ -1,4 +1,4 @@
-"""Put the function into a CloudFormation template, which holds its code as text."""
+"""The place of the function in a CloudFormation template, which holds its code as text."""
 
 import re
 

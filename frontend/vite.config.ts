@@ -7,7 +7,8 @@ import { stages } from './stages.ts';
 
 export default defineConfig({
   plugins: [react(), mock()],
-  define: { STAGES: JSON.stringify(stages) },
+  // One by one: a page gets the stages that it asks for, and no others.
+  define: Object.fromEntries(Object.entries(stages).map(([run, names]) => [`STAGES.${run}`, JSON.stringify(names)])),
   // Without it Vite answers every unknown path with index.html itself, and the edge's own rule would never be tried.
   appType: 'mpa',
   build: {

@@ -1,1 +1,1 @@
-"""What `make check` runs: style, types, import rules, template and policy gates."""
+"""The checks of `make check`: style, types, import rules, templates and policies."""

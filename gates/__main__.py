@@ -23,7 +23,7 @@ GATES = ROOT / ".venvs" / "gates" / "bin"
 
 @dataclass(frozen=True)
 class Gate:
-    """One check. ``command`` runs in the repository's root and exits with 0 if it finds no fault."""
+    """A check. ``command`` runs in the repository's root and exits with 0 if it finds no fault."""
 
     name: str
     proves: str
@@ -32,7 +32,7 @@ class Gate:
 
 
 def own(module: str, python: Path = PROJECT) -> tuple[str | Path, ...]:
-    """The command of a gate that is written here."""
+    """Return the command of a gate that is a module of this package."""
     return (python / "python", "-m", f"gates.{module}")
 
 
@@ -74,7 +74,7 @@ ALL = (
 
 
 def run(gate: Gate) -> tuple[Gate, int, str, float]:
-    """Run one gate: its exit code, what it printed, seconds."""
+    """Run one gate; return its exit code, what it printed, and its seconds."""
     began = time.monotonic()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AWS_DEFAULT_REGION": "us-east-1", **gate.environment}
     done = subprocess.run(
@@ -91,13 +91,13 @@ def run(gate: Gate) -> tuple[Gate, int, str, float]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the gates that are named, or all; 0 if each of them is content."""
+    """Run the named gates, or all; return 0 if none finds a fault."""
     known = {gate.name: gate for gate in ALL}
     if "--list" in arguments:
         print("\n".join(f"{gate.name:<10} {gate.proves}" for gate in ALL))
         return 0
     if unknown := [name for name in arguments if name not in known]:
-        print(f"no such gate: {', '.join(unknown)}; there are: {', '.join(known)}")
+        print(f"There is no gate {', '.join(unknown)}. Choose among {', '.join(known)}.")
         return 2
     chosen = [known[name] for name in arguments] or list(ALL)
     failed = []

@@ -1,4 +1,4 @@
-"""The state machines. cfn-lint never opens a `DefinitionUri`, so each file is put into a native resource for it.
+"""Check the state machines. cfn-lint never opens a `DefinitionUri`, so each file is put into a native resource for it.
 
 Beyond its schema: targets exist, every state is reached, `${…}` equals the template's DefinitionSubstitutions, every
 state has a comment, and every task can neither hang nor vanish.
@@ -18,7 +18,7 @@ _LONGEST_NAME = 80  # Step Functions' own limit for the name of a state
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong with the state machines below a folder."""
+    """Return the faults of the state machines below a folder."""
     files = sorted((root / "statemachine").glob("*.asl.json"))
     if not files:
         return ["statemachine/: there is no state machine"]
@@ -32,7 +32,7 @@ def findings(root: Path) -> list[str]:
 
 
 def schema(definition: Mapping[str, Any]) -> list[str]:
-    """cfn-lint's findings about one definition."""
+    """Return cfn-lint's findings about one definition."""
     keys = sorted(set(_KEY.findall(json.dumps(definition))))
     properties = {
         "RoleArn": "arn:aws:iam::123456789012:role/fluxion",
@@ -54,11 +54,11 @@ def _example(key: str) -> str:
 
 
 def graph(definition: Mapping[str, Any]) -> list[str]:
-    """Targets that do not exist, and states that nothing leads to."""
+    """Return the targets that do not exist, and the states that no other state leads to."""
     states = definition["States"]
     targets = {name: set(_targets(state)) for name, state in states.items()}
     found = [
-        f"{name}: leads to {target}, which does not exist"
+        f"{name}: leads to {target}, which does not exist: correct the name"
         for name, aims in [("StartAt", {definition["StartAt"]}), *targets.items()]
         for target in sorted(aims - set(states))
     ]
@@ -69,7 +69,7 @@ def graph(definition: Mapping[str, Any]) -> list[str]:
             continue
         reached.add(name)
         waiting += targets[name]
-    return found + [f"{name}: nothing leads to it" for name in states if name not in reached]
+    return found + [f"{name}: nothing leads to it: remove it, or lead there" for name in states if name not in reached]
 
 
 def _targets(state: Mapping[str, Any]) -> Iterator[str]:
@@ -79,21 +79,23 @@ def _targets(state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def manners(definition: Mapping[str, Any]) -> list[str]:
-    """A comment on every state; on every task a timeout, retries with jitter and a catch."""
+    """Return the states without a comment, and the tasks without a timeout, retries with jitter or a catch."""
     found = []
     if definition.get("QueryLanguage") != "JSONata":
-        found.append("QueryLanguage is not JSONata")
+        found.append("QueryLanguage is not JSONata: set it")
     if "TimeoutSeconds" not in definition:
-        found.append("the machine has no TimeoutSeconds")
+        found.append("the machine has no TimeoutSeconds: set it")
     for name, state in definition["States"].items():
         if not state.get("Comment"):
-            found.append(f"{name}: has no Comment")
+            found.append(f"{name}: has no Comment: say what the state does")
         if len(name) > _LONGEST_NAME or not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name):
             found.append(f"{name}: a name is PascalCase and has at most {_LONGEST_NAME} characters")
         if state["Type"] == "Task":
-            found += [f"{name}: has no {key}" for key in ("TimeoutSeconds", "Retry", "Catch") if not state.get(key)]
             found += [
-                f"{name}: the retry of {', '.join(retry['ErrorEquals'])} has no JitterStrategy"
+                f"{name}: has no {key}: add it" for key in ("TimeoutSeconds", "Retry", "Catch") if not state.get(key)
+            ]
+            found += [
+                f"{name}: the retry of {', '.join(retry['ErrorEquals'])} has no JitterStrategy: set FULL or NONE"
                 for retry in state.get("Retry", [])
                 if "JitterStrategy" not in retry
             ]
@@ -101,7 +103,7 @@ def manners(definition: Mapping[str, Any]) -> list[str]:
 
 
 def substitutions(root: Path, files: list[str]) -> list[str]:
-    """`${…}` in the files against DefinitionSubstitutions in the template, both ways; and files that nobody deploys."""
+    """Compare `${…}` in the files with DefinitionSubstitutions in the template; find files that nobody deploys."""
     template = transform.read(root / "template.yaml")
     found, deployed = [], set()
     for name, properties in transform.resources(template, "AWS::Serverless::StateMachine"):
@@ -112,9 +114,13 @@ def substitutions(root: Path, files: list[str]) -> list[str]:
             continue
         used = set(_KEY.findall((root / "statemachine" / file).read_text()))
         given = set(properties.get("DefinitionSubstitutions", {}))
-        found += [f"{file}: ${{{key}}} is not among {name}'s DefinitionSubstitutions" for key in sorted(used - given)]
-        found += [f"template.yaml: {name}: {file} does not use ${{{key}}}" for key in sorted(given - used)]
-    return found + [f"{file}: no state machine of the template uses it" for file in files if file not in deployed]
+        found += [
+            f"{file}: ${{{key}}} is not among {name}'s DefinitionSubstitutions: add it" for key in sorted(used - given)
+        ]
+        found += [f"template.yaml: {name}: {file} does not use ${{{key}}}: remove it" for key in sorted(given - used)]
+    return found + [
+        f"{file}: no state machine of the template uses it: remove it" for file in files if file not in deployed
+    ]
 
 
 if __name__ == "__main__":

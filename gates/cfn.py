@@ -1,4 +1,4 @@
-"""cfn-lint, with the rules for serverless, on all templates."""
+"""Run cfn-lint, with the rules for serverless, on all templates."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from gates.suppressions import CFN_LINT, Ledger
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong in the templates below a folder."""
+    """Return the faults of the templates below a folder."""
     ledger = Ledger(CFN_LINT)
     found = lint([root / name for name in transform.TEMPLATES], ("--append-rules", "cfn_lint_serverless.rules"))
     kept = [text for rule, resource, text in found if not ledger.accepts(rule, resource)]
@@ -20,7 +20,7 @@ def findings(root: Path) -> list[str]:
 
 
 def lint(templates: Sequence[Path], options: Sequence[str] = ()) -> list[tuple[str, str, str]]:
-    """cfn-lint's findings: rule, logical id of the resource (empty outside of one), and a line for a person.
+    """Return cfn-lint's findings: rule, logical id of the resource (empty outside of one), and a line for a person.
 
     Raises RuntimeError when cfn-lint itself fails.
     """

@@ -1,4 +1,4 @@
-"""checkov on the transformed templates: no finding without a reason.
+"""Run checkov on the transformed templates: every finding needs a reason.
 
 Its exit code cannot be trusted: it is 0 for a file that it cannot read. So the report itself is read.
 """
@@ -16,7 +16,7 @@ from gates.suppressions import CHECKOV, Ledger
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong in the templates below a folder."""
+    """Return the faults of the templates below a folder."""
     ledger = Ledger(CHECKOV)
     templates = {name: transform.transformed(root / name) for name in transform.TEMPLATES}
     missing = [f"{name}: {finding}" for name, template in templates.items() for finding in unreasoned(template)]
@@ -25,7 +25,7 @@ def findings(root: Path) -> list[str]:
 
 
 def scan(templates: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """What it finds in templates by file name: rule, logical id of the resource, and a line for a person.
+    """Return checkov's findings by the template's file name: rule, logical id of the resource, and a line for a person.
 
     Raises RuntimeError when it could not read them.
     """
@@ -54,7 +54,7 @@ def _line(check: Any) -> tuple[str, str, str]:
 
 
 def unreasoned(template: Mapping[str, Any]) -> list[str]:
-    """Suppressions inside the template that do not say why."""
+    """Return the suppressions inside the template that give no reason."""
     return [
         f"{name}: the suppression of {skip.get('id')} needs a comment that says why"
         for name, resource in template.get("Resources", {}).items()

@@ -1,4 +1,4 @@
-"""The table of wrong products in docs/local-aws.md has those that there are."""
+"""Check that the table of wrong products in docs/local-aws.md lists every mutation of the emulator."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from gates import report
 
 
 def findings(root: Path) -> list[str]:
-    """Sections that are outdated."""
+    """Return the sections that are outdated."""
     listed = subprocess.run(
         [sys.executable, "-m", "tests.mutation.emulator", "--list"],
         cwd=root,
@@ -22,14 +22,14 @@ def findings(root: Path) -> list[str]:
 
 
 def wrong_products(document: str, names: Iterable[str]) -> list[str]:
-    """Mutants that the document's table lacks, or that are no more."""
+    """Return the mutations that the document's table lacks, and those in it that no longer exist."""
     section = re.search(r"<!-- wrong products: generated.*?<!-- wrong products: end -->", document, re.DOTALL)
     shown = set(re.findall(r"^\| ([^|]+?) \|", section[0], re.MULTILINE)) - {"wrong product"} if section else set()
     shown = {name for name in shown if not name.startswith("---")}
     advice = "run `make mutants`"
     return [
         *(f"docs/local-aws.md lacks the wrong product {name!r}: {advice}" for name in sorted(set(names) - shown)),
-        *(f"docs/local-aws.md has {name!r}, which is no mutant: {advice}" for name in sorted(shown - set(names))),
+        *(f"docs/local-aws.md lists {name!r}, which no longer exists: {advice}" for name in sorted(shown - set(names))),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A function parses, makes one call into the layer and answers; import-linter cannot see scripts that are all `app`."""
+"""Check that each function makes one call into the layer; import-linter cannot tell scripts named `app` apart."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ LONGEST = 40
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong with the functions below a folder."""
+    """Return the faults of the functions below a folder."""
     files = sorted((root / "functions").glob("*/app.py"))
     if not files:
         return ["functions/: there is none"]
@@ -19,7 +19,7 @@ def findings(root: Path) -> list[str]:
 
 
 def inspect(source: str) -> list[str]:
-    """What is wrong with one function."""
+    """Return the faults of one function."""
     tree = ast.parse(source)
     found = [
         f"imports {module}: a function uses the layer and nothing else"
@@ -27,13 +27,13 @@ def inspect(source: str) -> list[str]:
         if module.split(".")[0] not in ALLOWED
     ]
     if not any("handler" in _names(node) for node in tree.body):
-        found.append("has no `handler`")
+        found.append("defines no `handler`: make it with tenancy.handlers")
     if not ast.get_docstring(tree):
-        found.append("does not say in its first line what it is for")
+        found.append("has no docstring: say in its first line what it does")
     if any(isinstance(node, ast.If | ast.For | ast.While | ast.Try) for node in ast.walk(tree)):
-        found.append("decides something: that belongs in the layer")
+        found.append("branches or loops: move the decision into the layer")
     if (lines := len(source.splitlines())) > LONGEST:
-        found.append(f"has {lines} lines, more than {LONGEST}")
+        found.append(f"has {lines} lines, more than {LONGEST}: move code into the layer")
     return found
 
 

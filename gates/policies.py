@@ -1,4 +1,4 @@
-"""parliament on every policy of the transformed templates: actions, condition keys and operators that do not exist.
+"""Run parliament on every policy of the transformed templates: actions, condition keys and operators have to exist.
 
 A misspelt action grants nothing and a misspelt condition key is never there: neither is an error on AWS, and both are
 found on the day when they are needed.
@@ -44,7 +44,7 @@ _UNKNOWN_TO_IT = {"lambda:SourceFunctionArn"}
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong in the policies below a folder."""
+    """Return the faults of the policies below a folder."""
     found = []
     for name in transform.TEMPLATES:
         for resource, document in documents(transform.transformed(root / name)):
@@ -53,7 +53,7 @@ def findings(root: Path) -> list[str]:
 
 
 def documents(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every policy of an identity, with the logical id of its resource."""
+    """Yield every policy of an identity, with the logical id of its resource."""
     for name, properties in resources(template, "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         for policy in [properties, *(one for some in properties.get("Policies", []) for one in branches(some))]:
             if "PolicyDocument" in policy:
@@ -61,7 +61,7 @@ def documents(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
 
 
 def plain(value: Any) -> Any:
-    """A value without intrinsic functions: what they would give is replaced by something of the same shape."""
+    """Return a value without intrinsic functions: something of the same shape stands for what they would give."""
     if isinstance(value, list):
         return [plain(entry) for one in value for entry in branches(one)]
     if not isinstance(value, Mapping):
@@ -81,7 +81,7 @@ def _stand_in(found: re.Match[str]) -> str:
 
 
 def inspect(document: Mapping[str, Any]) -> list[str]:
-    """Parliament's findings in one policy, each once."""
+    """Return parliament's findings in one policy, each once."""
     answer = parliament.analyze_policy_string(json.dumps(document))
     found = [
         f"{finding.issue}: {finding.detail}"

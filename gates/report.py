@@ -1,4 +1,4 @@
-"""How the gates that are written here say what they found."""
+"""The report of the gates that are modules of this package."""
 
 import sys
 from collections.abc import Callable, Sequence

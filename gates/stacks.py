@@ -1,4 +1,4 @@
-"""Stacks by lifetime: what the control plane's may hold, and imports that go one way.
+"""Check the stacks by lifetime: what the control plane's may hold, and that imports go one way.
 
 A release deploys template.yaml alone. What it does not hold, a release can neither replace nor remove nor reset.
 """
@@ -28,15 +28,15 @@ _SHORT_LIVED_TABLE = "RequestsTable"
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong in the templates below a folder."""
+    """Return the faults of the templates below a folder."""
     templates = {name: transform.transformed(root / name) for name in transform.STACKS}
     return [*held(templates[RELEASED]), *one_way(templates)]
 
 
 def held(template: Template) -> list[str]:
-    """Resources of the control plane's template that have to outlive its releases."""
+    """Return the resources of the control plane's template that have to outlive its releases."""
     return [
-        f"{RELEASED}: {name}: {resource['Type']} outlives releases: it belongs to a stack before this one"
+        f"{RELEASED}: {name}: {resource['Type']} outlives releases: move it to a stack before this one"
         for name, resource in template["Resources"].items()
         if not resource["Type"].startswith(MAY_HOLD)
         and not (resource["Type"] == "AWS::DynamoDB::Table" and name.endswith(_SHORT_LIVED_TABLE))
@@ -44,7 +44,7 @@ def held(template: Template) -> list[str]:
 
 
 def one_way(templates: Mapping[str, Template]) -> list[str]:
-    """Imports from no earlier stack, and exports that no later one imports. templates: by file, in any order."""
+    """Return imports from no earlier stack, and exports that no later one imports. templates: by file, in any order."""
     found: list[str] = []
     exported: dict[str, str] = {}
     imported: set[str] = set()
@@ -61,7 +61,7 @@ def one_way(templates: Mapping[str, Template]) -> list[str]:
 
 
 def imports(value: Any) -> Iterator[str]:
-    """Names of everything that a value imports. One that is not plain text comes as it stands in the template."""
+    """Yield the name of everything that a value imports, as it stands in the template unless it is plain text."""
     if isinstance(value, Mapping):
         if "Fn::ImportValue" in value:
             yield str(value["Fn::ImportValue"])
@@ -73,7 +73,7 @@ def imports(value: Any) -> Iterator[str]:
 
 
 def exports(template: Template, stack: str) -> Iterator[str]:
-    """Names of what a template exports, as the stack of that name."""
+    """Return the names that a template exports, as the stack of that name."""
     for output in template.get("Outputs", {}).values():
         if "Export" in output:
             yield output["Export"]["Name"]["Fn::Sub"].replace("${AWS::StackName}", stack)

@@ -1,11 +1,11 @@
-"""How policies are read: whatever stands alone, in a list, or on either side of an `Fn::If`."""
+"""Read policies: a value may stand alone, in a list, or on either side of an `Fn::If`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def branches(value: Any) -> Iterator[Any]:
-    """A value, or each of the values that it can be."""
+    """Yield a value, or each of the values that it can be."""
     if isinstance(value, Mapping) and set(value) == {"Fn::If"}:
         yield from branches(value["Fn::If"][1])
         yield from branches(value["Fn::If"][2])
@@ -14,7 +14,7 @@ def branches(value: Any) -> Iterator[Any]:
 
 
 def listed(value: Any) -> list[Any]:
-    """A value that may be alone or in a list, as a list of all it can hold."""
+    """Return a value that may be alone or in a list, as a list of all it can hold."""
     found = []
     for some in branches(value):
         for one in some if isinstance(some, list) else [some]:
@@ -23,7 +23,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def statements(properties: Any) -> Iterator[Mapping[str, Any]]:
-    """Every policy statement anywhere inside a resource's properties."""
+    """Yield every policy statement anywhere inside a resource's properties."""
     if isinstance(properties, Mapping):
         if "Statement" in properties:
             yield from (entry for entry in listed(properties["Statement"]) if isinstance(entry, Mapping))
@@ -36,7 +36,7 @@ def statements(properties: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def principals(statement: Mapping[str, Any], kind: str | None = None) -> list[Any]:
-    """Everybody whom a statement names, or only those of one kind (`Service`, `AWS`)."""
+    """Return everybody whom a statement names, or only those of one kind (`Service`, `AWS`)."""
     found = []
     for principal in listed(statement.get("Principal", [])):
         if isinstance(principal, Mapping):
@@ -47,16 +47,16 @@ def principals(statement: Mapping[str, Any], kind: str | None = None) -> list[An
 
 
 def conditions(statement: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Key, in lower case, and value of every test in a statement's conditions."""
+    """Yield the key, in lower case, and the value of every test in a statement's conditions."""
     blocks = listed(statement.get("Condition", {}))
     return [(key.lower(), value) for block in blocks for test in block.values() for key, value in test.items()]
 
 
 def condition_keys(statement: Mapping[str, Any]) -> set[str]:
-    """The keys that a statement's conditions look at, in lower case."""
+    """Return the keys that a statement's conditions look at, in lower case."""
     return {key for key, _ in conditions(statement)}
 
 
 def is_named(statement: Mapping[str, Any]) -> str:
-    """A statement's Sid, for a sentence about it."""
+    """Return a statement's Sid, for a sentence about it."""
     return f"statement {statement.get('Sid', '(without a Sid)')}"

@@ -1,4 +1,4 @@
-"""Findings of scanners that are accepted, each with its reason. One that suppresses nothing any more fails the gate.
+"""List the scanners' findings that are accepted, each with its reason. An entry that suppresses nothing fails the gate.
 
 What concerns one resource only stands beside it, in the template's Metadata; here is what concerns a kind of resource.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Suppression:
-    """``resource``: logical id, with `*` for any."""
+    """An accepted finding. ``resource``: logical id, with `*` for any."""
 
     rule: str
     resource: str
@@ -52,22 +52,22 @@ CFN_LINT = (
 
 
 class Ledger:
-    """Which suppressions have been used."""
+    """A record of which suppressions have been used."""
 
     def __init__(self, suppressions: Iterable[Suppression]) -> None:
         self._suppressions = tuple(suppressions)
         self._used: set[Suppression] = set()
 
     def accepts(self, rule: str, resource: str) -> bool:
-        """Whether a finding has a reason to be accepted."""
+        """Return whether a finding has a reason to be accepted."""
         matching = {s for s in self._suppressions if s.rule == rule and fnmatch.fnmatchcase(resource, s.resource)}
         self._used |= matching
         return bool(matching)
 
     def stale(self) -> list[str]:
-        """Suppressions that suppress nothing."""
+        """Return the suppressions that suppress nothing."""
         return [
-            f"gates/suppressions.py: {s.rule} on {s.resource} suppresses nothing any more: remove it"
+            f"gates/suppressions.py: {s.rule} on {s.resource} suppresses nothing: remove it"
             for s in self._suppressions
             if s not in self._used
         ]

@@ -1,4 +1,4 @@
-"""The templates as CloudFormation gets them: without SAM's shorthand, which hides roles and policies from scanners.
+"""Transform the templates as CloudFormation does; SAM's shorthand hides roles and policies from scanners.
 
 Runs in the gates' own environment (aws-sam-translator).
 """
@@ -25,12 +25,12 @@ _LOCAL_CODE = ("CodeUri", "ContentUri", "DefinitionUri")
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A template as it is written, with CloudFormation's short forms (`!Sub`) spelled out."""
+    """Return a template as it is written, with CloudFormation's short forms (`!Sub`) spelled out."""
     return dict(yaml_parse(path.read_text()))
 
 
 def transformed(path: Path) -> dict[str, Any]:
-    """A template as CloudFormation gets it. Raises what the translator raises for a template that is wrong."""
+    """Return a template as CloudFormation gets it. Raises what the translator raises for a template that is wrong."""
     template = read(path)
     if "Transform" not in template:
         return template
@@ -44,7 +44,7 @@ def transformed(path: Path) -> dict[str, Any]:
 
 
 def resources(template: Mapping[str, Any], *types: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Logical ids and properties of all resources of some types."""
+    """Yield the logical ids and properties of all resources of some types."""
     for name, resource in template.get("Resources", {}).items():
         if resource["Type"] in types:
             yield name, resource.get("Properties", {})

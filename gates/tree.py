@@ -1,4 +1,4 @@
-"""What no file may hold: the address of a package registry, a path of somebody's machine, too many lines; locks whole.
+"""Find in files what none may hold: a package registry's address, a path of a machine, too many lines, open locks.
 
 A registry's address in the tree would send every user there past their own mirror, and a path names a machine that
 nobody else has.
@@ -67,12 +67,12 @@ SHIPPED = ("layers/tenancy", "layers/duckdb", "backend")
 
 
 def findings(root: Path) -> list[str]:
-    """What is wrong in the files below a folder."""
+    """Return the faults of the files below a folder."""
     return [*texts(root), *lengths(root), *locks(root)]
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Every file that git knows or would take."""
+    """Return every file that git tracks or would add."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=root,
@@ -84,7 +84,7 @@ def files(root: Path) -> Iterator[Path]:
 
 
 def texts(root: Path) -> list[str]:
-    """Lines with a registry's host or a machine's path."""
+    """Return the lines with a registry's host or a machine's path."""
     clone = str(root.parent) + "/" if root.parent not in (Path("/"), Path("/tmp")) else None  # noqa: S108 - compared
     found = []
     for path in files(root):
@@ -94,14 +94,14 @@ def texts(root: Path) -> list[str]:
             continue
         for number, line in enumerate(lines, 1):
             where = f"{path.relative_to(root)}:{number}"
-            found += [f"{where}: names the package registry {host}" for host in _HOSTS if host in line]
+            found += [f"{where}: names the package registry {host}: remove it" for host in _HOSTS if host in line]
             if _PATHS.search(line) or (clone and clone in line):
-                found.append(f"{where}: names a path of somebody's machine")
+                found.append(f"{where}: names a path of one machine: use a relative one")
     return found
 
 
 def lengths(root: Path) -> list[str]:
-    """Files that have grown too long, and reasons that are not needed any more."""
+    """Return files and functions that are too long, and exceptions that are no longer needed."""
     found, long = [], set()
     for path in files(root):
         name = path.relative_to(root)
@@ -117,20 +117,20 @@ def lengths(root: Path) -> list[str]:
         if product and name.suffix == ".py":
             found += [f"{name}: {fault}" for fault in _long_functions(path.read_text())]
     stale = sorted(name for name in LONG_ON_PURPOSE if name not in long and (root / name).exists())
-    return found + [f"{name}: is not that long any more: take it out of {HERE}" for name in stale]
+    return found + [f"{name}: is no longer too long: remove it from {HERE}" for name in stale]
 
 
 def _long_functions(source: str) -> Iterator[str]:
-    """Yield a fault for each function that does not fit on a screen; the linter of the frontend holds its functions."""
+    """Yield a fault for each Python function that is too long; the frontend's linter checks the frontend's."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             if lines > LONGEST_FUNCTION:
-                yield f"{node.name} has {lines} lines, more than {LONGEST_FUNCTION}: give its parts names"
+                yield f"{node.name} has {lines} lines, more than {LONGEST_FUNCTION}: split it into named parts"
 
 
 def locks(root: Path) -> list[str]:
-    """Requirements without a pin, pins without a hash, addresses, and versions that are tested but not shipped."""
+    """Find requirements without a pin, pins without a hash, addresses, and versions that are tested but not shipped."""
     found = []
     pinned = {}
     for lock, source in LOCKS.items():
@@ -138,9 +138,11 @@ def locks(root: Path) -> list[str]:
         pins = {pin.name: pin for pin in _pins(text)}
         pinned[lock] = pins
         found += [
-            f"{lock}: {line.strip()}: no option belongs into a lock" for line in text.splitlines() if line[:2] == "--"
+            f"{lock}: {line.strip()}: a lock holds no option: remove it"
+            for line in text.splitlines()
+            if line[:2] == "--"
         ]
-        found += [f"{lock}: {name} has no hash" for name in sorted(_without_hash(text))]
+        found += [f"{lock}: {name} has no hash: run `make lock`" for name in sorted(_without_hash(text))]
         for wanted in _requirements(root / source):
             pin = pins.get(_normal(wanted.name))
             if pin is None or not wanted.specifier.contains(_version(pin), prereleases=True):

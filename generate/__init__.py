@@ -1,1 +1,1 @@
-"""What is made from other files of the repository, and never edited: `make generate`."""
+"""Write the files that are made from other files of the repository: `make generate`."""

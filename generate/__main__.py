@@ -1,4 +1,4 @@
-"""`make generate`: writes every file that is made from others. With --check, says which are not what they should be.
+"""`make generate`: write every file that is made from others. With --check, name those that are outdated.
 
 What has another source is not edited by hand: definitions of the state machines, samples of what their states send,
 schemas and lists of the events, the reference, the index of decisions.
@@ -28,7 +28,7 @@ def differences(root: Path, wanted: dict[Path, str]) -> list[str]:
 
 
 def left_over(root: Path, wanted: dict[Path, str]) -> list[Path]:
-    """Return files that were made from something that is there no more."""
+    """Return files that were made from a source that no longer exists."""
     there = {*root.glob("statemachine/*.asl.json"), *root.glob("events/schemas/*.json"), *samples.there(root)}
     return sorted(there - {*wanted})
 

@@ -1,4 +1,4 @@
-"""The table of attributes of an item in ``docs/architecture.md``: what the model says of them."""
+"""Write the table of an item's attributes in ``docs/architecture.md``, from the model."""
 
 from collections.abc import Iterator
 from pathlib import Path

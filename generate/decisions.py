@@ -1,4 +1,4 @@
-"""The index at the top of ``docs/decisions.md``: each decision, and which one took its place."""
+"""Write the index at the top of ``docs/decisions.md``: each decision, and which one took its place."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _RELATION = re.compile(r"(Supersedes|Superseded by|Amends|Amended by) ([\d, and]
 
 @dataclass(frozen=True)
 class Decision:
-    """One entry. relations: what the line below its heading says, as (words, number of the other decision)."""
+    """A decision. relations: what the line below its heading says, as (words, number of the other decision)."""
 
     number: int
     title: str
@@ -24,7 +24,7 @@ class Decision:
 
     @property
     def anchor(self) -> str:
-        """Its heading in a link."""
+        """Return the heading as it stands in a link."""
         return "#" + re.sub(r"[^\w\- ]", "", f"{self.number}. {self.title}".lower()).replace(" ", "-")
 
 

@@ -1,4 +1,4 @@
-"""What the code says of itself: first lines of modules, and what stands below the members of a class."""
+"""Read what the code says of itself: first lines of modules, and the texts below the members of a class."""
 
 import ast
 import inspect
@@ -13,12 +13,12 @@ def first_line(path: Path) -> str:
 
 
 def first_paragraph(docstring: str | None) -> str:
-    """Return it on one line, in Markdown."""
+    """Return the first paragraph of a docstring on one line, in Markdown."""
     return " ".join((docstring or "").partition("\n\n")[0].split()).replace("``", "`")
 
 
 def of_members(described: type) -> dict[str, str]:
-    """Return what is said of each member of a class, on one line: Python forgets it, so the source is read."""
+    """Return the text below each member of a class, on one line. Python does not keep it, so the source is read."""
     (body,) = (
         node.body
         for node in ast.parse(textwrap.dedent(inspect.getsource(described))).body

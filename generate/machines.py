@@ -1,4 +1,4 @@
-"""State machines: from ``statemachine/*.asl.yaml`` to ``*.asl.json``, which alone is deployed and tested.
+"""Build the state machines from ``statemachine/*.asl.yaml``: ``*.asl.json``, which alone is deployed and tested.
 
 The sources are YAML with anchors, aliases and merge keys, and have JSON's types. Nothing in them is a template: what is
 `${…}` or `{% … %}` there is so in the definition.
@@ -50,7 +50,7 @@ def definition_of(text: str) -> Machine:
 
 
 def _in_order(state: dict[str, Any]) -> dict[str, Any]:
-    """A merged state as a person would write it, with the names of its errors."""
+    """Return a merged state in the order that a person would write, with the names of its errors."""
     known = {key: state[key] for key in _KEYS_OF_A_STATE if key in state} | state
     rules = {key: [_with_names(rule) for rule in known[key]] for key in ("Retry", "Catch") if key in known}
     return known | rules
@@ -65,7 +65,7 @@ def _with_names(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 class _JsonTypes(yaml.SafeLoader):
-    """Plain scalars are what they would be in JSON, else strings; and no key stands twice."""
+    """A YAML loader with JSON's types: plain scalars are what they would be in JSON, else strings; keys are unique."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML wants it so
 
@@ -73,7 +73,7 @@ class _JsonTypes(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         keys = [key.value for key, _ in node.value]
         if twice := sorted({key for key in keys if keys.count(key) > 1}):
-            raise ValueError(f"{', '.join(twice)}: stands twice{node.start_mark}")
+            raise ValueError(f"the key {', '.join(twice)} stands twice{node.start_mark}: remove one")
         return node
 
 

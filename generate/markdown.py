@@ -1,4 +1,4 @@
-"""What generated pages are made of: tables, and sections of pages that people write otherwise."""
+"""Write the parts of generated pages: tables, and sections inside of pages that people write."""
 
 from collections.abc import Iterable, Sequence
 

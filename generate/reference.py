@@ -1,4 +1,4 @@
-"""``docs/reference.md``: states, retries, errors, functions and modules, as their own sources say it."""
+"""Write ``docs/reference.md``: states, retries, errors, functions and modules, each from its own source."""
 
 import json
 import tomllib

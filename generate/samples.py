@@ -1,4 +1,4 @@
-"""Samples of what states send to functions: from the state machines to ``events/<function>/<state>.json``.
+"""Write samples of what states send to functions: ``events/<function>/<state>.json``, from the state machines.
 
 Each is what the state sends for one tenant, in one run, after one failure. What no state sends has samples by hand.
 """
@@ -38,7 +38,7 @@ def files(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def there(root: Path) -> Iterator[Path]:
-    """Yield the samples below a folder that are some state's: nothing else says when it was entered."""
+    """Yield the existing samples below a folder that belong to a state: nothing else says when it was entered."""
     for path in (root / "events").glob("*/*.json"):
         if path.parent.name != "schemas" and "entered_at" in json.loads(path.read_text()):
             yield path
@@ -55,7 +55,7 @@ def _context(machine: str, state: str) -> Mapping[str, Any]:
 
 
 def _evaluated(value: Any, context: Mapping[str, Any]) -> Any:
-    """What Step Functions makes of a template. Raises ValueError for an expression that says nothing."""
+    """Return what Step Functions makes of a template. Raises ValueError for an expression that gives nothing."""
     if isinstance(value, dict):
         return {key: _evaluated(each, context) for key, each in value.items()}
     if not (isinstance(value, str) and value.startswith("{%")):

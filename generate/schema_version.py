@@ -1,4 +1,4 @@
-"""Where else the latest version of the tenants' schema is told: the stack's output, and the sample of a migration."""
+"""Write the latest version of the tenants' schema where else it stands: the stack's output, a migration's sample."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _PLACES = {
 
 
 def files(root: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each file that tells it, with the number of the last step. Raises ValueError if one tells it not once."""
+    """Yield each file with the number of the last step. Raises ValueError unless a file has it exactly once."""
     latest = max(path.name[:4] for path in (root / "layers/tenancy/tenancy/database/migrations").glob("*.sql"))
     for name, place in _PLACES.items():
         text, times = re.subn(place, rf"\g<1>{int(latest)}\g<2>", (root / name).read_text())

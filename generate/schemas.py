@@ -1,4 +1,4 @@
-"""The events, for subscribers: from the models to ``events/schemas/*.json`` and to the lists of ``docs/events.md``."""
+"""Write the events for subscribers: ``events/schemas/*.json`` and the lists of ``docs/events.md``, from the models."""
 
 import inspect
 import json
@@ -37,7 +37,7 @@ def schema(fact: type[Fact]) -> dict[str, object]:
 
 
 def _told(fact: type[Fact]) -> str:
-    """An event's section: what has happened, and what is said of it beside what all events say."""
+    """Return an event's section: what has happened, and what it says beside what all events say."""
     shared = {*Fact.model_fields, *(Failure.model_fields if issubclass(fact, Failure) else ())}
     fields = [
         f"- `{name}`" + (f": {_without_end(field.description)}" if field.description else "")

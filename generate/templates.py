@@ -1,4 +1,4 @@
-"""The functions of the stack, as the template has them."""
+"""Read the functions of the stack from the template."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import yaml
 
 @dataclass(frozen=True)
 class Function:
-    """One function. asked_through: names in a state's arguments by which the state asks it. called_by: in words."""
+    """A function. asked_through: names in a state's arguments by which the state asks it. called_by: in words."""
 
     folder: str
     name: str
@@ -38,7 +38,7 @@ def functions(root: Path) -> list[Function]:
 
 
 def _sources(events: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What calls a function by itself: (kind, logical name of the table or queue)."""
+    """Yield what calls a function by itself: (kind, logical name of the table or queue)."""
     for event in events.values():
         given = event["Properties"]
         match event["Type"]:
@@ -54,7 +54,7 @@ def _sources(events: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 class _Template(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, of which only what they hold is kept."""
+    """A YAML loader with CloudFormation's short forms, of which only the values are kept."""
 
 
 def _held(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:

@@ -1,1 +1,1 @@
-"""The local stack: embedded AWS, edge, name server, supervisor."""
+"""The local stack: the embedded AWS, the edge, the name server and the supervisor."""

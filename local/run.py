@@ -1,4 +1,4 @@
-"""`make run`: a local stack, and one tenant brought to life in it, stage by stage, to be looked at.
+"""`make run`: start a local stack and bring one tenant to life in it, stage by stage.
 
 Stays up until Ctrl-C; with --once it ends when the tenant is live (exit 0) or has failed (exit 1).
 """
@@ -40,45 +40,45 @@ _ONBOARDING_SECONDS = 240.0
 
 
 class Terminal:
-    """What a person sees: a moving line for what runs on a terminal, plain lines elsewhere."""
+    """The output for a person: on a terminal a line that changes, elsewhere plain lines."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
         self._status: Status | None = None
 
     def say(self, text: str = "") -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self._console.print(text, markup=False)
 
     @contextmanager
     def moving(self) -> Iterator[None]:
-        """Inside, `now` says what is going on."""
+        """Show in a changing line what is going on, which the block tells through `now`."""
         self._status = self._console.status("") if self._console.is_terminal else None
         with self._status or nullcontext():
             yield
         self._status = None
 
     def now(self, text: str) -> None:
-        """What is going on at the moment; elsewhere than on a terminal this is a line like any other."""
+        """Show what is going on at the moment; elsewhere than on a terminal this is a line like any other."""
         if self._status is None:
             self.say(f"  {text} …")
         else:
             self._status.update(text)
 
     def step(self, step: Step) -> None:
-        """A step of the start."""
+        """Show a step of the start."""
         if step.seconds is None:
             self.now(step.name)
         else:
             self.done(step.name, step.seconds)
 
     def done(self, name: str, seconds: float, more: str = "") -> None:
-        """Something that is over, with its duration in seconds."""
+        """Print a line for what is over, with its duration in seconds."""
         self.say(f"  {name:<48} {seconds:6.2f} s  {more}".rstrip())
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit code."""
+    """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m local.run", description="Run everything and onboard one tenant.")
     parser.add_argument("--once", action="store_true", help="end when the tenant is live, or has failed")
     parser.add_argument("--port", type=int, default=0, help="port of the edge (0: any free one)")
@@ -129,7 +129,7 @@ def _run(stack: Stack, terminal: Terminal, *, once: bool) -> int:
 
 
 def _onboard(control_plane: ControlPlane, terminal: Terminal) -> bool:
-    """Put the item, and tell each stage as it ends; returns whether the tenant became ACTIVE."""
+    """Put the item, and print each stage as it ends; return whether the tenant became ACTIVE."""
     tenant_id, began, asked_at = TENANT["tenant_id"], time.monotonic(), datetime.now(UTC).isoformat()
     terminal.say(f"\nPutItem into tenants: {json.dumps(dict(TENANT), ensure_ascii=False)}")
     control_plane.add(TENANT)
@@ -159,7 +159,7 @@ def _onboard(control_plane: ControlPlane, terminal: Terminal) -> bool:
 
 
 def _show(stack: Stack, control_plane: ControlPlane, terminal: Terminal) -> bool:
-    """Ask the running system for everything that is printed; returns whether the site answered."""
+    """Print the site, the records and the row of the running system; return whether the site answered."""
     env, tenant_id = stack.env, TENANT["tenant_id"]
     host, port = f"{tenant_id}.{env['FLUXION_BASE_DOMAIN']}", env["FLUXION_EDGE_URL"].rpartition(":")[2]
     record = control_plane.record(tenant_id) or {}

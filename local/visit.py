@@ -1,4 +1,4 @@
-"""What a visitor of the local stack does: ask its name server, open a site, and, for the operator, read the row."""
+"""Visit the local stack: ask its name server, open a site, and, for the operator, read the tenant's row."""
 
 import ssl
 from pathlib import Path
@@ -14,7 +14,7 @@ _SECONDS = 10.0
 
 
 def look_up(host: str, name_server: str) -> list[tuple[str, str]]:
-    """Addresses of a host as (record type, address). name_server: `host:port`; nothing else is asked."""
+    """Return a host's addresses as (record type, address). name_server: `host:port`; nothing else is asked."""
     server, _, port = name_server.rpartition(":")
     found = []
     for kind in ("A", "AAAA"):
@@ -24,7 +24,7 @@ def look_up(host: str, name_server: str) -> list[tuple[str, str]]:
 
 
 def site(host: str, edge_url: str, authority: str) -> tuple[httpx.Response, httpx.Response]:
-    """The page `/` and `/api/tenant` of a host, over verified TLS; the connection goes to the edge's address."""
+    """Return the page `/` and `/api/tenant` of a host, over verified TLS; the connection goes to the edge's address."""
     context = ssl.create_default_context(cafile=authority)
     with httpx.Client(base_url=edge_url, verify=context, trust_env=False, timeout=_SECONDS) as client:
         ask: dict[str, Any] = {"headers": {"Host": host}, "extensions": {"sni_hostname": host}}
@@ -32,7 +32,7 @@ def site(host: str, edge_url: str, authority: str) -> tuple[httpx.Response, http
 
 
 def tenant_row(directory: Path, tenant_id: str) -> dict[str, Any] | None:
-    """The tenant's row in its own database, read through the one door; None if there is none."""
+    """Return the tenant's row in its own database; None if there is none."""
     databases = TenantDatabases(directory)
     try:
         with databases.open(tenant_id, "read") as connection:

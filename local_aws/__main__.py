@@ -1,4 +1,4 @@
-"""`python -m local_aws`: the embedded AWS as one process; see `service`."""
+"""Run the embedded AWS as one process: `python -m local_aws`; see `process`."""
 
 from local_aws.process import main
 

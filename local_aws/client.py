@@ -43,7 +43,7 @@ class Active:
 
 
 class Faults:
-    """url: what `FAULTS_URL` says."""
+    """A client of the faults. url: what `FAULTS_URL` says."""
 
     def __init__(self, url: str) -> None:
         self._url = url

@@ -1,4 +1,4 @@
-"""Sockets on this machine only: free ports, and whether it has an IPv6 loopback."""
+"""Open sockets on this machine only; find free ports, and whether there is an IPv6 loopback."""
 
 import socket
 from functools import cache

@@ -1,4 +1,4 @@
-"""The command line of `python -m local_aws`."""
+"""Read the command line of `python -m local_aws`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local_aws.settings import Settings
 
 
 def parse(arguments: list[str] | None = None) -> tuple[Settings, argparse.Namespace]:
-    """Return the settings, and what concerns the process only: off, no_edge, exit_with_parent, any_version."""
+    """Return the settings, and what concerns the process alone: off, no_edge, exit_with_parent, any_version."""
     options = _parser().parse_args(arguments)
     quotas: Quotas | None = None if "quotas" in options.off else options.quotas
     speeds = {
@@ -74,7 +74,7 @@ def _names(text: str) -> list[str]:
 def _origin(text: str) -> tuple[str, str]:
     host, found, url = text.partition("=")
     if not (host and found and url.startswith("http")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST=URL")
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form HOST=URL")
     return host.lower(), url
 
 

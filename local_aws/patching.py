@@ -1,4 +1,4 @@
-"""Replaces parts of the pinned MiniStack; refuses when they are not what they were when the bridge was written.
+"""Replace parts of the pinned MiniStack; refuse when they are not what they were when the bridge was written.
 
 What a bridge leans on is noted while somebody asks for it (`noted`): `local_aws.bridges` compares it between versions.
 """
@@ -26,7 +26,9 @@ def require_pinned_version() -> None:
     """Raise PatchTargetMoved unless the installed MiniStack is the pinned one."""
     installed = version("ministack")
     if installed != MINISTACK:
-        raise PatchTargetMoved(f"the bridges are written for ministack {MINISTACK}, {installed} is installed")
+        raise PatchTargetMoved(
+            f"the bridges are written for ministack {MINISTACK}, but {installed} is installed: install the pinned one"
+        )
 
 
 @contextmanager

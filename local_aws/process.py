@@ -1,4 +1,4 @@
-"""Starts and stops the embedded AWS: MiniStack with its bridges behind the gateway, the edge and the name server.
+"""Start and stop the embedded AWS: MiniStack with its bridges behind the gateway, the edge and the name server.
 
 Writes `<state>/emulator.json` when everything listens: `{pid, aws_url, faults_url, region, account_id, access_key_id,
 secret_access_key, edge_url, dns, ca}` (edge_url, dns and ca are null while that server is left out), and the trace to
@@ -34,7 +34,7 @@ TRACING_MARK = Path("/tmp/.aws-xray/initialized")  # noqa: S108
 
 
 def prepare(settings: Settings) -> socket.socket:
-    """Make folders, environment and the listening socket; before MiniStack is imported, which reads the environment."""
+    """Make folders, environment and the listening socket, before MiniStack is imported, which reads the environment."""
     temporary = settings.state_dir / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -69,7 +69,7 @@ def prepare(settings: Settings) -> socket.socket:
 
 
 class Emulator:
-    """Everything that was started, to be stopped in the reverse order."""
+    """The started parts, to be stopped in the reverse order."""
 
     def __init__(self, settings: Settings, listener: socket.socket, options: Namespace) -> None:
         self.settings, self.listener, self.with_edge = settings, listener, not options.no_edge
@@ -151,7 +151,7 @@ class Emulator:
         unfinished.rename(self.settings.state_dir / "emulator.json")
 
     def _data_plane(self) -> dict[str, str | None]:
-        """Start edge and name server, if they are wanted; where they are."""
+        """Start the edge and the name server, if they are wanted; return where they are."""
         if not self.with_edge:
             return {"edge_url": None, "dns": None, "ca": None}
         from local_aws import edge

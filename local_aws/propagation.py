@@ -1,4 +1,4 @@
-"""What the data plane (edge, name server) sees of the control plane, after AWS's propagation delay.
+"""Show the data plane (edge, name server) the control plane's state after AWS's propagation delay.
 
 Bridges say what was accepted, and how to make a view of it. The data plane asks for what is in effect now: views that
 never change, made once, in any thread.
@@ -21,7 +21,7 @@ Kind = Literal["zone", "distribution"]
 
 @dataclass(frozen=True)
 class Change:
-    """Something the data plane may care for.
+    """A change that the data plane may care for.
 
     kind, id: `zone` (zone id), `distribution` (distribution id), `invalidation` (distribution id).
     items: paths (`/x`, `/x*`) and tags (`#tag`, lower case) of an invalidation.
@@ -46,7 +46,7 @@ def configure(settings: Settings) -> None:
 
 
 def at_once(kind: Kind) -> None:
-    """Have changes of a kind in effect without delay from now on."""
+    """Have changes of a kind take effect without delay from now on."""
     _delays[kind] = 0.0
 
 
@@ -56,7 +56,7 @@ def on_change(callback: Callable[[Change], None]) -> None:
 
 
 def accepted(kind: Kind, id_: str, view: Callable[[], Any] | None) -> None:
-    """Note a change. view: makes the view of it when that is first asked for; None: the thing was deleted."""
+    """Note a change. view: called for the view when it is first asked for; None: the thing was deleted."""
     effective_at = time.time() + _delays[kind]
     with _lock:
         entries = _history[(kind, id_)]

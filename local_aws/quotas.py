@@ -1,4 +1,4 @@
-"""AWS's quotas on the embedded AWS: how much, how fast, how long, and what AWS answers beyond it.
+"""AWS's quotas on the embedded AWS: how much, how fast, how long, and the answer beyond each.
 
 `Quotas` is the table: a field for each quota, with its unit, AWS's answer and the source. What AWS does not publish is
 a parameter: its value is an assumption to be varied, never a fact. The model is off unless the emulator is started with
@@ -43,13 +43,13 @@ _PER_SECOND, _SECONDS = "a second", "seconds"
 
 
 def _quota(default: float, unit: str, beyond: str, source: str) -> Any:
-    """unit: ends in `a second` for a rate, is `seconds` for a delay, and anything else is a number."""
+    """Describe a quota. unit: ends in `a second` for a rate, is `seconds` for a delay, else the value is a number."""
     return field(default=default, metadata={"unit": unit, "beyond": beyond, "source": source})
 
 
 @dataclass(frozen=True)
 class Quotas:
-    """AWS's quotas as an account has them; without values, as a new account in us-east-1 does. Raises ValueError."""
+    """The quotas of an account; without values, those of a new account in us-east-1. Raises ValueError."""
 
     scale: float = 1.0
     """How many times faster than AWS's the clock of this emulator runs."""
@@ -98,18 +98,18 @@ class Quotas:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-                raise ValueError(f"{name} must be a number, and not below 0; it is {value!r}")
+                raise ValueError(f"{name} must be a number of 0 or more, not {value!r}")
             if value == 0 and (name == "scale" or self._unit(name).endswith(_PER_SECOND)):
-                raise ValueError(f"{name} must be above 0: with 0, nothing would ever go on")
+                raise ValueError(f"{name} must be above 0, not {value!r}: with 0 nothing would proceed")
 
     @classmethod
     def parse(cls, text: str) -> Quotas:
         """Return the quotas of a JSON object of the values that differ from AWS's. Raises ValueError."""
         given = json.loads(text)
         if not isinstance(given, dict):
-            raise ValueError("quotas are a JSON object of names and numbers")  # noqa: TRY004 - of the text
+            raise ValueError("quotas must be a JSON object of names and numbers")  # noqa: TRY004 - of the text
         if unknown := sorted(set(given) - {known.name for known in fields(cls)}):
-            raise ValueError(f"{', '.join(unknown)}: no such quota; local_aws/quotas.py has them all")
+            raise ValueError(f"there is no quota {', '.join(unknown)}: choose one of local_aws/quotas.py")
         return cls(**given)
 
     def to_json(self) -> str:

@@ -1,4 +1,4 @@
-"""How this embedded AWS was started, and whose AWS it is."""
+"""The settings with which this embedded AWS was started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Settings:
-    """How this emulator was started. Ports are what was asked for; 0 is any free one."""
+    """The settings of this emulator. Ports are what was asked for; 0 is any free one."""
 
     state_dir: Path
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Settings:
 
 
 class Server(Protocol):
-    """What `serve(settings)` of the edge and of the name server returns, once it listens.
+    """A running server, as `serve(settings)` of the edge and of the name server returns it, once it listens.
 
     Both run in threads of their own (the edge with its own event loop): the caller's loop is MiniStack's.
     """
@@ -45,4 +45,4 @@ class Server(Protocol):
     port: int
 
     def close(self) -> None:
-        """Stop listening and end all threads; returns when done."""
+        """Stop listening, end all threads, and return when done."""

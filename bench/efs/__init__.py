@@ -1,4 +1,4 @@
-"""A model of EFS: the file operations of a process, below one folder, take the time that they would over a network.
+"""Model EFS: the file operations of a process, below one folder, take the time that they would over a network.
 
 ``model.c`` is loaded in front of the C library (LD_PRELOAD) and really sleeps. It is compiled when it is needed, by
 `cc` or else by the compiler of ``requirements/compiler.in``, and checked before anybody believes it.
@@ -29,7 +29,7 @@ _OUTSIDE_MS = 0.3
 
 
 class ModelUnavailable(Exception):
-    """This machine cannot run the model; the text says why."""
+    """The model cannot run on this machine; the text says why."""
 
 
 class WrongModel(Exception):
@@ -38,7 +38,7 @@ class WrongModel(Exception):
 
 @dataclass(frozen=True)
 class Delays:
-    """What one round trip to the file system takes, in milliseconds.
+    """The time of one round trip to the file system, in milliseconds.
 
     read: data or a listing of a folder. write: a write, an fsync, a name, a size, a lock. AWS gives 2.7 ms for writes
     to a Regional file system, and 1 ms for reads is the upper end of what it gives. write_back: data waits in the
@@ -52,7 +52,7 @@ class Delays:
 
 @dataclass(frozen=True)
 class Model:
-    """The delays of one folder, for processes that are started with ``environment``."""
+    """A model with the delays of one folder, for processes that are started with ``environment``."""
 
     library: Path
     folder: Path
@@ -60,7 +60,7 @@ class Model:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What has to be in a process's environment. The folder may not contain symbolic links."""
+        """Return what has to be in a process's environment. The folder may not contain symbolic links."""
         return {
             "LD_PRELOAD": str(self.library),
             "EFS_MODEL_FOLDER": str(self.folder),
@@ -70,7 +70,7 @@ class Model:
         }
 
     def check(self, outside: Path) -> None:
-        """Measures what the model does, in it and in a folder beside it. Raises WrongModel."""
+        """Measure what the model does, in its folder and in one beside it. Raises WrongModel."""
         done = subprocess.run(
             [sys.executable, "-m", "bench.efs.probe", self.folder, outside],
             cwd=ROOT,
@@ -86,7 +86,7 @@ class Model:
 
 
 def doubts(probe: Mapping[str, Any], delays: Delays) -> Iterator[str]:
-    """What is wrong with the model, from what ``bench.efs.probe`` has found.
+    """Return what is wrong with the model, from what ``bench.efs.probe`` has found.
 
     probe: {inside, outside: {operation: median ms}, engine: {kind: operations of DuckDB that the model saw},
     kernel_writes: those that the kernel counted}.
@@ -111,7 +111,7 @@ def doubts(probe: Mapping[str, Any], delays: Delays) -> Iterator[str]:
 
 
 def compiled(folder: Path) -> Path:
-    """The model as a library in a folder. Raises ModelUnavailable."""
+    """Return the model, compiled as a library in a folder. Raises ModelUnavailable."""
     if platform.system() != "Linux":
         raise ModelUnavailable(f"the model of EFS needs LD_PRELOAD and /proc, of Linux; this is {platform.system()}")
     library = folder / "efs-model.so"

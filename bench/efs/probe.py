@@ -1,4 +1,4 @@
-"""``python -m bench.efs.probe <inside> <outside>``, in the model's environment: says as JSON what the model does."""
+"""Print as JSON what the model does: ``python -m bench.efs.probe <inside> <outside>``, in the model's environment."""
 
 import ctypes
 import fcntl
@@ -19,7 +19,7 @@ _TIMES = 50
 
 
 def counts() -> dict[str, int]:
-    """Operations and trips of this process below the model's folder so far. Without a model: none."""
+    """Return operations and trips of this process below the model's folder so far. Without a model: none."""
     names = (*OPERATIONS, *TRIPS)
     found = (ctypes.c_ulong * len(names))()
     if "EFS_MODEL_FOLDER" in os.environ:
@@ -28,7 +28,7 @@ def counts() -> dict[str, int]:
 
 
 def main(inside: Path, outside: Path) -> None:
-    """Times single operations in both folders, and compares what DuckDB writes with what the kernel has counted."""
+    """Time single operations in both folders, and compare what DuckDB writes with what the kernel has counted."""
     times = {"inside": _times(inside), "outside": _times(outside)}
     with TemporaryDirectory(dir=inside) as folder:
         before, kernel_before = counts(), _kernel_writes()
@@ -41,7 +41,7 @@ def main(inside: Path, outside: Path) -> None:
 
 
 def _times(folder: Path) -> dict[str, float]:
-    """Median of each operation, in milliseconds."""
+    """Return the median of each operation, in milliseconds."""
     with TemporaryDirectory(dir=folder) as own:
         file, other = Path(own) / "file", Path(own) / "other"
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT)
@@ -69,7 +69,7 @@ def _timed(act: Callable[[], object], before: Callable[[], object] = lambda: Non
 
 
 def _kernel_writes() -> int:
-    """How often this process has called write, pwrite and their kin, on any file, as the kernel counts it."""
+    """Return how often this process has called write, pwrite and their kin, on any file, as the kernel counts it."""
     lines = Path("/proc/self/io").read_text("ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("syscw:"))
 

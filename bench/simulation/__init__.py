@@ -1,4 +1,4 @@
-"""A burst of tenants in virtual time: the product's own writers against AWS's quotas.
+"""Simulate a burst of tenants in virtual time: the product's own writers against AWS's quotas.
 
     clock     the virtual clock, which runs on inside of a call too
     services  Route 53 and CloudFront as boto3 clients that hold their callers to the quotas

@@ -1,4 +1,4 @@
-"""N tenants that ask at one moment, from PutItem to ACTIVE."""
+"""Simulate N tenants that ask at one moment, from PutItem to ACTIVE."""
 
 import heapq
 import random
@@ -32,7 +32,7 @@ RAISED_ROOM = 2  # aliases and records that are there before the first tenant
 
 @dataclass(frozen=True)
 class Case:
-    """What is simulated. ``u``, ``rho``: UpdateDistribution and CreateDistributionTenant a second.
+    """A case to simulate. ``u``, ``rho``: UpdateDistribution and CreateDistributionTenant a second.
 
     poison: place of a tenant whose name somebody else has, and where: an alias of another distribution, or a record.
     """
@@ -47,7 +47,7 @@ class Case:
     poison_in: Literal["alias", "record"] = "record"
 
     def quotas(self) -> Quotas:
-        """AWS's quotas, raised as far as so many tenants need it."""
+        """Return AWS's quotas, raised as far as so many tenants need it."""
         default = Quotas()
         wanted = replace(
             default,
@@ -63,7 +63,7 @@ class Case:
 
 @dataclass
 class Usage:
-    """What is paid for by number or time: function → invocations and seconds; state transitions."""
+    """The use of what is paid for by number or time: function → invocations and seconds; state transitions."""
 
     invocations: Counter[str] = field(default_factory=Counter)
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -75,7 +75,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a burst."""
+    """The outcome of a burst."""
 
     makespan: float
     active: int
@@ -101,7 +101,7 @@ class Outcome:
 
     @property
     def outlasts(self) -> bool:
-        """Whether no state ran into its TimeoutSeconds and no request was given up by its stream."""
+        """Return whether no state ran into its TimeoutSeconds and no request was given up by its stream."""
         return all(
             figures.longest_wait < product.states()[stage]["TimeoutSeconds"]
             and figures.most_deliveries <= figures.deliveries_allowed
@@ -116,7 +116,7 @@ class _Pool:
         self._free = [0.0]
 
     def takes(self, at: float, seconds: float, cold: float) -> float:
-        """Seconds of an invocation that begins at this moment."""
+        """Return the seconds of an invocation that begins at this moment."""
         if self._free and self._free[0] <= at:
             heapq.heapreplace(self._free, at + seconds)
             return seconds
@@ -125,7 +125,7 @@ class _Pool:
 
 
 class Burst:
-    """One run. The same case gives the same outcome."""
+    """A run of one case. The same case gives the same outcome."""
 
     def __init__(self, case: Case, timings: Timings | None = None) -> None:
         self._case, self._timings = case, timings or Timings()
@@ -155,7 +155,7 @@ class Burst:
         }
 
     def _needed(self) -> set[str]:
-        """The mode ``wildcard`` would have a machine without the states that write zone and distribution."""
+        """Return the machine's states; in mode ``wildcard`` without those that write zone and distribution."""
         without = {"AttachCname", "CreateDnsRecords"} if self._case.mode == "wildcard" else set()
         return set(product.states()) - without
 
@@ -210,7 +210,7 @@ class Burst:
 
     @contextmanager
     def _clients(self) -> Iterator[None]:
-        """The writers' boto3 clients and clock are those of this simulation; what they report goes nowhere."""
+        """Give the writers this simulation's boto3 clients and clock in the block; what they report goes nowhere."""
         services = {"route53": self._zone, "cloudfront": self._cdn}
         with (
             patch.object(aws, "client", lambda service, **_: services[service]),
@@ -228,7 +228,7 @@ class Burst:
     # --- functions and states -----------------------------------------------------------------------------------------
 
     def _invoke(self, function: str, at: float, seconds: float) -> float:
-        """A state calls a function. Returns when it has the answer."""
+        """Call a function, as a state does; return when it has the answer."""
         pool = self._pools.setdefault(function, _Pool())
         took = pool.takes(at, about(seconds, self._chance), self._timings.cold)
         self._count(function, at, took)
@@ -240,7 +240,7 @@ class Burst:
         self._busy[int(at)] += seconds
 
     def _enter(self, at: float) -> float:
-        """A transition into a state, or again into the same one. Returns when it is done."""
+        """Make a transition into a state, or again into the same one; return when it is done."""
         self._usage.transitions += 1
         self._transitions[int(at)] += 1
         return at + self._timings.transition
@@ -248,7 +248,7 @@ class Burst:
     # --- the way of a tenant ------------------------------------------------------------------------------------------
 
     def _starter(self, waiting: list[Tenant]) -> Generator[simpy.Event, Any]:
-        """One of the pollers of the tenants table's stream: a batch, an invocation, one start after the other."""
+        """Poll the tenants table's stream: a batch, an invocation, one start after the other."""
         env, timings = self._clock.env, self._timings
         most = product.functions()["start_workflow"].batch_size
         yield env.timeout(self._chance.uniform(0, timings.poll))
@@ -263,7 +263,7 @@ class Burst:
             self._count("start_workflow", began, env.now - began)
 
     def _start_all(self, batch: list[Tenant]) -> Generator[simpy.Event, Any, list[Tenant]]:
-        """Start each. Returns what Lambda would deliver again: everything from the first that was refused."""
+        """Start each; return what Lambda would deliver again: everything from the first that was refused."""
         env, first_refused = self._clock.env, None
         for place, tenant in enumerate(batch):
             for tries in range(STARTS_A_RECORD):
@@ -283,7 +283,7 @@ class Burst:
             self._advance(tenant, 0, self._enter(at))
 
     def _advance(self, tenant: Tenant, place: int, at: float) -> None:
-        """From one state to the next, until a writer has to answer or nothing is left to be done."""
+        """Go from one state to the next, until a writer has to answer or nothing is left to be done."""
         for state in self._path[place:]:
             at = self._enter(at)
             if state in self._writers:
@@ -297,7 +297,7 @@ class Burst:
         tenant.ended = self._enter(at)
 
     def _settled(self, tenant: Tenant, state: str, result: Result, at: float) -> None:
-        """A writer has answered, now or in a moment (``at``)."""
+        """Go on when a writer has answered, now or in a moment (``at``)."""
         if isinstance(result, TenancyError):
             self._failed[type(result).__name__] += 1
             at = self._invoke("tenant_record", self._enter(at), self._timings.activate)
@@ -308,7 +308,7 @@ class Burst:
         self._advance(tenant, self._path.index(state) + 1, at)
 
     def _verify(self, tenant: Tenant, at: float) -> float:
-        """Look until the site is there, as VerifyTenant and its Retry do. Returns when it was seen.
+        """Look until the site is there, as VerifyTenant and its Retry do; return when it was seen.
 
         Written out in one loop, because a burst of 100,000 looks five million times.
         """

@@ -1,4 +1,4 @@
-"""Virtual time."""
+"""Keep virtual time."""
 
 import random
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import simpy
 
 @dataclass
 class Clock:
-    """Seconds since the burst began.
+    """A clock of the seconds since the burst began.
 
     A writer's ``write`` is plain code that returns before the simulation goes on; so what its calls take is added up
     here, and the process that called it waits for it afterwards (``catch_up``). In between, ``now`` is ahead.
@@ -21,11 +21,11 @@ class Clock:
         return float(self.env.now) + self.ahead
 
     def take(self, seconds: float) -> None:
-        """Something takes so long."""
+        """Add the seconds that something takes."""
         self.ahead += seconds
 
     def catch_up(self) -> simpy.Timeout:
-        """What the process has to wait for after plain code has run."""
+        """Return the wait of the process after plain code has run."""
         seconds, self.ahead = self.ahead, 0.0
         return self.env.timeout(seconds)
 
@@ -45,5 +45,5 @@ class Bucket:
 
 
 def about(seconds: float, chance: random.Random) -> float:
-    """A time as it differs from call to call: evenly between 0.7 and 1.3 of what it takes on average."""
+    """Return a time as it differs from call to call: evenly between 0.7 and 1.3 of what it takes on average."""
     return seconds * (0.7 + 0.6 * chance.random())

@@ -1,4 +1,4 @@
-"""What the shipped product says about itself, read from where it says it: template, state machine, writers."""
+"""Read what the shipped product says about itself: template, state machine, writers."""
 
 import json
 import math
@@ -35,7 +35,7 @@ PROBES_IN_A_ROW: int = verify_tenant.IN_A_ROW
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds that AWS takes where no quota is in the way. Assumptions, and the same for both designs.
+    """The seconds that AWS takes where no quota is in the way. Assumptions, and the same for both designs.
 
     A function has one environment that is warm, as if a tenant had come a little earlier; every further one that is
     needed at the same time starts cold.
@@ -70,7 +70,7 @@ class Timings:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, of which only the values matter here."""
+    """A YAML loader with CloudFormation's short forms, of which only the values matter here."""
 
 
 def _value(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
@@ -86,7 +86,7 @@ _Loader.add_multi_constructor("!", _value)
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the template. What has no stream has no batch size."""
+    """A function of the template. One without a stream has no batch size."""
 
     timeout: float
     memory_mb: int
@@ -96,12 +96,12 @@ class Function:
     """Deliveries of one record before it is given up: the first, and MaximumRetryAttempts."""
 
     def batches(self, number: int, seconds: float, cpu: float, at_once: int) -> float:
-        """Seconds of so many calls, each of which takes so long and so much of the processor."""
+        """Return the seconds of so many calls, each of which takes so long and so much of the processor."""
         return max(math.ceil(number / at_once) * seconds, number * cpu / self.processors)
 
     @property
     def processors(self) -> float:
-        """Lambda gives one processor for 1,769 MB; Python's threads share it, and can use no second one."""
+        """Return the processors: Lambda gives one for 1,769 MB; Python's threads share it, and can use no second."""
         return min(1.0, self.memory_mb / 1_769)
 
 
@@ -112,13 +112,13 @@ def _template() -> Mapping[str, Any]:
 
 
 def tenants_a_call() -> int:
-    """How many tenants may share a call, unless somebody has changed the stack's parameter."""
+    """Return how many tenants may share a call, unless somebody has changed the stack's parameter."""
     return int(_template()["Parameters"]["TenantsACall"]["Default"])
 
 
 @cache
 def functions() -> Mapping[str, Function]:
-    """The functions by their folders' names."""
+    """Return the functions by their folders' names."""
     template = _template()
     common = template["Globals"]["Function"]
     found = {}
@@ -142,7 +142,7 @@ def functions() -> Mapping[str, Function]:
 
 @dataclass(frozen=True)
 class Retry:
-    """How a state waits before it tries again."""
+    """A way of a state to wait before it tries again."""
 
     interval: float
     rate: float
@@ -151,20 +151,20 @@ class Retry:
     full_jitter: bool
 
     def delay(self, number: int, chance: random.Random) -> float:
-        """number: of the retry, from 0. Full jitter: evenly between nothing and the delay."""
+        """Return the seconds before retry ``number`` (from 0). Full jitter: evenly between nothing and the delay."""
         delay = min(self.longest, self.interval * self.rate**number)
         return delay * chance.random() if self.full_jitter else delay
 
 
 @cache
 def states() -> Mapping[str, Any]:
-    """The states of the machine that onboards."""
+    """Return the states of the machine that onboards."""
     machine = json.loads((ROOT / "statemachine" / "onboard_tenant.asl.json").read_text())
     return {"": {"Next": machine["StartAt"]}, **machine["States"]}
 
 
 def path() -> Iterator[str]:
-    """The states that a tenant passes for which all goes well. A choice goes where the tenant has not been."""
+    """Return the states that a tenant passes for which all goes well. A choice goes where the tenant has not been."""
     passed: list[str] = []
     state = states()[""]
     while True:
@@ -178,7 +178,7 @@ def path() -> Iterator[str]:
 
 
 def retry(state: str, error: str) -> Retry:
-    """How the state tries again after this error."""
+    """Return how the state tries again after this error."""
     (found,) = (entry for entry in states()[state]["Retry"] if error in entry["ErrorEquals"])
     return Retry(
         interval=found["IntervalSeconds"],
@@ -225,7 +225,7 @@ class DistributionTenants:
 
 
 def alias_writer(quotas: Quotas, tenants_a_call: int) -> Writer:
-    """The product's, set up for an account with these quotas."""
+    """Return the product's writer of aliases, set up for an account with these quotas."""
     return Distribution(
         AliasSettings(
             provisioning_table="provisioning",
@@ -239,7 +239,7 @@ def alias_writer(quotas: Quotas, tenants_a_call: int) -> Writer:
 
 
 def dns_writer(quotas: Quotas, tenants_a_call: int) -> Writer:
-    """The product's, set up for an account with these quotas."""
+    """Return the product's writer of records, set up for an account with these quotas."""
     return HostedZone(
         DnsSettings(
             provisioning_table="provisioning",
@@ -257,7 +257,7 @@ def dns_writer(quotas: Quotas, tenants_a_call: int) -> Writer:
 
 
 def cache_writer(quotas: Quotas, tenants_a_call: int) -> Writer:
-    """The product's, set up for an account with these quotas."""
+    """Return the product's writer of invalidations, set up for an account with these quotas."""
     return EdgeCache(
         CacheSettings(
             provisioning_table="provisioning",

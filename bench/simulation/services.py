@@ -1,4 +1,4 @@
-"""Route 53 and CloudFront as the writers' boto3 clients see them: they take time, and refuse who is too fast.
+"""Model Route 53 and CloudFront as the writers' boto3 clients see them: they take time, and refuse who is too fast.
 
 Written for the simulation, apart from the embedded AWS: only the numbers come from the same table.
 """
@@ -21,7 +21,7 @@ TENANT_SECONDS = 0.3
 
 @dataclass
 class Calls:
-    """What was asked of AWS, by operation, and how it was refused, by error code."""
+    """A count of what was asked of AWS, by operation, and how it was refused, by error code."""
 
     made: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -39,7 +39,7 @@ class _Service:
         self._quotas, self._clock, self._chance, self._calls = quotas, clock, chance, calls
 
     def _call(self, operation: str, seconds: float, *buckets: tuple[Bucket, float]) -> None:
-        """A call arrives, and takes its time. Raises ClientError if a bucket lacks the tokens."""
+        """Let a call arrive and take its time. Raises ClientError if a bucket lacks the tokens."""
         self._calls.made[operation] += 1
         now = self._clock.now()
         self._clock.take(about(seconds, self._chance))
@@ -52,7 +52,7 @@ class _Service:
 
 
 class Route53(_Service):
-    """One hosted zone. ``records``: host → values of records that are somebody else's, or ours already."""
+    """A hosted zone. ``records``: host → values of records that are somebody else's, or ours already."""
 
     def __init__(self, quotas: Quotas, clock: Clock, chance: random.Random, calls: Calls) -> None:
         super().__init__(quotas, clock, chance, calls)
@@ -63,7 +63,7 @@ class Route53(_Service):
         self._busy_until = 0.0
 
     def change_resource_record_sets(self, *, HostedZoneId: str, ChangeBatch: Any) -> dict[str, Any]:  # noqa: N803
-        """All or nothing. A zone takes one change at a time."""
+        """Apply all changes or none. A zone takes one change at a time."""
         operation, changes = "ChangeResourceRecordSets", ChangeBatch["Changes"]
         arrival = self._clock.now()
         cost = sum(2 if change["Action"] == "UPSERT" else 1 for change in changes)
@@ -83,12 +83,12 @@ class Route53(_Service):
         return {"ChangeInfo": {"Id": f"/change/C{len(self.records)}", "Status": "PENDING"}}
 
     def get_hosted_zone(self, **_: Any) -> dict[str, Any]:
-        """The zone, with the number of its records."""
+        """Return the zone, with the number of its records."""
         self._call("GetHostedZone", LIST_SECONDS, (self._requests, 1))
         return {"HostedZone": {"ResourceRecordSetCount": len(self.records) + len(self.foreign)}}
 
     def list_resource_record_sets(self, *, StartRecordName: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        """The records of the host that the listing starts at."""
+        """Return the records of the host that the listing starts at."""
         self._call("ListResourceRecordSets", LIST_SECONDS, (self._requests, 1))
         values = [{"Value": "192.0.2.7"}]
         found = [{"Name": StartRecordName, "Type": "A", "TTL": 60, "ResourceRecords": values}]
@@ -96,7 +96,7 @@ class Route53(_Service):
 
 
 class CloudFront(_Service):
-    """One distribution, and its tenants. ``foreign``: aliases of somebody else's distribution."""
+    """A distribution, and its tenants. ``foreign``: aliases of somebody else's distribution."""
 
     def __init__(self, quotas: Quotas, clock: Clock, chance: random.Random, calls: Calls) -> None:
         super().__init__(quotas, clock, chance, calls)
@@ -110,13 +110,13 @@ class CloudFront(_Service):
         self._in_progress: deque[tuple[float, int]] = deque()
 
     def get_distribution_config(self, **_: Any) -> dict[str, Any]:
-        """The configuration as it is when the call arrives."""
+        """Return the configuration as it is when the call arrives."""
         self._call("GetDistributionConfig", READ_SECONDS)
         aliases = {"Quantity": len(self.aliases), "Items": self.aliases}
         return {"ETag": f"E{self._version}", "DistributionConfig": {"Aliases": aliases}}
 
     def update_distribution(self, *, IfMatch: str, DistributionConfig: Any, **_: Any) -> dict[str, Any]:  # noqa: N803
-        """The whole configuration, unless somebody else was faster."""
+        """Replace the whole configuration, unless somebody else was faster."""
         operation, aliases = "UpdateDistribution", list(DistributionConfig["Aliases"]["Items"])
         self._call(operation, self._quotas.update_distribution_seconds, (self._updates, 1))
         if IfMatch != f"E{self._version}":
@@ -130,7 +130,7 @@ class CloudFront(_Service):
         return {"ETag": f"E{self._version}"}
 
     def create_distribution_tenants(self, names: Sequence[str]) -> None:
-        """One CreateDistributionTenant each, in as many threads: together they take as long as the slowest."""
+        """Make one CreateDistributionTenant each, in as many threads: together they take as long as the slowest."""
         began, ended = self._clock.ahead, self._clock.ahead
         for name in names:
             self._clock.ahead = began
@@ -140,7 +140,7 @@ class CloudFront(_Service):
         self._clock.ahead = ended
 
     def create_invalidation(self, *, InvalidationBatch: Any, **_: Any) -> dict[str, Any]:  # noqa: N803
-        """Tags, at a rate, and not too many that are still under way."""
+        """Invalidate tags, at a rate, and not too many that are still under way."""
         operation, tags = "CreateInvalidation", len(InvalidationBatch["Paths"]["Items"])
         self._call(operation, self._quotas.create_invalidation_seconds, (self._tags, tags))
         now = self._clock.now()

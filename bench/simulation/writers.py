@@ -1,4 +1,4 @@
-"""A writer behind its request table: the stream's batches, an invocation, and the answers to those who wait."""
+"""Model a writer behind its request table: the stream's batches, an invocation, and the answers to those who wait."""
 
 import heapq
 import math
@@ -24,7 +24,7 @@ type Process = Generator[simpy.Event, Any]
 
 @dataclass(slots=True, eq=False)
 class Tenant:
-    """One tenant on its way. Moments are seconds since the burst began."""
+    """A tenant on its way. Moments are seconds since the burst began."""
 
     record: TenantRecord
     is_begun: bool = False
@@ -41,7 +41,7 @@ class Tenant:
 
     @classmethod
     def number(cls, number: int) -> "Tenant":
-        """A tenant that has been claimed."""
+        """Return a tenant that has been claimed."""
         name = f"tenant-{number:06}"
         operation = Operation.model_construct(
             kind=OperationKind.ONBOARD,
@@ -67,7 +67,7 @@ class Tenant:
 
 
 class Stream:
-    """Requests in the order of their arrival, as Lambda's poller sees them."""
+    """A queue of requests in the order of their arrival, as Lambda's poller sees them."""
 
     def __init__(self, clock: Clock, timings: Timings, most: int, phase: float) -> None:
         self._clock, self._timings, self._phase = clock, timings, phase
@@ -77,20 +77,20 @@ class Stream:
         self._filled = clock.env.event()
 
     def put(self, tenant: Tenant, at: float) -> None:
-        """A request arrives, now or a little later."""
+        """Put a request that arrives now or a little later."""
         self._number += 1
         heapq.heappush(self._waiting, (at, self._number, tenant))
         if not self._filled.triggered:
             self._filled.succeed()
 
     def put_back(self, tenants: Iterable[Tenant]) -> None:
-        """They come again, before any other, in their order."""
+        """Put requests back: they come again, before any other, in their order."""
         for tenant in tenants:
             self._number += 1
             heapq.heappush(self._waiting, (-1.0, self._number, tenant))
 
     def next_batch(self) -> Generator[simpy.Event, Any, list[Tenant]]:
-        """What has arrived at the next look that finds something."""
+        """Return what has arrived at the next look that finds something."""
         env, every = self._clock.env, self._timings.poll
         while True:
             if not self._waiting:
@@ -107,7 +107,7 @@ class Stream:
 
 @dataclass
 class Figures:
-    """What one writer did. Waits are from the request until its answer."""
+    """The figures of one writer. Waits are from the request until its answer."""
 
     deliveries_allowed: int
     invocations: int = 0
@@ -141,12 +141,12 @@ class WriterFunction:
         self._processor = 0.0
 
     def request(self, tenant: Tenant, at: float) -> None:
-        """The state machine puts the request into the table."""
+        """Put the request into the table, as the state machine does."""
         tenant.stage, tenant.entered, tenant.deliveries, tenant.is_started = self._stage, at, 0, False
         self.stream.put(tenant, at)
 
     def run(self) -> Process:
-        """One batch after the other, as long as requests come."""
+        """Handle one batch after the other, as long as requests come."""
         while True:
             batch = yield from self.stream.next_batch()
             began = self._clock.env.now
@@ -186,7 +186,7 @@ class WriterFunction:
             self.stream.put_back(batch[first:])
 
     def _carry_out(self, steps: batching.Steps[Work, Any]) -> Process:
-        """``batching.carry_out`` in virtual time."""
+        """Do what ``batching.carry_out`` does, in virtual time."""
         answer: Any = None
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The only code that writes the distribution's alternate domain names."""
+"""Write the distribution's alternate domain names. No other function does."""
 
 from tenancy.group_commit.cdn_aliases import Distribution
 from tenancy.handlers import group_commit

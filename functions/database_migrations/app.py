@@ -1,4 +1,4 @@
-"""Brings tenants' databases to the schema of this release, one message a tenant."""
+"""Bring tenants' databases to the schema of this release, one tenant a message."""
 
 from tenancy.database_migrations import FleetMigrations
 from tenancy.handlers import messages

@@ -1,4 +1,4 @@
-"""The only code that writes the hosted zone."""
+"""Write the records of the hosted zone. No other function does."""
 
 from tenancy.group_commit.dns_records import HostedZone
 from tenancy.handlers import group_commit

@@ -1,4 +1,4 @@
-"""The only code that makes the edge forget."""
+"""Invalidate objects in the edge's cache. No other function does."""
 
 from tenancy.group_commit.edge_cache import EdgeCache
 from tenancy.handlers import group_commit

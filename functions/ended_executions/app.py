@@ -1,4 +1,4 @@
-"""What Step Functions says of executions that ended badly goes on record, unless it is there already."""
+"""Record executions that Step Functions reports as failed, unless their failure is on record already."""
 
 from tenancy.ended_executions import EndedExecutions
 from tenancy.handlers import messages

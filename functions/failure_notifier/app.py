@@ -1,4 +1,4 @@
-"""Every failure is e-mailed: a few one by one, many as digests."""
+"""Send an e-mail for every failure: one each for a few, digests for many."""
 
 from tenancy.failure_notifier import FailureNotifier
 from tenancy.handlers import queue

@@ -1,4 +1,4 @@
-"""What is in the outbox goes to EventBridge."""
+"""Publish the events of the outbox to EventBridge."""
 
 from tenancy.handlers import ordered_stream
 from tenancy.platform.settings import OutboxSettings

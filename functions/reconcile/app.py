@@ -1,4 +1,4 @@
-"""Whoever is due is started again, and what is not as it is on record is put right, without a hand."""
+"""Start tenants that are due again, and repair what differs from the record, without an operator."""
 
 from tenancy.handlers import schedule
 from tenancy.platform.settings import ReconcileSettings

@@ -1,4 +1,4 @@
-"""Every change of the tenants table starts one execution of the machine that fits the item as it is now."""
+"""Start one execution for each change of the tenants table, of the machine that fits the item as it is now."""
 
 from tenancy.handlers import stream
 from tenancy.platform.settings import WorkflowSettings

@@ -1,4 +1,4 @@
-"""What the states do to tenants' database files, and what people ask of them."""
+"""Seed, discard and archive tenants' database files, and answer what people ask of them."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import ArchiveSettings

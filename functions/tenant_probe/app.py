@@ -1,4 +1,4 @@
-"""The first visitor of every site, and the one who looks whether a suspended one is closed."""
+"""Visit each new site first, and check that a suspended one is closed."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import ProbeSettings

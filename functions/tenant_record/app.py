@@ -1,4 +1,4 @@
-"""The only code that moves a tenant from one status to the next."""
+"""Move a tenant from one status to the next. No other function does."""
 
 from tenancy.handlers import stage
 from tenancy.platform.settings import LifecycleSettings

@@ -75,6 +75,7 @@ GOOD: dict[str, Any] = {
         },
         "Bucket": {
             "Type": "AWS::S3::Bucket",
+            **KEPT,
             "Properties": {
                 "PublicAccessBlockConfiguration": {
                     "BlockPublicAcls": True,

@@ -21,7 +21,7 @@ def test_the_table_of_wrong_products_has_all_of_them_and_no_other():
     found = documents.wrong_products(DOCUMENT, ["a subject that is too long", "a new one"])
     assert [finding.partition(":")[0] for finding in found] == [
         "docs/local-aws.md lacks the wrong product 'a new one'",
-        "docs/local-aws.md has 'one that is no more', which is no mutant",
+        "docs/local-aws.md lists 'one that is no more', which no longer exists",
     ]
     assert documents.wrong_products(DOCUMENT, ["a subject that is too long", "one that is no more"]) == []
 

@@ -58,7 +58,7 @@ BAD = [
     ("Bus: lets everybody", put("Bus.Properties", {"Principal": "*", "Action": "events:PutEvents"})),
     ("Bus: names no principal", put("Bus.Properties", {"StatementId": "x"})),
     ("Permission: lets everybody", put("Permission.Properties.Principal", "*")),
-    ("Permission: says neither", put("Permission.Properties.SourceArn", None)),
+    ("Permission: has neither", put("Permission.Properties.SourceArn", None)),
     (
         "QueuePolicy: statement (without a Sid) allows a service",
         put("QueuePolicy.Properties.PolicyDocument.Statement.0.Condition", None),
@@ -105,6 +105,9 @@ BAD = [
     ),
     ("TenantsTable: DeletionPolicy", put("TenantsTable.DeletionPolicy", None)),
     ("Files: UpdateReplacePolicy", put("Files.UpdateReplacePolicy", "Delete")),
+    ("Bucket: DeletionPolicy", put("Bucket.DeletionPolicy", None)),
+    ("Key: DeletionPolicy", put("Key", {"Type": "AWS::KMS::Key"})),
+    ("People: UpdateReplacePolicy", put("People", {"Type": "AWS::Cognito::UserPool"})),
     ("TenantsTable: has no point-in-time", put("TenantsTable.Properties.PointInTimeRecoverySpecification", None)),
     ("allows dynamodb:*", put("Role.Properties.Policies.0.PolicyDocument.Statement.0.Action", "dynamodb:*")),
     (

@@ -134,4 +134,4 @@ def test_one_gate_that_fails_fails_all_and_is_quoted(
 
 def test_a_gate_that_does_not_exist_is_no_success(capsys: pytest.CaptureFixture[str]):
     assert runner.main(["lnit"]) == 2
-    assert "no such gate: lnit" in capsys.readouterr().out
+    assert "There is no gate lnit." in capsys.readouterr().out

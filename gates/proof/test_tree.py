@@ -47,7 +47,7 @@ def test_a_function_fits_on_a_screen(repository: Make):
     body = "    pass\n"
     root = repository(**{"a.py": f"def fits():\n{body * 39}\n\nasync def does_not():\n{body * 40}"})
 
-    assert tree.lengths(root) == ["a.py: does_not has 41 lines, more than 40: give its parts names"]
+    assert tree.lengths(root) == ["a.py: does_not has 41 lines, more than 40: split it into named parts"]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,10 @@ def test_a_function_fits_on_a_screen(repository: Make):
     [
         ({}, None),
         ({"requirements/gates.txt": "thing==1.0\n"}, "requirements/gates.txt: thing has no hash"),
-        ({"requirements/gates.txt": "--index-url https://example.org\nthing==1.0 \\\n" + HASH}, "no option belongs"),
+        (
+            {"requirements/gates.txt": "--index-url https://example.org\nthing==1.0 \\\n" + HASH},
+            "a lock holds no option",
+        ),
         ({"requirements/gates.in": "thing>=2\n"}, "does not fulfil `thing>=2`"),
         ({"requirements/gates.in": "thing\nother\n"}, "does not fulfil `other`"),
         ({"local_aws/pyproject.toml": '[project]\ndependencies = ["other"]\n'}, "does not fulfil `other`"),
@@ -81,9 +84,9 @@ GOOD = '"""Says what it is for."""\n\nfrom tenancy.start_workflow import HostedZ
         (GOOD.replace("tenancy.start_workflow", "boto3"), "imports boto3"),
         (GOOD.replace("tenancy.start_workflow", "functions.other.app"), "imports functions.other.app"),
         (GOOD.replace("from tenancy.start_workflow", "from ."), "imports ."),
-        (GOOD.replace("handler =", "other ="), "has no `handler`"),
-        (GOOD.split("\n\n", 1)[1], "does not say"),
-        (GOOD + "if handler:\n    pass\n", "decides something"),
+        (GOOD.replace("handler =", "other ="), "defines no `handler`"),
+        (GOOD.split("\n\n", 1)[1], "has no docstring"),
+        (GOOD + "if handler:\n    pass\n", "branches or loops"),
         (GOOD + "x = 1\n" * 50, "lines, more than"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Signing in on this machine: an OpenID Connect issuer without passwords; in production, Cognito has its place."""
+"""Sign-in on this machine: an OpenID Connect issuer without passwords, in the place of Cognito."""

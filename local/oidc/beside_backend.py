@@ -1,5 +1,4 @@
-"""The backend and, on ``auth.<base domain>``, the development issuer, in one process: what the local edge hands
-``/api/*`` to.
+"""Serve the backend and, on ``auth.<base domain>``, the development issuer in one process, behind the edge.
 
 Run it with ``uvicorn --factory local.oidc.beside_backend:from_environment``, with the backend's own settings.
 """
@@ -16,7 +15,7 @@ _LOOPBACK = ("127.0.0.1", "[::1]")
 
 
 class BesideBackend:
-    """Two applications, told apart by the Host header. The backend itself comes by the loopback's address."""
+    """A pair of applications that the Host header tells apart. The backend itself is asked by the loopback address."""
 
     def __init__(self, backend: ASGIApp, issuer: ASGIApp, base_domain: str) -> None:
         self._backend, self._issuer = backend, issuer
@@ -35,7 +34,7 @@ class BesideBackend:
 
 
 def from_environment() -> ASGIApp:
-    """Both applications, as the environment variables say."""
+    """Return both applications, configured by the environment variables."""
     settings = BackendSettings.from_environment()
     issuer = DevelopmentIssuer(Signer(settings.oidc_issuer), settings.base_domain)
     return BesideBackend(backend_from_environment(), issuer.app, settings.base_domain)

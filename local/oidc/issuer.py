@@ -52,7 +52,7 @@ class _Grant:
 
 
 class DevelopmentIssuer:
-    """The application. signer: whose name is this application's address, ``https://auth.<base domain>/api/oidc``."""
+    """The issuer as an application. signer: its name is this application's, ``https://auth.<base domain>/api/oidc``."""
 
     def __init__(self, signer: Signer, base_domain: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._signer = signer
@@ -126,7 +126,7 @@ class DevelopmentIssuer:
         return JSONResponse(answer, headers=_NO_STORE)
 
     async def _token_for(self, request: Request) -> Response:
-        """A token at once, for scripts: ``?user=operator@…``, or ``?user=staff@<tenant>.…&tenant=<tenant>``."""
+        """Return a token at once, for scripts: ``?user=operator@…``, or ``?user=staff@<tenant>.…&tenant=<tenant>``."""
         tenant_id = request.query_params.get("tenant")
         users = staff(tenant_id, self._base_domain) if tenant_id else operators(self._base_domain)
         user = next((user for user in users if user.email == request.query_params.get("user")), None)
@@ -135,7 +135,7 @@ class DevelopmentIssuer:
         return JSONResponse({"token": self._signer.mint(user)}, headers=_NO_STORE)
 
     def _users(self, client: str, redirect_uri: str) -> list[User]:
-        """Who may sign in for a client at an address; nobody where the two do not belong together."""
+        """Return who may sign in for a client at an address; nobody if the two do not belong together."""
         parts = urlsplit(redirect_uri)
         match = self._tenant_host.fullmatch(parts.hostname or "")
         if parts.scheme != "https" or parts.path != _SIGNED_IN or parts.query or parts.fragment or match is None:

@@ -1,4 +1,4 @@
-"""What the issuer, the backend and the stack that starts them call each other."""
+"""The names that the issuer, the backend and the stack that starts them share."""
 
 PREFIX = "/api/oidc"
 """Where the issuer's addresses begin: the edge hands ``/api/*`` to the backend's process, and nothing else."""

@@ -1,4 +1,4 @@
-"""Tokens as the development issuer signs them, for the users that it has. Tests mint theirs here, too."""
+"""Sign the development issuer's tokens for its users. Tests mint theirs here, too."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ LIFETIME_SECONDS = 3600
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who can sign in. claims: what a token says of them, beside who they are."""
+    """A person who can sign in. claims: what a token says of them, beside who they are."""
 
     email: str
     words: str
@@ -24,7 +24,7 @@ class User:
 
 
 def operators(base_domain: str) -> list[User]:
-    """Who may sign in on the admin host."""
+    """Return the users who may sign in on the admin host."""
     roles = {"operator": "Operator", "viewer": "Viewer"}
     return [
         User(f"{role}@{base_domain}", words, OPERATORS_CLIENT, {"fluxion_role": role}) for role, words in roles.items()
@@ -32,7 +32,7 @@ def operators(base_domain: str) -> list[User]:
 
 
 def staff(tenant_id: str, base_domain: str) -> list[User]:
-    """Who may sign in on a tenant's host."""
+    """Return the users who may sign in on a tenant's host."""
     people = {"staff": ("Staff", "staff"), "owner": ("Owner", "admin")}
     return [
         User(f"{name}@{tenant_id}.{base_domain}", words, STAFF_CLIENT, {"tenant": tenant_id, "role": role})
@@ -42,14 +42,14 @@ def staff(tenant_id: str, base_domain: str) -> list[User]:
 
 @dataclass(frozen=True)
 class Signer:
-    """The issuer's name and its key, made anew with each process: what an earlier one has signed is worth nothing."""
+    """A signer: the issuer's name and a key made anew with each process, so that earlier tokens are invalid."""
 
     issuer: str
     key: RSAKey | ECKey = field(default_factory=lambda: RSAKey.generate_key(2048, auto_kid=True))
     now: Callable[[], float] = time.time
 
     def mint(self, user: User, **changed: Any) -> str:
-        """An ID token. changed: claims that are to be otherwise, for tests; None leaves one out."""
+        """Return an ID token. changed: claims with other values, for tests; None leaves one out."""
         now = int(self.now())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -67,5 +67,5 @@ class Signer:
         return jwt.encode({"alg": algorithm, "kid": self.key.kid}, kept, self.key)
 
     def public_keys(self) -> dict[str, Any]:
-        """The JSON Web Key Set that verifies what is minted."""
+        """Return the JSON Web Key Set that verifies the tokens."""
         return dict(KeySet([self.key]).as_dict(private=False))

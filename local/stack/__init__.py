@@ -1,4 +1,4 @@
-"""The supervisor of the local stack: starts it, deploys the templates into it, ends it without a trace."""
+"""The supervisor of the local stack: it starts the stack, deploys the templates, and ends it without a trace."""
 
 from local.stack.errors import StackFailed
 from local.stack.folders import own_folder

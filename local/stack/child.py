@@ -1,4 +1,4 @@
-"""Becomes another program that ends when the process that started it ends, however that one dies.
+"""Become another program that ends when the process that started it ends, however that one dies.
 
 Run as a file, not as a module: `python -IS child.py <pid of the parent> <program> <argument>…`.
 Linux only (prctl); elsewhere the program simply runs, and the next start cleans up what an untimely death left over.

@@ -1,4 +1,4 @@
-"""Stacks without functions, which need no SAM, in the local AWS; and what broke a stack, in one sentence."""
+"""Deploy stacks without functions, which need no SAM, and say in one sentence what broke a stack."""
 
 from collections.abc import Mapping
 from pathlib import Path

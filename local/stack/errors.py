@@ -1,4 +1,4 @@
-"""What can go wrong while the local stack starts."""
+"""The errors of a start of the local stack."""
 
 
 class StackFailed(Exception):

@@ -1,4 +1,4 @@
-"""State folders: two stacks never share one."""
+"""Choose state folders: two stacks never share one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from local.stack.errors import StackFailed
 
 @contextmanager
 def own_folder(root: Path, kind: Literal["run", "test"]) -> Iterator[Path]:
-    """The first ``.local/<kind>-<n>`` that no other process uses; it is kept for as long as the block lasts.
+    """Hold the first ``.local/<kind>-<n>`` that no other process uses, for as long as the block lasts.
 
     root: the repository. Raises StackFailed when a thousand are in use.
     """
@@ -29,4 +29,4 @@ def own_folder(root: Path, kind: Literal["run", "test"]) -> Iterator[Path]:
         finally:
             lock.release()
         return
-    raise StackFailed("A thousand local stacks are in use already.")
+    raise StackFailed("A thousand local stacks are in use already: end some of them.")

@@ -1,4 +1,4 @@
-"""The pages of the frontend: built once per state of their sources, then files of the assets bucket."""
+"""Build the frontend's pages once per state of their sources, and put them into the assets bucket."""
 
 import json
 import mimetypes
@@ -20,7 +20,7 @@ _LOG = "frontend"
 
 @dataclass(frozen=True)
 class PageFile:
-    """One object of the assets bucket."""
+    """An object of the assets bucket."""
 
     key: str
     body: bytes
@@ -31,7 +31,7 @@ class PageFile:
 def built(
     root: Path, children: Children, environment: Mapping[str, str], logs: Path, on_progress: Progress
 ) -> list[PageFile]:
-    """The built frontend. Where it cannot be built, that of an earlier build, which is then told.
+    """Return the built frontend. Where it cannot be built, return that of an earlier build, and say so.
 
     Two stacks that start at once build it one after the other, and take its files before the next build replaces them.
     Raises StackFailed when there is none.
@@ -50,14 +50,14 @@ def built(
 
 
 def alone(root: Path) -> FileLock:
-    """To build in, one at a time."""
+    """Lock the folder, so that one process at a time builds in it."""
     lock = root / ".local" / "frontend.lock"
     lock.parent.mkdir(exist_ok=True)
     return FileLock(lock)
 
 
 def files(dist: Path) -> Iterator[PageFile]:
-    """What a build consists of, the page itself last, so that it never names a file that is not there yet.
+    """Return the files of a build, the page itself last, so that it never names a file that is not there yet.
 
     Files below assets/ have names that change with their content; any other is asked for anew each time. Nothing is
     found where there is no build.
@@ -72,7 +72,7 @@ def files(dist: Path) -> Iterator[PageFile]:
 
 
 def config(base_domain: str, example_tenant: str | None = None) -> PageFile:
-    """What a deployment tells the pages."""
+    """Return the configuration that a deployment gives the pages."""
     told = {"base_domain": base_domain} | ({"example_tenant": example_tenant} if example_tenant else {})
     return PageFile("config.json", json.dumps(told).encode(), "application/json", ASKED_EACH_TIME)
 

@@ -1,4 +1,4 @@
-"""The stack's processes: each in a group of its own, recorded in a file, ended for certain.
+"""Run the stack's processes: each in a group of its own, recorded in a file, ended for certain.
 
 A process is ours if the file names its pid and it has run since the recorded moment, or if it carries the state folder
 in its environment (on Linux): so nothing is forgotten when the supervisor is killed, and a stranger that was given an
@@ -33,7 +33,7 @@ class Recorded:
 
 
 def started(pid: int) -> str | None:
-    """When a process began, as an opaque text that no two processes with one pid share; None if there is none."""
+    """Return when a process began, as opaque text that no two processes with one pid share; None if there is none."""
     if _PROC.joinpath("self/stat").exists():
         try:
             fields = _PROC.joinpath(str(pid), "stat").read_text().rpartition(")")[2].split()
@@ -92,25 +92,25 @@ class Children:
             self._end([entry for entry in self.recorded() if entry.pid == pid])
 
     def recorded(self) -> list[Recorded]:
-        """What the file names, alive or not."""
+        """Return the processes that the file names, alive or not."""
         try:
             return [Recorded(**line) for line in json.loads(self._file.read_text())]
         except (OSError, ValueError, TypeError):
             return []
 
     def alive(self, pid: int) -> bool:
-        """Whether a recorded process still runs, and is still the one that was recorded."""
+        """Return whether a recorded process still runs, and is still the one that was recorded."""
         child = self._mine.get(pid)
         if child is not None and child.poll() is not None:
             return False
         return any(entry.pid == pid and _is(entry) for entry in self.recorded())
 
     def named(self, name: str) -> int | None:
-        """The pid of the recorded process of that name, if it runs."""
+        """Return the pid of the recorded process of that name; None unless it runs."""
         return next((entry.pid for entry in self.recorded() if entry.name == name and _is(entry)), None)
 
     def end_all(self) -> list[str]:
-        """End every process of this state folder, the newest first; returns the names of those that were running."""
+        """End every process of this state folder, the newest first; return the names of those that were running."""
         entries = self.recorded()
         ended = [entry.name for entry in entries if _is(entry)]
         self._end(list(reversed(entries)))
@@ -149,7 +149,7 @@ class Children:
         return True
 
     def _has_marked_group(self, group: int) -> bool:
-        """A group whose leader is dead but which has processes of this stack: functions of a killed emulator."""
+        """Return whether a group without its leader has processes of this stack: functions of a killed emulator."""
         return any(pid in set(self._marked()) for pid in _members(group))
 
     def _marked(self) -> list[int]:
@@ -181,7 +181,7 @@ def _pids() -> list[int]:
 
 
 def _members(group: int) -> list[int]:
-    """Living processes of a process group (Linux; empty elsewhere)."""
+    """Return the living processes of a process group (Linux; empty elsewhere)."""
     found = []
     for pid in _pids():
         with suppress(OSError):

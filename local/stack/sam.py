@@ -1,4 +1,4 @@
-"""`sam build` once per state of the sources, `sam deploy` into the local AWS, and its errors in one sentence."""
+"""Run `sam build` once per state of the sources and `sam deploy` into the local AWS; give errors in one sentence."""
 
 import fcntl
 import hashlib
@@ -21,7 +21,7 @@ _CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPA
 
 
 def digest(root: Path) -> str:
-    """20 hex digits that change whenever anything changes that `sam build` reads."""
+    """Return 20 hex digits that change whenever anything changes that `sam build` reads."""
     total = hashlib.sha256()
     for source in _SOURCES:
         top = root / source
@@ -54,7 +54,7 @@ class Sam:
 
     @contextmanager
     def built(self) -> Iterator[Path]:
-        """The built template, which stays there for as long as it is in use. Raises StackFailed."""
+        """Hold the built template, which stays there for as long as the block lasts. Raises StackFailed."""
         builds = self._root / ".local" / "build"
         builds.mkdir(parents=True, exist_ok=True)
         wanted = digest(self._root)

@@ -1,4 +1,4 @@
-"""What the parts of a local stack are told, and what it tells a shell of itself."""
+"""The settings of the parts of a local stack, and what the stack tells a shell of itself."""
 
 from collections.abc import Mapping
 from pathlib import Path

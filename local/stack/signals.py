@@ -1,4 +1,4 @@
-"""Interruptions: any of them ends with a clean-up, and none disturbs it."""
+"""Handle interruptions: each ends with a clean-up, and none disturbs it."""
 
 import signal
 import threading
@@ -15,7 +15,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, SIGINT, SIGTERM and SIGHUP raise Interrupted; in another thread than the main one nothing changes."""
+    """Make SIGINT, SIGTERM and SIGHUP raise Interrupted in the block; change nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -33,7 +33,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Inside, those signals wait: a second Ctrl-C must not leave processes behind."""
+    """Hold those signals back in the block: a second Ctrl-C must not leave processes behind."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield

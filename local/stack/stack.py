@@ -1,4 +1,4 @@
-"""The local stack as one thing: up, down, and where everything is."""
+"""Start and stop the local stack as a whole, and say where everything is."""
 
 import json
 import os
@@ -37,7 +37,7 @@ _KEPT = re.compile(r"logs|build|cache|(run\.)?lock|(run|test)-\d+")
 
 
 class Stack:
-    """One local stack: the embedded AWS with edge and name server, the deployed templates, the backend.
+    """A local stack: the embedded AWS with edge and name server, the deployed templates, the backend.
 
     root: the repository. state_dir: its own folder; two stacks never share one.
     detached: it goes on when this process ends. edge_port, dns_port: 0 takes free ones.
@@ -73,7 +73,7 @@ class Stack:
 
     @property
     def env(self) -> Mapping[str, str]:
-        """What `<state>/env` exports; empty when the stack is down."""
+        """Return what `<state>/env` exports; empty when the stack is down."""
         try:
             words = shlex.split((self.state_dir / "env").read_text(), comments=True)
         except FileNotFoundError:
@@ -81,7 +81,7 @@ class Stack:
         return dict(word.split("=", 1) for word in words if "=" in word)
 
     def up(self, on_progress: Progress = lambda _: None) -> Mapping[str, str]:
-        """Start everything and deploy; returns `env`. Does nothing if it already runs, and says so in `was_running`.
+        """Start everything and deploy; return `env`. A stack that runs is left alone, and `was_running` says so.
 
         What an earlier start left over (killed processes, half a state) is cleaned away first. Raises StackFailed.
         """
@@ -103,7 +103,7 @@ class Stack:
                 raise
 
     def down(self) -> bool:
-        """End every process and remove all state but the logs; returns whether anything ran."""
+        """End every process and remove all state but the logs; return whether anything ran."""
         if not self.state_dir.exists():
             return False
         with self._alone():
@@ -161,7 +161,7 @@ class Stack:
             return outputs | sam.deploy(MAIN, template, parameters, client)
 
     def _environment(self) -> dict[str, str]:
-        """Of every child: nothing of the user's AWS settings may reach it."""
+        """Return the environment of every child: nothing of the user's AWS settings may reach it."""
         inherited = {
             name: text
             for name, text in os.environ.items()
@@ -269,7 +269,7 @@ class Stack:
         new.replace(self.state_dir / "env")
 
     def client(self, service: str, places: Mapping[str, str] | None = None) -> Any:
-        """A boto3 client of this stack, with the administrator's keys."""
+        """Return a boto3 client of this stack, with the administrator's keys."""
         keys = settings.credentials(places) if places else self.env
         session: Any = boto3.Session()  # the types know each service by a literal name
         return session.client(
@@ -284,11 +284,11 @@ class Stack:
     # ---- running, and down ----
 
     def runs(self) -> bool:
-        """Whether it is up and all its processes live."""
+        """Return whether the stack is up and all its processes live."""
         return bool(self.env) and all(self._children.named(name) for name in ("emulator", "backend"))
 
     def pids(self) -> list[int]:
-        """Its processes that lead a session: the emulator, whose session has the functions too, and the backend."""
+        """Return the session leaders: the emulator, whose session has the functions too, and the backend."""
         return [entry.pid for entry in self._children.recorded()]
 
     def _remove(self) -> bool:

@@ -1,4 +1,4 @@
-"""The steps of a start, and how they are told."""
+"""Report the steps of a start."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a start. ``seconds``: how long it took, None when it has just begun, 0 for a mere remark."""
+    """A step of a start. ``seconds``: how long it took, None when it has just begun, 0 for a mere remark."""
 
     name: str
     seconds: float | None = None
@@ -24,7 +24,7 @@ Progress = Callable[[Step], None]
 
 @contextmanager
 def told(progress: Progress, name: str) -> Iterator[None]:
-    """Tell the beginning and, if it went well, the end of a step."""
+    """Report the beginning and, if it went well, the end of a step."""
     progress(Step(name))
     began = time.monotonic()
     yield

@@ -1,1 +1,1 @@
-"""What another version of MiniStack means for the bridges: which moved, which are needed no longer, which fail."""
+"""Find out which bridges another version of MiniStack moves, makes needless, or breaks."""

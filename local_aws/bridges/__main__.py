@@ -1,4 +1,4 @@
-"""`python -m local_aws.bridges VERSION`: what another MiniStack means for the bridges.
+"""`python -m local_aws.bridges VERSION`: say what another MiniStack means for the bridges.
 
 Installs that version into an environment that is thrown away, beside everything else that the emulator's own has;
 compares the source of each patched function; and runs the conformance cases there twice: with the bridges, and each
@@ -25,7 +25,7 @@ CASES = PACKAGE / "tests" / "conformance"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what the version means; 1 if a bridge or a case fails."""
+    """Print what the version means; return 1 if a bridge or a case fails."""
     parser = argparse.ArgumentParser(prog="python -m local_aws.bridges", description=__doc__.partition("\n")[0])
     parser.add_argument("version", help=f"of MiniStack, other than {MINISTACK}")
     parser.add_argument("--fast", action="store_true", help="compare sources and install the bridges; run no case")
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def environment(python: str, version: str, folder: Path) -> str:
-    """Install the packages of an interpreter's environment into a new one, with that MiniStack; its interpreter."""
+    """Install an interpreter's packages into a new environment, with that MiniStack; return its interpreter."""
     listed = subprocess.run(
         ["uv", "pip", "freeze", "--exclude-editable", "--python", python], capture_output=True, text=True, check=True
     )
@@ -74,9 +74,7 @@ def probed(python: str) -> dict[str, Probed]:
 
 
 def cases(python: str, off: list[str], file: Path) -> list[Outcome]:
-    """Run the conformance cases on an interpreter's MiniStack without some bridges (`own`: each without its
-    own).
-    """
+    """Run the conformance cases on an interpreter's MiniStack without some bridges. own: each case without its own."""
     environment = {
         **os.environ,
         "LOCAL_AWS_PYTHON": python,

@@ -1,4 +1,4 @@
-"""`python -m local_aws.bridges.probe`: what each bridge leans on in the MiniStack of this interpreter, as JSON.
+"""`python -m local_aws.bridges.probe`: print what each bridge leans on in this interpreter's MiniStack, as JSON.
 
 Prints `{bridge: {"targets": {name: source}, "error": text or null}}`. A bridge with an error is not installed, or only
 in part; the next ones are tried all the same. Runs in the emulator's own environment, in a process of its own.

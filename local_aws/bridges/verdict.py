@@ -1,4 +1,4 @@
-"""What becomes of a bridge on another version: a comparison of values, without any process."""
+"""Decide what becomes of a bridge on another version: a comparison of values, without any process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Probed:
-    """What a bridge leans on in one version of MiniStack, and why it could not be installed there."""
+    """The parts of one MiniStack version that a bridge leans on, and why it could not be installed there."""
 
     targets: Mapping[str, str]
     """Name → source in stock MiniStack."""
@@ -19,7 +19,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one conformance case ended: passed or failed; skipped cases are no outcomes."""
+    """The end of one conformance case: passed or failed; skipped cases are no outcomes."""
 
     case: str
     bridge: str
@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One bridge on the other version."""
+    """A verdict on one bridge on the other version."""
 
     bridge: str
     targets: int

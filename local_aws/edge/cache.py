@@ -1,4 +1,4 @@
-"""What an edge keeps: objects by key, bounded, with invalidation by path and by tag."""
+"""The objects that an edge keeps: by key, bounded, with invalidation by path and by tag."""
 
 import threading
 from collections import OrderedDict
@@ -13,7 +13,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Entry:
-    """One kept answer. Times are seconds of the edge's monotonic clock.
+    """A kept answer. Times are seconds of the edge's monotonic clock.
 
     target: path with the query string of the key, as an invalidation path names it.
     """
@@ -41,7 +41,7 @@ def names(item: str, entry_target: str, tags: frozenset[str]) -> bool:
 
 
 class Cache:
-    """Least recently used objects up to `max_bytes`; safe to invalidate from another thread."""
+    """A cache of the least recently used objects up to `max_bytes`; safe to invalidate from another thread."""
 
     def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
         self._entries: OrderedDict[Key, Entry] = OrderedDict()
@@ -65,7 +65,7 @@ class Cache:
         return Fetch(self)
 
     def invalidate(self, distribution: str, items: Iterable[str]) -> int:
-        """Forget what the items name, of this distribution only; returns how many objects went."""
+        """Forget what the items name, of this distribution only; return how many objects went."""
         wanted = tuple(items)
         with self._lock:
             self._sequence += 1
@@ -100,7 +100,7 @@ class Cache:
 
 
 class Fetch:
-    """One request to an origin: `put` keeps its answer unless it was invalidated while it was on its way."""
+    """A request to an origin: `put` keeps its answer unless it was invalidated while it was on its way."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache

@@ -13,7 +13,7 @@ _DEFAULT_NAMES = ("localhost", "127.0.0.1", "::1", "*.cloudfront.net")
 
 
 class Certificates:
-    """Issues and selects certificates.
+    """A store that issues and selects certificates.
 
     current: the name lists of the certificates that deployed distributions have now.
     A client without SNI, or with a name that no certificate covers, gets the default certificate: the Host field alone

@@ -1,4 +1,4 @@
-"""Runs the CloudFront Function on this machine: the file that is deployed, in a JavaScript engine of its own.
+"""Run the CloudFront Function on this machine: the file that is deployed, in a JavaScript engine of its own.
 
 The engine is QuickJS, which comes as a wheel: no Node is needed to serve. It knows more of the language than the
 runtime of CloudFront does; that the file keeps to what both know is a test's business.
@@ -30,14 +30,14 @@ function __run(text, raw) {
 
 @dataclass(frozen=True)
 class Redirect:
-    """The function has answered itself. headers: lower-case names."""
+    """An answer that the function gave itself. headers: lower-case names."""
 
     status: int
     headers: dict[str, str]
 
 
 class EdgeFunction:
-    """One function, compiled once. Safe to call from several threads, one at a time.
+    """A function, compiled once. Safe to call from several threads, one at a time.
 
     source: the text of a program that defines `handler`. What it cannot be compiled for, the constructor raises.
     """

@@ -1,4 +1,4 @@
-"""Asking an origin: a server of this machine over HTTP, a bucket in this process."""
+"""Ask an origin: a server of this machine over HTTP, a bucket in this process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,7 +13,7 @@ from local_aws.services.cloudfront.view import DistributionView
 
 
 class OriginDown(Exception):
-    """The origin could not be reached, or is none that exists here; `status` is what CloudFront answers (502, 504)."""
+    """An origin could not be reached, or does not exist here; `status` is what CloudFront answers (502, 504)."""
 
     def __init__(self, message: str, status: int = 502) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class OriginDown(Exception):
 
 @dataclass(frozen=True)
 class OriginRequest:
-    """What an origin is asked: `query` without the question mark, header names in lower case."""
+    """A request to an origin: `query` without the question mark, header names in lower case."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class OriginRequest:
 
 
 async def _nothing() -> None:
-    """Closes an answer that holds no connection."""
+    """Close an answer that holds no connection."""
 
 
 @dataclass

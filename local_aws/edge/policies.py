@@ -1,4 +1,4 @@
-"""What CloudFront's policies mean for a request: cache key, forwarded parts, time to live. Values in, values out.
+"""Apply CloudFront's policies to a request: cache key, forwarded parts, time to live. Values in, values out.
 
 Sources: CloudFront Developer Guide, "Understand the cache key", "Control origin requests with a policy",
 "Manage how long content stays in the cache (expiration)", "How CloudFront processes HTTP 4xx and 5xx status codes".
@@ -39,7 +39,7 @@ def value(headers: Iterable[tuple[str, str]], name: str) -> str | None:
 
 
 def chooser(kind: str | None, names: Iterable[str] | None, *, fold: bool = False) -> Callable[[str], bool]:
-    """Return a policy's `…Behavior` and names as a question: does it take this name? `fold`: ignore case (headers)."""
+    """Return a function that says whether a policy's `…Behavior` takes a name. `fold`: ignore case (headers)."""
     chosen = {name.lower() if fold else name for name in names or ()}
 
     def asked(name: str) -> bool:
@@ -85,7 +85,7 @@ class Policy:
         return (self.cache or {}).get("Parameters") or {}
 
     def cache_key(self, host_part: str, method: str, path: str, query: str, headers: Headers) -> tuple[Any, ...]:
-        """Return what makes two requests the same object: GET and HEAD share one. `host_part`: distribution and
+        """Return the key that makes two requests one object: GET and HEAD share it. `host_part`: distribution,
         behaviour.
         """
         parameters = self._parameters
@@ -149,7 +149,7 @@ class Policy:
         return "&".join(pair for pair in pairs if in_key(n := unquote_plus(pair.partition("=")[0])) or asked(n))
 
     def _encoding(self, headers: Headers) -> str | None:
-        """Accept-Encoding as CloudFront normalises it if the policy caches compressed objects, else None."""
+        """Return Accept-Encoding as CloudFront normalises it if the policy caches compressed objects, else None."""
         parameters, offered = self._parameters, (value(headers, "accept-encoding") or "").lower()
         kinds = (("br", "EnableAcceptEncodingBrotli"), ("gzip", "EnableAcceptEncodingGzip"))
         if not any(parameters.get(flag) for _, flag in kinds):
@@ -158,7 +158,7 @@ class Policy:
         return ", ".join(kind for kind, flag in kinds if parameters.get(flag) and kind in offers)
 
     def seconds_to_keep(self, status: int, headers: Headers, error_seconds: Mapping[int, int]) -> int:
-        """Return for how long an answer may be served again; 0: not at all.
+        """Return the seconds for which an answer may be served again; 0: not at all.
 
         error_seconds: ErrorCachingMinTTL by status. An error is kept at least that long, whatever Cache-Control says.
         """
@@ -178,7 +178,7 @@ class Policy:
 
 
 def seconds_when_origin_is_down(headers: Headers) -> float:
-    """Return for how long an expired object stands in for an origin that is down: `stale-if-error`, else for ever."""
+    """Return the seconds for which an expired object stands in for a dead origin: `stale-if-error`, or no end."""
     told = _directives(headers).get("stale-if-error")
     return float(told) if told and told.isdigit() else float("inf")
 
@@ -228,7 +228,7 @@ def _policy_headers(policy: Mapping[str, Any]) -> Iterable[tuple[str, str, bool]
 
 
 def _listed(headers: Headers) -> set[str]:
-    """Names that a Connection field declares hop-by-hop."""
+    """Return the names that a Connection field declares hop-by-hop."""
     return {part.strip().lower() for name, text in headers if name == "connection" for part in text.split(",")}
 
 

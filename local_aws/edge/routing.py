@@ -1,4 +1,4 @@
-"""Which distribution answers for a Host, which behaviour for a path. Values in, values out."""
+"""Choose the distribution for a Host and the behaviour for a path. Values in, values out."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ def covers(pattern: str, name: str) -> bool:
 
 
 class HostTable:
-    """Distributions by the names that they answer for; built once per set of deployed distributions."""
+    """A table of distributions by the names that they answer for; built once per set of deployed distributions."""
 
     def __init__(self, distributions: Sequence[DistributionView]) -> None:
         self._by_name: dict[str, DistributionView] = {}

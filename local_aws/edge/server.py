@@ -1,4 +1,4 @@
-"""The edge as a server: HTTPS in a thread of its own, with its own event loop."""
+"""Serve the edge: HTTPS in a thread of its own, with its own event loop."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ class EdgeServer:
         self._log.write(json.dumps(line) + "\n")
 
     def close(self) -> None:
-        """Stop listening and end all threads; returns when done."""
+        """Stop listening, end all threads, and return when done."""
         self._server.should_exit = True
         self._thread.join(10)
         self._log.close()

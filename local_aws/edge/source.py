@@ -1,4 +1,4 @@
-"""What the edge asks the control plane for: distributions, policies, objects of buckets."""
+"""The requests of the edge to the control plane: distributions, policies, objects of buckets."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ class Source(Protocol):
         """Return the distributions that have reached the edge, as they are there now."""
 
     def on_change(self, callback: Callable[[Change], None]) -> None:
-        """Have `callback` called for each accepted change, invalidations included."""
+        """Call `callback` for each accepted change, invalidations included."""
 
     def cache_policy(self, policy_id: str | None) -> Mapping[str, Any] | None:
         """Return a managed or custom policy's configuration; None if there is none.

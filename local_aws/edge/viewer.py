@@ -1,4 +1,4 @@
-"""A viewer's request, from Host to answer: the ASGI application of the edge."""
+"""Answer a viewer's request, from Host to body: the ASGI application of the edge."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
@@ -34,7 +34,7 @@ _PAGE = (
 
 @dataclass
 class Request:
-    """One viewer request."""
+    """A viewer's request."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass
 class Served:
-    """What goes to the viewer. cache: `hit`, `miss`, `error`, `function` (its answer) or `none` (the edge's own)."""
+    """An answer to the viewer. cache: `hit`, `miss`, `error`, `function` (its answer) or `none` (the edge's own)."""
 
     status: int
     headers: Headers
@@ -69,7 +69,7 @@ class _Refused(Exception):
 
 @dataclass
 class Edge:
-    """ASGI application: every distribution, one cache."""
+    """An ASGI application with every distribution and one cache."""
 
     source: Source
     origins: Origins
@@ -81,7 +81,7 @@ class Edge:
     _table: HostTable = field(default_factory=lambda: HostTable([]), init=False)
 
     def table(self) -> HostTable:
-        """Return hosts as they are in force now."""
+        """Return the hosts as they are in force now."""
         views = self.source.distributions()
         if len(views) != len(self._views) or any(new is not old for new, old in zip(views, self._views, strict=True)):
             self._views, self._table = views, HostTable(views)
@@ -152,7 +152,7 @@ class Edge:
     def _function_answers(
         self, request: Request, distribution: DistributionView, behaviour: Mapping[str, Any]
     ) -> Served | None:
-        """Run the behaviour's function on the viewer's request: its answer, or None and the path to go on with.
+        """Run the behaviour's function on the viewer's request; return its answer, or None and the path to go on with.
 
         The behaviour stays the one that the viewer's path has led to.
         """
@@ -214,7 +214,7 @@ class Edge:
     async def _fetch(
         self, request: Request, distribution: DistributionView, behaviour: Mapping[str, Any], policy: Policy
     ) -> tuple[Answer, int | None]:
-        """The origin's answer, or the error page in its place with the status that the origin gave."""
+        """Return the origin's answer, or the error page in its place with the status that the origin gave."""
         origin = distribution.origins.get(behaviour.get("target_origin_id", ""))
         if origin is None:
             raise OriginDown("the behaviour names no origin")

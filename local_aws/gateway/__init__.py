@@ -1,1 +1,1 @@
-"""What every AWS call crosses before MiniStack sees it: trace, quotas, validation, faults."""
+"""The gateway that every AWS call crosses before MiniStack sees it: trace, quotas, validation, faults."""

@@ -1,4 +1,4 @@
-"""An error answered in the service's own protocol, so that every SDK raises it by its code."""
+"""Answer an error in the service's own protocol, so that every SDK raises it by its code."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def error(call: Call, code: str, message: str, status: int | None = None) -> Ans
 
 
 def _protocol(call: Call) -> str:
-    """As the request is written, which is what the caller can read; REST requests follow the model."""
+    """Return the protocol in which the request is written, since the caller can read it; REST follows the model."""
     if call.headers.get("smithy-protocol") == "rpc-v2-cbor":
         return "cbor"
     if "x-amz-target" in call.headers:
@@ -53,7 +53,7 @@ def _protocol(call: Call) -> str:
 
 
 def _body(call: Call, code: str, message: str, status: int, request_id: str) -> tuple[str, bytes]:
-    """(content type, body)."""
+    """Return (content type, body)."""
     protocol = _protocol(call)
     if protocol == "cbor":
         return "application/cbor", _cbor_map({"__type": code, "message": message})
@@ -78,7 +78,7 @@ def _namespace(call: Call) -> str:
 
 
 def _cbor_map(texts: dict[str, str]) -> bytes:
-    """RFC 8949: a map of fewer than 24 texts."""
+    """Return a map of fewer than 24 texts in CBOR (RFC 8949)."""
 
     def text(value: str) -> bytes:
         data = value.encode()

@@ -26,7 +26,7 @@ async def traced(call: Call, proceed: Proceed) -> Answer:
 
 
 class Gateway:
-    """ASGI application: `middlewares`, outermost first, around `app`."""
+    """An ASGI application: `middlewares`, outermost first, around `app`."""
 
     def __init__(self, app: Any, middlewares: Sequence[Middleware]) -> None:
         self.app, self.middlewares = app, list(middlewares)
@@ -82,7 +82,7 @@ async def _whole_body(receive: Any) -> bytes | None:
 
 
 async def _ask(app: Any, scope: dict[str, Any], body: bytes, receive: Any) -> Answer:
-    """The application's answer, collected."""
+    """Return the application's answer, collected."""
     answer, parts, given = Answer(500), [], False
 
     async def replay() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tokens that come back with time: how AWS limits rates."""
+"""Token buckets, by which AWS limits rates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Bucket:
         return True
 
     def owe(self, tokens: float = 1.0) -> float:
-        """Take that many in any case; return the seconds until they are really there."""
+        """Take that many in any case; return the seconds until they are there."""
         self._fill()
         self._tokens -= tokens
         return max(0.0, -self._tokens / self.rate)

@@ -20,7 +20,7 @@ _ERROR_CODE = re.compile(rb'<Code>([^<]+)</Code>|"(?:__type|code|Code)"\s*:\s*"(
 
 @dataclass
 class Call:
-    """One AWS request. headers: lower-case names; query: raw; body: complete;
+    """An AWS request. headers: lower-case names; query: raw; body: complete;
     principal: name of the caller's role or user; client: the sender's (address, port).
 
     notes: what middlewares want to see in the call's line of the trace.
@@ -46,7 +46,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """One AWS response. headers: as ASGI's pairs of bytes. unsent: the connection is cut instead of sending it.
+    """An AWS response. headers: as ASGI's pairs of bytes. unsent: the connection is cut instead of sending it.
 
     status 0: the request had no effect and no answer.
     """

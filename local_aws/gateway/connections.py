@@ -1,4 +1,4 @@
-"""The client's end of a request: cut its connection, or find the local process that sent it."""
+"""Act on the client's end of a request: cut its connection, or find the local process that sent it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def from_function(role: str) -> bool:
 
 
 def _environments() -> list[tuple[int, str]]:
-    """(pid, role name) of the environments that serve an invocation."""
+    """Return (pid, role name) of the environments that serve an invocation."""
     from ministack.core import lambda_runtime
 
     workers = [worker for workers in list(lambda_runtime._workers.values()) for worker in list(workers)]
@@ -75,7 +75,7 @@ def _environments() -> list[tuple[int, str]]:
 
 
 def _inodes(client: tuple[str, int]) -> set[str]:
-    """proc(5), /proc/net/tcp: the sockets whose local end is the client's."""
+    """Return the sockets whose local end is the client's (proc(5), /proc/net/tcp)."""
     port = f":{client[1]:04X}"
     lines = [line.split() for line in _PROC.joinpath("net/tcp").read_text().splitlines()[1:]]
     return {f"socket:[{fields[9]}]" for fields in lines if fields[1].endswith(port) and fields[9] != "0"}

@@ -1,4 +1,4 @@
-"""A rule for calls that shall go wrong: what it says, whether it concerns a call, and when it strikes.
+"""Rules for calls that shall go wrong: what a rule says, whether it concerns a call, and when it strikes.
 
 A rule counts the calls that it matches. It strikes the n-th ones (`nth`), those after the first k (`after`), at most
 so many (`times`), by chance (`probability`, decided by seed and count, so that the same calls give the same result), or
@@ -21,7 +21,7 @@ MOST_LATENCY_SECONDS = 900
 
 
 class BadRule(ValueError):
-    """A rule that cannot be understood: which field, its value, and what to write instead."""
+    """A rule that cannot be understood: the message names the field, its value and what to write instead."""
 
     def __init__(self, name: str, value: Any, remedy: str) -> None:
         super().__init__(f"{name} {value!r}: {remedy}")
@@ -39,7 +39,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Strike:
-    """What happens to one call: it takes longer, and then at most one of the others."""
+    """A decision about one call: it takes longer, and then meets at most one of the others."""
 
     rule: str = ""
     latency_seconds: float = 0.0
@@ -63,7 +63,7 @@ class Strike:
 
 @dataclass
 class Rule:
-    """See the module. `given` is the rule as it was added; seen, hits: matching calls, and those that it struck."""
+    """A rule as the module describes it. `given`: as it was added; seen, hits: calls that matched, and those struck."""
 
     id: str
     given: Mapping[str, Any]
@@ -149,7 +149,7 @@ def parse(given: Any, id_: str) -> Rule:
 
 
 def _target(service: Any, operation: Any) -> tuple[str, str]:
-    """Checked against botocore's models: a rule with a misspelt name would never strike, and a test would be green."""
+    """Check a rule's names against botocore's models: a misspelt one would never strike, and a test would be green."""
     if service is None:
         raise BadRule("service", service, "is missing; name a service as boto3 does (`route53`), or `*` for all")
     if operation is None:

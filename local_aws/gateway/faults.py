@@ -1,4 +1,4 @@
-"""Faults on purpose: rules over the wire, a middleware that carries them out.
+"""Make calls go wrong on purpose: rules over the wire, and a middleware that carries them out.
 
 `/_local_aws/faults` on the emulator's port (GET lists, POST adds, DELETE removes all; `/<id>` for one). A call that
 several rules match takes the latency of each, up to the first that ends it. Calls that Step Functions makes itself do
@@ -25,7 +25,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class Registry:
-    """The rules of this process. Any thread."""
+    """The rules of this process, for any thread."""
 
     def __init__(self) -> None:
         self.rules: tuple[Rule, ...] = ()  # replaced, never changed: reading needs no lock
@@ -47,9 +47,7 @@ class Registry:
             return gone
 
     def decide(self, service: str, operation: str, principal: str, text: Callable[[], str], crashes: bool) -> Strike:
-        """Return what shall happen to this call. crashes: whether the caller is a function, which alone can be
-        killed.
-        """
+        """Return what happens to this call. crashes: whether the caller is a function, which alone can be killed."""
         latency = 0.0
         for rule in self.rules:
             if (rule.strike.crash and not crashes) or not rule.concerns(service, operation, principal, text):
@@ -66,7 +64,7 @@ registry = Registry()
 
 
 async def faulty(call: Call, proceed: Proceed) -> Answer:
-    """Return the middleware."""
+    """Return the middleware that strikes the calls of the rules."""
     if not registry.rules:
         return await proceed()
     crashes = any(rule.strike.crash for rule in registry.rules) and connections.from_function(call.principal)
@@ -98,7 +96,7 @@ def _text(call: Call) -> str:
 
 
 class Struck(Exception):
-    """A call that Step Functions makes itself fails.
+    """A failure of a call that Step Functions makes itself.
 
     code: without the service's prefix. fault, status: as the trace has them.
     """

@@ -1,4 +1,4 @@
-"""Who calls, and what a role may do: thin questions to MiniStack's own IAM."""
+"""Find out who calls, and what a role may do, from MiniStack's own IAM."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def principal_of_key(access_key: str) -> str:
 
 
 def create_administrator() -> tuple[str, str]:
-    """Make the IAM user `administrator`, who may do everything. Returns (access key id, secret access key)."""
+    """Make the IAM user `administrator`, who may do everything; return (access key id, secret access key)."""
     from ministack.services import iam
 
     iam._create_user({"UserName": "administrator"})

@@ -1,4 +1,4 @@
-"""Calls beyond an account's quota are refused, before anything else looks at them; slow calls take their time."""
+"""Refuse calls beyond an account's quota before anything else looks at them; make slow calls take their time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local_aws.quotas import Quotas
 
 
 def _given(call: Call) -> Mapping[str, Any]:
-    """The parameters of a call; empty if it cannot be read, which validation refuses."""
+    """Return a call's parameters; empty if it cannot be read, which validation refuses."""
     try:
         found = wire_request.parameters(call)
     except wire_request.Unreadable:
@@ -29,7 +29,7 @@ def _one(call: Call) -> float:
 
 
 def _changes(call: Call) -> float:
-    """CREATE and DELETE are one change, UPSERT may have to do both."""
+    """Return the number of changes: CREATE and DELETE are one, UPSERT may have to do both."""
     changes = _given(call).get("ChangeBatch", {}).get("Changes", ())
     return sum(2 if change.get("Action") == "UPSERT" else 1 for change in changes)
 
@@ -48,7 +48,7 @@ def _wildcards(call: Call) -> float:
 
 @dataclass(frozen=True)
 class Metered:
-    """Calls that a token bucket of the account lets through.
+    """The calls that one token bucket of the account lets through.
 
     operation: None is every one of the service. burst, rate: fields of Quotas; beyond them the call gets the code that
     stands there. One field for both: AWS speaks of so many a second, and the bucket holds a second's. cost: tokens that

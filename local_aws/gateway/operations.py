@@ -1,4 +1,4 @@
-"""Which API operation a raw AWS request is, in botocore's names."""
+"""Tell which API operation a raw AWS request is, in botocore's names."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Route:
 
 @cache
 def _routes(service: str) -> list[_Route]:
-    """The service's REST operations, those that ask for most query keys and headers first."""
+    """Return the service's REST operations, those that ask for most query keys and headers first."""
     import botocore.exceptions
     import botocore.session
 

@@ -1,4 +1,4 @@
-"""Credentials of a role for a process that stands for a task of ECS, as ECS hands them out, over HTTP.
+"""Hand out a role's credentials over HTTP to a process that stands for a task of ECS, as ECS does.
 
 `GET /_local_aws/task-credentials/<name of the role>` on the emulator's port, in the form that
 AWS_CONTAINER_CREDENTIALS_FULL_URI wants. So such a process is held to its role, as functions are to theirs.

@@ -1,4 +1,4 @@
-"""One JSON line per AWS call: who called what, and how it ended.
+"""Write one JSON line per AWS call: who called what, and how it ended.
 
 {at, principal, service, operation, status, ms, path?, error?, fault?, invalid?, quota?, via?}: at is ISO-8601 UTC with
 milliseconds; principal is the caller's role or user name; service the signing name; operation botocore's; status the

@@ -1,4 +1,4 @@
-"""Each call held to its service's model: required members, types, lengths, ranges, enums, patterns.
+"""Hold each call to its service's model: required members, types, lengths, ranges, enums, patterns.
 
 AWS refuses these; MiniStack lets most pass, and the SDK checks only some. A call that does not fit is answered with the
 service's own validation error and traced with `invalid`. Covered are SERVICES, whoever calls them, and
@@ -33,7 +33,7 @@ SERVICES = {
 
 
 async def valid(call: Call, proceed: Proceed) -> Answer:
-    """Return the middleware."""
+    """Return the middleware that refuses calls which do not fit their model."""
     if call.service in SERVICES and (problem := problem_of(call)):
         call.notes["invalid"] = problem
         return answers.error(call, SERVICES[call.service], f"1 validation error detected: {problem}", 400)

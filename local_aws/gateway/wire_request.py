@@ -1,4 +1,4 @@
-"""A raw AWS request turned back into the parameters that an SDK was called with.
+"""Turn a raw AWS request back into the parameters that an SDK was called with.
 
 Covers JSON, query and REST-XML. Shapes are compiled once from botocore's models, because its own objects are slow to
 walk. Leaves of XML and of forms get the type that their shape has; what cannot be converted stays text, for the
@@ -60,7 +60,7 @@ class Shape:
 
 
 def _compiled(pattern: str | None) -> re.Pattern[str] | None:
-    """Python's form of a model's (Java's) pattern; None if it has none."""
+    """Return a model's (Java's) pattern in Python's form; None if it has none."""
     if not pattern:
         return None
     for name, chars in _JAVA_CLASSES.items():
@@ -151,7 +151,7 @@ def _leaf(shape: Shape, text: str) -> Any:
 
 
 def _form(shape: Shape, fields: Mapping[str, str], prefix: str = "") -> Any:
-    """The value below `prefix`; a structure of nothing is {}."""
+    """Return the value below `prefix`; a structure of nothing is {}."""
     if shape.type == "structure":
         found = {}
         for name, member in shape.members.items():

@@ -1,8 +1,8 @@
 """With `--quotas`: state transitions, invocations at once and e-mails that wait or are refused.
 
 AWS: an account's executions wait when they make more than so many state transitions a second; an invocation beyond the
-account's concurrency is TooManyRequestsException, and event source mappings try again; SNS mails a subscriber at most
-ten times a second.
+account's concurrency is TooManyRequestsException, and event source mappings try again; SNS sends a subscriber at most
+ten e-mails a second.
 Stock MiniStack: transitions and e-mails as fast as the machine is; as many invocations at once as its memory allows.
 
 Source: docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html, …/lambda/latest/dg/gettingstarted-limits.html,
@@ -29,7 +29,7 @@ from local_aws.settings import Settings
 
 
 class Turns:
-    """A token bucket that makes wait instead of refusing. Any thread."""
+    """A token bucket that makes wait instead of refusing, for any thread."""
 
     def __init__(self, burst: float, rate: float) -> None:
         self._bucket, self._lock = Bucket(burst, rate), threading.Lock()
@@ -43,7 +43,7 @@ class Turns:
 
 
 def _paced(quotas: Quotas) -> Any:
-    """A state is entered, and a task tried, when the account's transitions allow it; so says its history."""
+    """Wait before a state or an attempt until the account's transitions allow it; the history shows it."""
     transitions = Turns(quotas.transition_burst, quotas.transitions_per_second)
 
     def bridged(original: Any) -> Any:
@@ -65,7 +65,7 @@ def _throttled(original: Any) -> Any:
 
 
 def _spaced(quotas: Quotas) -> Any:
-    """Each subscriber's mails wait in a queue of their own."""
+    """Let each subscriber's e-mails wait in a queue of their own."""
 
     def bridged(original: Any) -> Any:
         def start() -> SimpleQueue[Any]:

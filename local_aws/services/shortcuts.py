@@ -1,4 +1,4 @@
-"""Work that MiniStack repeats in every call, done once: same answers, sooner.
+"""Do work once that MiniStack repeats in every call: same answers, sooner.
 
 A burst of thirty thousand calls is answered by one thread. MiniStack parses the role's policies
 in each call three times, a distribution's whole configuration once for every alias in an update (a million times for a

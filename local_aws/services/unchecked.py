@@ -1,4 +1,4 @@
-"""News for the edge and the name server while the bridges of CloudFront or Route 53 are left out.
+"""Tell the edge and the name server of changes while the bridges of CloudFront or Route 53 are left out.
 
 Those two bridges check what is written, and tell the data plane about it. Without them there would be no site to visit,
 so a comparison with stock MiniStack (tests/mutation/emulator) keeps the telling, and drops the checks. A change is in
@@ -15,7 +15,7 @@ from local_aws.settings import Settings
 
 
 def _content(*_: Any) -> None:
-    """Finds no fault."""
+    """Find no fault."""
 
 
 def install(settings: Settings, off: Collection[str]) -> None:

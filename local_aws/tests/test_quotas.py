@@ -177,10 +177,10 @@ def test_values_survive_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"alises": 500}', "alises: no such quota"),
+        ('{"alises": 500}', "there is no quota alises"),
         ('{"aliases": "many"}', "aliases must be a number"),
         ('{"aliases": true}', "aliases must be a number"),
-        ('{"insync_seconds": -1}', "insync_seconds must be a number, and not below 0"),
+        ('{"insync_seconds": -1}', "insync_seconds must be a number of 0 or more"),
         ('{"starts_per_second": 0}', "starts_per_second must be above 0"),
         ('{"scale": 0}', "scale must be above 0"),
         ("[]", "a JSON object"),

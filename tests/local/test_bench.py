@@ -1,15 +1,20 @@
 """The report of the benchmarks: what it holds, and which rows survive a partial run."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from bench import BENCHES, report
+from bench.stacks import own_stack
+from local.stack import Stack
 
 
 @pytest.fixture
@@ -66,3 +71,49 @@ def test_a_table_shows_every_key_but_the_benchs_name_and_command() -> None:
     text = console.export_text()
     console.file.close()
     assert text.split() == ["step", "seconds", "bound", "all", "2.5", "one", "True"]
+
+
+# The others have sizes for a small run too, and are not run here yet.
+WITHOUT_A_STACK = ("backend", "database", "gateway", "poison_simulated")
+ON_A_STACK = ("reconcile",)
+
+
+def small(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A benchmark with sizes that take seconds."""
+    module = import_module(f"bench.{name}")
+    for constant, value in module.SMALL.items():
+        monkeypatch.setattr(module, constant, value)
+    return module
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITHOUT_A_STACK)
+def test_a_benchmark_without_a_stack_runs_in_a_small_form(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = list(small(name, monkeypatch).rows(lambda _: None))
+
+    assert rows
+    assert not [row for row in rows if "left_out" in row and shutil.which("cc")]
+
+
+@pytest.fixture(scope="module")
+def shared_stack() -> Iterator[Stack]:
+    """One for all small benchmarks: starting one takes longer than what they do on it."""
+    with own_stack() as stack:
+        stack.up()
+        yield stack
+
+
+@pytest.mark.slow
+@pytest.mark.embedded_aws
+@pytest.mark.parametrize("name", ON_A_STACK)
+def test_a_benchmark_on_a_stack_runs_in_a_small_form(
+    name: str, shared_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def shared(*_: Any) -> Iterator[Stack]:
+        yield shared_stack
+
+    module = small(name, monkeypatch)
+    monkeypatch.setattr(module, "own_stack", shared)
+
+    assert list(module.rows(lambda _: None))

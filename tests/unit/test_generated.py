@@ -60,8 +60,8 @@ def test_scalars_have_the_types_of_json_and_nothing_is_expanded() -> None:
     ("old", "new", "words"),
     [
         ("transient of the zone", "transient of the zoo", "'transient of the zoo' is neither"),
-        ("  Done: {", "  Work: {", "Work: stands twice"),
-        ("Comment: Works.", "Type: Pass\n    Type: Wait", "Type: stands twice"),
+        ("  Done: {", "  Work: {", "the key Work stands twice"),
+        ("Comment: Works.", "Type: Pass\n    Type: Wait", "the key Type stands twice"),
     ],
 )
 def test_a_name_that_means_nothing_and_a_key_that_hides_another_are_refused(old: str, new: str, words: str) -> None:

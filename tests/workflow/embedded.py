@@ -17,8 +17,11 @@ from typing import Any
 import boto3
 import httpx
 from boto3.dynamodb.types import TypeDeserializer
+from typer.testing import CliRunner
 
+from cli import main
 from control.stacks import Output
+from tenancy.database import TenantDatabases
 
 CONTENDED = {"ChangeResourceRecordSets", "UpdateDistribution", "CreateInvalidation"}
 _PATIENCE_SECONDS = 90.0
@@ -92,12 +95,23 @@ class EmbeddedAws:
     outputs: Mapping[str, str]
     _mails: dict[Path, Mail] = field(default_factory=dict)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, **options: Any) -> Any:
         names = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
         url, key, secret, region = (self.environment[name] for name in names)
-        return boto3.client(
-            service, endpoint_url=url, aws_access_key_id=key, aws_secret_access_key=secret, region_name=region
-        )
+        where = {"endpoint_url": url, "region_name": region}
+        return boto3.client(service, aws_access_key_id=key, aws_secret_access_key=secret, **where, **options)
+
+    def invoke(self, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """What a function answers; it must not fail."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        return dict(json.loads(answer["Payload"].read()))
+
+    def fluxion(self, *words: str) -> Any:
+        """The command as an operator runs it: its answer as JSON."""
+        result = CliRunner().invoke(main.app, [*words, "--no-local", "--json"], env=dict(self.environment))
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
 
     # --- desired state ------------------------------------------------------------------------------------------------
 
@@ -165,12 +179,15 @@ class EmbeddedAws:
         assert record["status"] == "ACTIVE", record
         return record
 
+    def onboard_all(self, tenants: Sequence[str]) -> None:
+        """Several live tenants, all at once."""
+        for tenant in tenants:
+            self.insert(tenant)
+        assert {self.settled(tenant)["status"] for tenant in tenants} == {"ACTIVE"}
+
     def reconcile(self, work: str = "due") -> dict[str, Any]:
         """What a schedule does, now."""
-        payload = json.dumps({"work": work}).encode()
-        answer = self.client("lambda").invoke(FunctionName="fluxion-reconcile", Payload=payload)
-        assert "FunctionError" not in answer, answer["Payload"].read()
-        return dict(json.loads(answer["Payload"].read()))
+        return self.invoke("fluxion-reconcile", {"work": work})
 
     def held(self, tenant_id: str) -> dict[str, Any]:
         """The record, once the tenant is held."""
@@ -246,16 +263,52 @@ class EmbeddedAws:
         found = pages.paginate(HostedZoneId=self.outputs[Output.HOSTED_ZONE])
         return {(each["Name"].rstrip("."), each["Type"]): each for page in found for each in page["ResourceRecordSets"]}
 
+    def change_zone(self, action: str, *records: dict[str, Any]) -> None:
+        """CREATE or DELETE these record sets, by hand."""
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": record} for record in records]}
+        zone = self.outputs[Output.HOSTED_ZONE]
+        self.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+    def create_record(self, tenant_id: str, kind: str, value: str) -> None:
+        """Somebody's record at a tenant's host."""
+        record = {"Name": self.host(tenant_id), "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}
+        self.change_zone("CREATE", record)
+
     def aliases(self) -> list[str]:
         config = self.client("cloudfront").get_distribution_config(Id=self.outputs[Output.DISTRIBUTION])
         return list(config["DistributionConfig"]["Aliases"]["Items"])
 
+    def rewrite_aliases(self, edit: Callable[[set[str]], set[str]]) -> None:
+        """Change the distribution's aliases, by hand."""
+        client, which = self.client("cloudfront"), self.outputs[Output.DISTRIBUTION]
+        found = client.get_distribution_config(Id=which)
+        config, items = found["DistributionConfig"], sorted(edit(set(self.aliases())))
+        config["Aliases"] = {"Quantity": len(items), "Items": items}
+        client.update_distribution(Id=which, IfMatch=found["ETag"], DistributionConfig=config)
+
     def host(self, tenant_id: str) -> str:
         return f"{tenant_id}.{self.outputs[Output.BASE_DOMAIN]}"
 
+    @cached_property
+    def data(self) -> Path:
+        """The folder that the functions see as EFS."""
+        return Path(self.environment["FLUXION_DATA_DIR"])
+
+    def databases(self) -> TenantDatabases:
+        return TenantDatabases(self.data, idle_after=0)
+
+    @property
+    def archive_bucket(self) -> str:
+        return self.outputs[Output.ARCHIVE_BUCKET]
+
+    def manifest(self, folder: str) -> dict[str, Any]:
+        """The manifest of an archive."""
+        answer = self.client("s3").get_object(Bucket=self.archive_bucket, Key=f"{folder}/manifest.json")
+        return dict(json.loads(answer["Body"].read()))
+
     def files(self, tenant_id: str) -> dict[str, tuple[int, int]]:
         """The tenant's files on EFS: name → (inode, time of last change in ns)."""
-        folder = Path(self.environment["FLUXION_DATA_DIR"]) / tenant_id
+        folder = self.data / tenant_id
         found = ((path, path.stat()) for path in folder.glob("*")) if folder.exists() else ()
         return {path.name: (stat.st_ino, stat.st_mtime_ns) for path, stat in found if path.name != "lock"}
 
@@ -368,10 +421,7 @@ class EmbeddedAws:
 
     def deliver(self, record: dict[str, Any]) -> dict[str, Any]:
         """Hand a stream record to start_workflow once more, as a stream may."""
-        payload = json.dumps({"Records": [record]}).encode()
-        answer = self.client("lambda").invoke(FunctionName="fluxion-start-workflow", Payload=payload)
-        assert "FunctionError" not in answer, answer["Payload"].read()
-        return dict(json.loads(answer["Payload"].read()))
+        return self.invoke("fluxion-start-workflow", {"Records": [record]})
 
 
 def _tls(authority: str) -> Any:

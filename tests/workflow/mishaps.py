@@ -127,8 +127,7 @@ def hasten(aws: EmbeddedAws, *tenants: str) -> None:
 def reconcile(aws: EmbeddedAws, *tenants: str) -> None:
     """The pause of these tenants is over, and the schedule looks who is due."""
     hasten(aws, *tenants)
-    answer = aws.client("lambda").invoke(FunctionName="fluxion-reconcile", Payload=b"{}")
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    aws.invoke("fluxion-reconcile", {})
 
 
 def is_live(aws: EmbeddedAws, tenant_id: str) -> bool:
@@ -166,13 +165,8 @@ class Strangers:
 
     def put_record(self, tenant_id: str, kind: str, value: str) -> None:
         """A record at a tenant's host."""
-        host = self._aws.host(tenant_id)
-        record = {"Name": host, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}
-        self._aws.client("route53").change_resource_record_sets(
-            HostedZoneId=self._aws.outputs[Output.HOSTED_ZONE],
-            ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
-        )
-        self._records.append((host, kind))
+        self._aws.create_record(tenant_id, kind, value)
+        self._records.append((self._aws.host(tenant_id), kind))
 
     def put_distribution(self, tenant_id: str) -> None:
         """Another distribution that has a tenant's host as its alias."""
@@ -184,7 +178,7 @@ class Strangers:
 
     def put_file(self, name: str) -> None:
         """A file below the tenants' folder."""
-        path = Path(self._aws.environment["FLUXION_DATA_DIR"]) / name
+        path = self._aws.data / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"not the control plane's\n" * 7)
         self._files.append(path)

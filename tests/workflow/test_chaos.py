@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from control.stacks import Output
-from local.stack import Stack, own_folder
 from local_aws.client import Active, Faults
 from local_aws.quotas import Quotas
 from tenancy.platform import clock
 
-from .conftest import ROOT
+from .conftest import stack_of_its_own
 from .embedded import EmbeddedAws, eventually
 from .mishaps import ROLES, Strangers, hasten, is_live
 
@@ -45,13 +44,8 @@ LATE = "lenta"
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
-    with own_folder(ROOT, "test") as folder:
-        stack = Stack(ROOT, folder, detached=False, quotas=QUOTAS)
-        environment = stack.up()
-        try:
-            yield EmbeddedAws(environment, stack.outputs)
-        finally:
-            stack.down()
+    with stack_of_its_own(quotas=QUOTAS) as aws:
+        yield aws
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -97,13 +96,6 @@ def test_one_failure_alone_is_mailed_within_half_a_minute(embedded_aws: Embedded
     (mail,) = [mail for mail in embedded_aws.mailbox() if "Sola" in mail.tenants]
     assert mail.subject == "[fluxion] Sola: ClaimTenant failed"
     assert mail.at - began < 30
-
-
-@pytest.fixture
-def faults(embedded_aws: EmbeddedAws) -> Iterator[Faults]:
-    client = Faults(embedded_aws.environment["FLUXION_FAULTS"])
-    yield client
-    client.clear()
 
 
 def test_while_sns_is_down_failures_wait_and_the_first_error_is_the_one_that_is_told(

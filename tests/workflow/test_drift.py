@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from control.stacks import Output
-
 from .embedded import EmbeddedAws, eventually
 
 pytestmark = pytest.mark.embedded_aws
@@ -37,43 +35,27 @@ def told(aws: EmbeddedAws, kind: str) -> set[tuple[str, str]]:
 
 
 def folder(aws: EmbeddedAws, name: str) -> Path:
-    return Path(aws.environment["FLUXION_DATA_DIR"]) / tenant(name)
+    return aws.data / tenant(name)
 
 
 # --- mistakes, by hand ------------------------------------------------------------------------------------------------
 
 
 def delete_record(aws: EmbeddedAws, name: str) -> None:
-    change(aws, "DELETE", aws.zone()[aws.host(tenant(name)), "AAAA"])
+    aws.change_zone("DELETE", aws.zone()[aws.host(tenant(name)), "AAAA"])
 
 
 def change_record(aws: EmbeddedAws, name: str) -> None:
-    record = aws.zone()[aws.host(tenant(name)), "A"]
-    change(aws, "DELETE", record)
-    elsewhere = {"Name": record["Name"], "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
-    change(aws, "CREATE", elsewhere)
-
-
-def change(aws: EmbeddedAws, action: str, record: dict[str, Any]) -> None:
-    changes = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
-    aws.client("route53").change_resource_record_sets(HostedZoneId=aws.outputs[Output.HOSTED_ZONE], ChangeBatch=changes)
-
-
-def rewrite_aliases(aws: EmbeddedAws, edit: Callable[[set[str]], set[str]]) -> None:
-    client, which = aws.client("cloudfront"), aws.outputs[Output.DISTRIBUTION]
-    found = client.get_distribution_config(Id=which)
-    config = found["DistributionConfig"]
-    items = sorted(edit(set(config["Aliases"]["Items"])))
-    config["Aliases"] = {"Quantity": len(items), "Items": items}
-    client.update_distribution(Id=which, IfMatch=found["ETag"], DistributionConfig=config)
+    aws.change_zone("DELETE", aws.zone()[aws.host(tenant(name)), "A"])
+    aws.create_record(tenant(name), "A", "192.0.2.7")
 
 
 def remove_alias(aws: EmbeddedAws, name: str) -> None:
-    rewrite_aliases(aws, lambda aliases: aliases - {aws.host(tenant(name))})
+    aws.rewrite_aliases(lambda aliases: aliases - {aws.host(tenant(name))})
 
 
 def add_alias(aws: EmbeddedAws, name: str) -> None:
-    rewrite_aliases(aws, lambda aliases: aliases | {aws.host(tenant(name))})
+    aws.rewrite_aliases(lambda aliases: aliases | {aws.host(tenant(name))})
 
 
 def remove_file(aws: EmbeddedAws, name: str) -> None:
@@ -163,13 +145,10 @@ def content(directory: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def fleet(embedded_aws: EmbeddedAws) -> Iterator[None]:
-    for name in [*REPAIRED, *LEFT_ALONE]:
-        embedded_aws.insert(tenant(name))
-    for name in [*REPAIRED, *LEFT_ALONE]:
-        assert embedded_aws.settled(tenant(name))["status"] == "ACTIVE"
+    embedded_aws.onboard_all([tenant(name) for name in [*REPAIRED, *LEFT_ALONE]])
     yield
     embedded_aws.take_down([tenant(name) for name in REPAIRED])
-    rewrite_aliases(embedded_aws, lambda aliases: aliases - {embedded_aws.host(tenant("ajeno"))})
+    embedded_aws.rewrite_aliases(lambda aliases: aliases - {embedded_aws.host(tenant("ajeno"))})
 
 
 def test_what_is_as_it_is_on_record_is_no_drift(embedded_aws: EmbeddedAws, fleet: None) -> None:

@@ -1,6 +1,5 @@
 """What fails for good leaves nothing, and says so once; and nothing of anybody else is touched."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,13 +25,6 @@ from .mishaps import (
 )
 
 pytestmark = pytest.mark.embedded_aws
-
-
-@pytest.fixture(scope="module")
-def faults(embedded_aws: EmbeddedAws) -> Iterator[Faults]:
-    client = Faults(embedded_aws.environment["FLUXION_FAULTS"])
-    yield client
-    client.clear()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -257,11 +249,14 @@ def test_of_confusable_names_at_once_one_wins_and_nothing_of_the_other_is_left(
 def test_what_others_have_stands_in_the_way_and_stays(
     embedded_aws: EmbeddedAws, strangers: dict[str, Any], tenant: str, code: str
 ) -> None:
+    before = embedded_aws.zone()
     embedded_aws.insert(tenant)
 
     record = embedded_aws.settled(tenant)
 
     assert (record["status"], record["last_error"]["code"]) == ("FAILED", code)
+    assert tenant != "ajena-zona" or "192.0.2.7" in embedded_aws.mail(tenant)
+    assert embedded_aws.zone() == before
     kinds = {kind for name, kind in embedded_aws.zone() if name == embedded_aws.host(tenant)}
     assert kinds == ({"A"} if tenant == "ajena-zona" else set())
     assert embedded_aws.host(tenant) not in embedded_aws.aliases()

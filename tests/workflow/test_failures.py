@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from control.stacks import Output
-
 from .embedded import CONTENDED, EmbeddedAws, eventually
 
 pytestmark = pytest.mark.embedded_aws
@@ -106,34 +104,6 @@ def test_a_bad_overwrite_of_a_live_tenant_never_shows(embedded_aws: EmbeddedAws)
     assert "name ''" in mail
 
 
-def test_a_foreign_record_is_left_alone(embedded_aws: EmbeddedAws) -> None:
-    host = embedded_aws.host("ajena")
-    foreign = {"Name": host, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
-    embedded_aws.client("route53").change_resource_record_sets(
-        HostedZoneId=embedded_aws.outputs[Output.HOSTED_ZONE],
-        ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": foreign}]},
-    )
-    before = embedded_aws.zone()
-
-    embedded_aws.insert("ajena")
-    record = embedded_aws.settled("ajena")
-
-    assert (record["status"], record["last_error"]["code"]) == ("FAILED", "RecordBelongsToOthers")
-    assert embedded_aws.zone() == before
-    assert "192.0.2.7" in embedded_aws.mail("ajena")
-
-
-def test_of_two_confusable_names_at_once_one_wins_and_the_other_is_told(embedded_aws: EmbeddedAws) -> None:
-    for tenant in ("lechuga", "1echuga"):
-        embedded_aws.insert(tenant)
-
-    records = {tenant: embedded_aws.settled(tenant) for tenant in ("lechuga", "1echuga")}
-
-    loser = next(tenant for tenant, record in records.items() if record["status"] == "FAILED")
-    assert sorted(record["status"] for record in records.values()) == ["ACTIVE", "FAILED"]
-    assert "look-alike" in embedded_aws.mail(loser)
-
-
 @pytest.mark.parametrize(
     ("function", "action", "stage"),
     [
@@ -199,13 +169,18 @@ def test_a_record_that_nobody_understands_is_kept_whole_and_its_neighbour_goes_o
     embedded_aws.onboard("vecina")
     record = embedded_aws.last_stream_record("vecina")
     poison = record | {"dynamodb": record["dynamodb"] | {"Keys": {}}}
-    payload = json.dumps({"Records": [poison, record]}).encode()
 
-    answer = embedded_aws.client("lambda").invoke(FunctionName="fluxion-start-workflow", Payload=payload)
+    answer = embedded_aws.invoke("fluxion-start-workflow", {"Records": [poison, record]})
 
-    assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
+    assert answer == {"batchItemFailures": []}
     sqs = embedded_aws.client("sqs")
     configuration = embedded_aws.client("lambda").get_function_configuration(FunctionName="fluxion-start-workflow")
     queue = configuration["Environment"]["Variables"]["POISON_QUEUE_URL"]
-    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), "the poison record", 10)
-    assert json.loads(message["Body"])["record"]["dynamodb"]["SequenceNumber"] == record["dynamodb"]["SequenceNumber"]
+
+    def is_kept() -> bool:
+        """Other tests leave poison records of their own in the queue."""
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        kept = [json.loads(message["Body"])["record"]["dynamodb"] for message in messages]
+        return poison["dynamodb"] in kept
+
+    eventually(is_kept, "the poison record", 10)

@@ -1,7 +1,6 @@
 """A bad day of AWS, on the deployed stack: throttles, lost answers and crashes end in a tenant that is live."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from .embedded import EmbeddedAws, Trail
 pytestmark = pytest.mark.embedded_aws
 
 VALIDATED = {"cloudfront", "dynamodb", "events", "route53", "secretsmanager", "sns", "sqs", "states"}
-
-
-@pytest.fixture
-def faults(embedded_aws: EmbeddedAws) -> Iterator[Faults]:
-    client = Faults(embedded_aws.environment["FLUXION_FAULTS"])
-    yield client
-    client.clear()
 
 
 def test_a_distribution_that_throttles_three_times_delays_a_tenant(embedded_aws: EmbeddedAws, faults: Faults) -> None:

@@ -3,11 +3,10 @@
 The same thing happens to a tenant in both; each execution must have entered the same states, in the same order.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from control.stacks import Output
 from local_aws.client import Faults
 from tests.faults.points import Fault, Place
 from tests.faults.world import World
@@ -15,13 +14,6 @@ from tests.faults.world import World
 from .embedded import EmbeddedAws, eventually
 
 pytestmark = pytest.mark.embedded_aws
-
-
-@pytest.fixture
-def faults(embedded_aws: EmbeddedAws) -> Iterator[Faults]:
-    client = Faults(embedded_aws.environment["FLUXION_FAULTS"])
-    yield client
-    client.clear()
 
 
 def entered(embedded_aws: EmbeddedAws, tenant: str) -> list[list[str]]:
@@ -53,10 +45,7 @@ def test_a_tenant_that_goes_live(embedded_aws: EmbeddedAws) -> None:
 
 def test_a_tenant_whose_host_has_a_foreign_record(embedded_aws: EmbeddedAws) -> None:
     tenant = "igual-ajena"
-    record = {"Name": embedded_aws.host(tenant), "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.7"}]}
-    changes = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
-    zone = embedded_aws.outputs[Output.HOSTED_ZONE]
-    embedded_aws.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=changes)
+    embedded_aws.create_record(tenant, "A", "192.0.2.7")
     embedded_aws.insert(tenant)
 
     in_process = visited(

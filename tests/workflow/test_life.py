@@ -4,7 +4,6 @@ the rows that it had, removed again, and forgotten. At each step all that there 
 And a table that somebody empties.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,8 +15,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from control.stacks import Output
-from tenancy.database import TenantDatabases
 from tests.stages import way
 
 from .embedded import EmbeddedAws, eventually
@@ -67,14 +64,6 @@ def next_run(aws: EmbeddedAws, tenant: str) -> Callable[[], dict[str, Any]]:
     """The record once the run after the present one has ended."""
     attempt = int(aws.record(tenant)["attempt"]) + 1
     return lambda: aws.settled(tenant, attempt)
-
-
-def databases(aws: EmbeddedAws) -> TenantDatabases:
-    return TenantDatabases(Path(aws.environment["FLUXION_DATA_DIR"]), idle_after=0)
-
-
-def archive_bucket(aws: EmbeddedAws) -> str:
-    return aws.outputs[Output.ARCHIVE_BUCKET]
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +144,7 @@ def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
     embedded_aws: EmbeddedAws, tenant: str, tmp_path: Path
 ) -> None:
     host = embedded_aws.host(tenant)
-    with databases(embedded_aws).open(tenant, "write") as connection:
+    with embedded_aws.databases().open(tenant, "write") as connection:
         connection.execute("INSERT INTO settings VALUES (?, 'secret', '\"rosa\"', now()::TIMESTAMP)", [tenant])
         kept = connection.execute("FROM settings").fetchall()
     embedded_aws.remove(tenant)
@@ -184,9 +173,9 @@ def test_a_removed_tenant_is_taken_down_and_its_rows_are_in_the_archive(
 
 
 def archived_rows(aws: EmbeddedAws, folder: str, table: str, space: Path) -> list[tuple[Any, ...]]:
-    s3, bucket = aws.client("s3"), archive_bucket(aws)
-    manifest = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/manifest.json")["Body"].read())
-    content = s3.get_object(Bucket=bucket, Key=f"{folder}/{manifest['tables'][table]['file']}")["Body"].read()
+    s3, bucket = aws.client("s3"), aws.archive_bucket
+    file = aws.manifest(folder)["tables"][table]["file"]
+    content = s3.get_object(Bucket=bucket, Key=f"{folder}/{file}")["Body"].read()
     (space / "rows.parquet").write_bytes(content)
     with duckdb.connect() as connection:
         return connection.read_parquet(str(space / "rows.parquet")).fetchall()
@@ -212,7 +201,7 @@ def test_who_comes_back_begins_anew(embedded_aws: EmbeddedAws, tenant: str) -> N
     assert (record["status"], record["operation"]["kind"]) == ("ACTIVE", "onboard")
     assert record["generation"] > gone["generation"]
     assert f"{record['database_path'].removesuffix('.duckdb')}" != gone["archive"]["folder"]
-    with databases(embedded_aws).open(tenant, "read") as connection:
+    with embedded_aws.databases().open(tenant, "read") as connection:
         assert connection.execute("FROM settings").fetchall() == []
     assert answers(embedded_aws, embedded_aws.host(tenant), "/api/tenant", 200)
     assert told == [
@@ -228,36 +217,25 @@ def test_the_rows_of_its_former_life_come_back(embedded_aws: EmbeddedAws, tenant
         embedded_aws.insert(tenant, restore={"archive": archive, "asked_at": "2026-11-24T12:00:00Z"})
         assert ended()["status"] == "ACTIVE"
 
-    with databases(embedded_aws).open(tenant, "read") as connection:
+    with embedded_aws.databases().open(tenant, "read") as connection:
         products = connection.execute("SELECT count(*) FROM products").fetchone()
     assert products
-    assert products[0] == manifest_of(embedded_aws, archive)["tables"]["products"]["rows"]
+    assert products[0] == embedded_aws.manifest(archive)["tables"]["products"]["rows"]
     assert trail.count("UpdateDistribution", "ChangeResourceRecordSets") == 0
     assert told == ["TenantClaimed", "DatabaseSeeded", "TenantVerified", "TenantUpdated"]
     assert footprint(embedded_aws, tenant) == LIVE
-
-
-def manifest_of(aws: EmbeddedAws, folder: str) -> dict[str, Any]:
-    answer = aws.client("s3").get_object(Bucket=archive_bucket(aws), Key=f"{folder}/manifest.json")
-    return dict(json.loads(answer["Body"].read()))
 
 
 def test_who_leaves_again_can_be_forgotten(embedded_aws: EmbeddedAws, tenant: str) -> None:
     embedded_aws.take_down([tenant])
     order = {"tenant_id": tenant, "stage": "PurgeDatabase", "execution_arn": "", "requested_by": "ana", "request": "1"}
 
-    answer = embedded_aws.client("lambda").invoke(
-        FunctionName="fluxion-tenant-database", Payload=json.dumps(order).encode()
-    )
+    embedded_aws.invoke("fluxion-tenant-database", order)
 
-    assert "FunctionError" not in answer, answer["Payload"].read()
     assert embedded_aws.outbox(tenant) == ["TenantPurged"]
     assert footprint(embedded_aws, tenant) == GONE
-    assert (
-        not embedded_aws.client("s3")
-        .list_object_versions(Bucket=archive_bucket(embedded_aws), Prefix=f"{tenant}/")
-        .get("Versions")
-    )
+    left = embedded_aws.client("s3").list_object_versions(Bucket=embedded_aws.archive_bucket, Prefix=f"{tenant}/")
+    assert not left.get("Versions")
 
 
 # --- a table that somebody empties ------------------------------------------------------------------------------------
@@ -269,10 +247,7 @@ REMOVED, STAYING = FLEET[:30], FLEET[30:]
 @pytest.fixture(scope="module")
 def fleet(embedded_aws: EmbeddedAws) -> Iterator[None]:
     """Sixty live tenants, which leave room for others on the distribution when they are not needed any more."""
-    for tenant in FLEET:
-        embedded_aws.insert(tenant)
-    for tenant in FLEET:
-        assert embedded_aws.settled(tenant)["status"] == "ACTIVE"
+    embedded_aws.onboard_all(FLEET)
     yield
     embedded_aws.take_down(STAYING)
 

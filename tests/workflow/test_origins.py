@@ -20,30 +20,19 @@ from typer.testing import CliRunner
 
 from cli import main
 from control.stacks import Output
-from tenancy.database import TenantDatabases
 from tenancy.database.table_files import rows_of, schema_of
 
 from .embedded import EmbeddedAws, eventually
-from .test_life import archive_bucket
 
 pytestmark = pytest.mark.embedded_aws
 
 WRITES = ("UpdateDistribution", "ChangeResourceRecordSets")
 
 
-def databases(aws: EmbeddedAws) -> TenantDatabases:
-    return TenantDatabases(Path(aws.environment["FLUXION_DATA_DIR"]), idle_after=0)
-
-
 def proof(aws: EmbeddedAws, tenant: str) -> dict[str, tuple[int, str]]:
     """Of each table of a tenant's database how many rows it has, and their hash."""
-    with databases(aws).open(tenant, "read") as connection:
+    with aws.databases().open(tenant, "read") as connection:
         return {name: rows_of(connection.table(name)) for name in schema_of(connection)}
-
-
-def manifest(aws: EmbeddedAws, folder: str) -> dict[str, Any]:
-    answer = aws.client("s3").get_object(Bucket=archive_bucket(aws), Key=f"{folder}/manifest.json")
-    return dict(json.loads(answer["Body"].read()))
 
 
 def proof_in(found: dict[str, Any]) -> dict[str, tuple[int, str]]:
@@ -51,7 +40,7 @@ def proof_in(found: dict[str, Any]) -> dict[str, tuple[int, str]]:
 
 
 def sell(aws: EmbeddedAws, tenant: str, product: str) -> None:
-    with databases(aws).open(tenant, "write") as connection:
+    with aws.databases().open(tenant, "write") as connection:
         connection.execute(
             "INSERT INTO products SELECT * REPLACE (? AS product_id) FROM products WHERE product_id = 'panela'",
             [product],
@@ -94,10 +83,10 @@ def test_who_is_back_gets_the_rows_of_the_archive_with_the_same_hashes(
         record = embedded_aws.settled(returned, int(record["attempt"]) + 1)
 
     assert (record["status"], record["restored"]) == ("ACTIVE", asked)
-    assert proof(embedded_aws, returned) == proof_in(manifest(embedded_aws, archive))
+    assert proof(embedded_aws, returned) == proof_in(embedded_aws.manifest(archive))
     event = told(embedded_aws, returned)
     assert event["restored_from"] == archive
-    kept = manifest(embedded_aws, event["kept_as"])
+    kept = embedded_aws.manifest(event["kept_as"])
     assert kept["database"] == before
     assert proof_in(kept) == replaced, "nothing of what was there is lost"
     assert [name for name in embedded_aws.files(returned) if name.endswith(".duckdb")] == [
@@ -113,7 +102,7 @@ def test_a_damaged_archive_leaves_a_live_tenant_as_it_was_and_tells_a_person(
     record = embedded_aws.record(returned)
     archive = record["archive"]["folder"]
     key = f"{archive}/products.parquet"
-    s3, bucket = embedded_aws.client("s3"), archive_bucket(embedded_aws)
+    s3, bucket = embedded_aws.client("s3"), embedded_aws.archive_bucket
     content = bytearray(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     content[len(content) // 2] ^= 1
     s3.put_object(Bucket=bucket, Key=key, Body=bytes(content))
@@ -179,7 +168,7 @@ print(json.dumps({"served": served, "failed": failed}))
 
 
 def shared_file(aws: EmbeddedAws, name: str = SHARED) -> Path:
-    return Path(aws.environment["FLUXION_DATA_DIR"]) / ".shared" / name
+    return aws.data / ".shared" / name
 
 
 def make_shared(aws: EmbeddedAws, name: str, tenants: list[str]) -> Path:
@@ -202,31 +191,18 @@ def rows_in(path: Path, tenant: str) -> dict[str, tuple[int, str]]:
 
 def set_up_by_hand(aws: EmbeddedAws, tenant: str) -> None:
     """Records and alias, as an operator made them before there was a control plane."""
-    cloudfront, distribution = aws.client("cloudfront"), aws.outputs[Output.DISTRIBUTION]
-    found = cloudfront.get_distribution_config(Id=distribution)
-    config, aliases = found["DistributionConfig"], [*found["DistributionConfig"]["Aliases"]["Items"], aws.host(tenant)]
-    config["Aliases"] = {"Quantity": len(aliases), "Items": aliases}
-    cloudfront.update_distribution(Id=distribution, IfMatch=found["ETag"], DistributionConfig=config)
-    target = cloudfront.get_distribution(Id=distribution)["Distribution"]["DomainName"]
+    aws.rewrite_aliases(lambda aliases: aliases | {aws.host(tenant)})
+    found = aws.client("cloudfront").get_distribution(Id=aws.outputs[Output.DISTRIBUTION])
+    target = found["Distribution"]["DomainName"]
     alias = {"HostedZoneId": "Z2FDTNDATAQYW2", "DNSName": target, "EvaluateTargetHealth": False}
     records = [{"Name": aws.host(tenant), "Type": kind, "AliasTarget": alias} for kind in ("A", "AAAA")]
-    aws.client("route53").change_resource_record_sets(
-        HostedZoneId=aws.outputs[Output.HOSTED_ZONE],
-        ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record} for record in records]},
-    )
-
-
-def fluxion(aws: EmbeddedAws, *arguments: str) -> Any:
-    """The operator's command."""
-    done = CliRunner().invoke(main.app, [*arguments, "--no-local", "--json"], env=dict(aws.environment))
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
+    aws.change_zone("CREATE", *records)
 
 
 def planned(aws: EmbeddedAws, tenant: str, database: str = SHARED) -> list[str]:
     """The command that a plan ends with."""
     given = ("tenants", "adopt", tenant, "--name", f"Mercado {tenant}", "--database", database)
-    return shlex.split(fluxion(aws, *given)["command"])[1:]
+    return shlex.split(aws.fluxion(*given)["command"])[1:]
 
 
 @contextmanager
@@ -276,7 +252,7 @@ def test_one_of_three_in_a_shared_file_is_adopted_and_nobody_notices(embedded_aw
     ):
         command = planned(embedded_aws, ADOPTED)
         assert embedded_aws.record(ADOPTED) == {}, "a plan writes nothing"
-        fluxion(embedded_aws, *command, "--no-watch")
+        embedded_aws.fluxion(*command, "--no-watch")
         record = embedded_aws.settled(ADOPTED)
 
     assert (record["status"], record["adopted"]["database"]) == ("ACTIVE", SHARED)
@@ -302,7 +278,7 @@ def in_columns_of(aws: EmbeddedAws, path: Path, tenant: str) -> dict[str, tuple[
     """Counts and hashes in the tenant's own database, over those columns that the shared one had."""
     with duckdb.connect(str(path), read_only=True) as connection:
         had = {name: set(connection.table(name).columns) for name in ("products", "customers", "orders")}
-    with databases(aws).open(tenant, "read") as connection:
+    with aws.databases().open(tenant, "read") as connection:
         return {
             name: rows_of(table.select(*(column for column in table.columns if column in had[name])))
             for name in had
@@ -316,7 +292,7 @@ def test_an_adoption_that_fails_for_good_takes_nothing_away(embedded_aws: Embedd
     set_up_by_hand(embedded_aws, tenant)
     zone, aliases = embedded_aws.zone(), embedded_aws.aliases()
     command = planned(embedded_aws, tenant, "tarde.duckdb")
-    item = {"adopt": fluxion(embedded_aws, *command[: command.index("--confirm")])["adopt"]}
+    item = {"adopt": embedded_aws.fluxion(*command[: command.index("--confirm")])["adopt"]}
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE products SET price_cents = 1 WHERE product_id = 'p7'")
     refused = CliRunner().invoke(main.app, [*command, "--no-local"], env=dict(embedded_aws.environment))
@@ -334,5 +310,5 @@ def test_an_adoption_that_fails_for_good_takes_nothing_away(embedded_aws: Embedd
 
     embedded_aws.remove(tenant)
     eventually(lambda: embedded_aws.executions(tenant, "Offboard"), "the removal")
-    fluxion(embedded_aws, *planned(embedded_aws, tenant, "tarde.duckdb"), "--no-watch")
+    embedded_aws.fluxion(*planned(embedded_aws, tenant, "tarde.duckdb"), "--no-watch")
     assert embedded_aws.settled(tenant, int(record["attempt"]) + 1)["status"] == "ACTIVE"

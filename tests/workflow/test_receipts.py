@@ -8,14 +8,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from typer.testing import CliRunner
 
-from cli import main
-from tenancy.database import TenantDatabases
 from tenancy.domain.events import TYPES
 
 from .embedded import EmbeddedAws, eventually
-from .test_life import answers, archive_bucket
+from .test_life import answers
 
 pytestmark = pytest.mark.embedded_aws
 
@@ -25,18 +22,10 @@ NAME, EMAIL, SETTING, ROW = "Zafiro Nombrado", "zafiro.correo", "zafiroajuste", 
 CANARIES = (NAME, EMAIL, SETTING, ROW)
 
 
-def fluxion(aws: EmbeddedAws, *words: str) -> Any:
-    """The command as an operator runs it: its answer as JSON."""
-    result = CliRunner().invoke(main.app, [*words, "--no-local", "--json"], env=dict(aws.environment))
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
-
-
 def live(aws: EmbeddedAws, tenant: str, canaries: tuple[str, ...]) -> None:
     name, email, setting, row = canaries
     aws.onboard(tenant, name=name, contact_email=f"{email}@example.com", settings={"lema": setting})
-    folder = Path(aws.environment["FLUXION_DATA_DIR"])
-    with TenantDatabases(folder, idle_after=0).open(tenant, "write") as connection:
+    with aws.databases().open(tenant, "write") as connection:
         connection.execute(
             "INSERT INTO customers VALUES (?, 'c1', ?, NULL, NULL, NULL, now()::TIMESTAMP, now()::TIMESTAMP)",
             [tenant, row],
@@ -49,7 +38,7 @@ def two(embedded_aws: EmbeddedAws) -> EmbeddedAws:
     """Two customers. The other one has an export too, and goes on living."""
     live(embedded_aws, TENANT, CANARIES)
     live(embedded_aws, OTHER, tuple(canary.upper() for canary in CANARIES))
-    fluxion(embedded_aws, "tenants", "export", OTHER, "--to", f"{embedded_aws.environment['FLUXION_STATE_DIR']}/other")
+    embedded_aws.fluxion("tenants", "export", OTHER, "--to", f"{embedded_aws.environment['FLUXION_STATE_DIR']}/other")
     return embedded_aws
 
 
@@ -59,7 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def versions(aws: EmbeddedAws, tenant: str | None = None) -> dict[tuple[str, str], bytes]:
     """(key, version) → bytes, of all that the archive bucket has, or has of a tenant."""
-    s3, bucket = aws.client("s3"), archive_bucket(aws)
+    s3, bucket = aws.client("s3"), aws.archive_bucket
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
     found = {}
     for page in pages:
@@ -76,14 +65,14 @@ def versions(aws: EmbeddedAws, tenant: str | None = None) -> dict[tuple[str, str
 def of_other(aws: EmbeddedAws) -> tuple[Any, ...]:
     """All that there is of the other customer."""
     item = aws.tenants.get_item(Key={"tenant_id": OTHER}, ConsistentRead=True)["Item"]
-    files = contents(Path(aws.environment["FLUXION_DATA_DIR"]) / OTHER)
+    files = contents(aws.data / OTHER)
     zone = {key: record for key, record in aws.zone().items() if key[0] == aws.host(OTHER)}
     return item, aws.items(OTHER), files, versions(aws, OTHER), zone
 
 
 def test_an_export_is_what_its_manifest_says_and_has_the_rows(two: EmbeddedAws, tmp_path: Path) -> None:
     files = two.files(TENANT)
-    receipt = fluxion(two, "tenants", "export", TENANT, "--to", str(tmp_path / "out"))
+    receipt = two.fluxion("tenants", "export", TENANT, "--to", str(tmp_path / "out"))
 
     folder = tmp_path / "out"
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -96,7 +85,7 @@ def test_an_export_is_what_its_manifest_says_and_has_the_rows(two: EmbeddedAws, 
     assert two.outbox(TENANT).count("DatabaseExported") == 1
     assert set(two.files(TENANT)) == set(files)
     assert answers(two, two.host(TENANT), "/api/tenant", 200)
-    history = fluxion(two, "tenants", "history", TENANT)
+    history = two.fluxion("tenants", "history", TENANT)
     assert [each["requested_by"] for each in history if each["event"] == "DatabaseExported"] == [
         receipt["requested_by"]
     ]
@@ -114,17 +103,17 @@ def test_a_customer_is_not_purged(two: EmbeddedAws) -> None:
 
 def test_who_removed_it_is_in_its_history_and_the_archive_is_an_export_too(two: EmbeddedAws, tmp_path: Path) -> None:
     with two.bus(TENANT) as got:
-        removed = fluxion(two, "tenants", "remove", TENANT, "--yes")
+        removed = two.fluxion("tenants", "remove", TENANT, "--yes")
         assert two.held(TENANT)["removed_by"] == removed["removed_by"]
         two.past_due(TENANT)
         two.reconcile()
         eventually(lambda: two.record(TENANT)["status"] == "OFFBOARDED", "the end")
         eventually(lambda: any(each["detail-type"] == "TenantOffboarded" for each in got()), "its event")
 
-    history = fluxion(two, "tenants", "history", TENANT)
+    history = two.fluxion("tenants", "history", TENANT)
     (last,) = [each for each in history if each["event"] == "TenantOffboarded"]
     assert last["requested_by"] == removed["removed_by"]
-    receipt = fluxion(two, "tenants", "export", TENANT, "--to", str(tmp_path / "out"))
+    receipt = two.fluxion("tenants", "export", TENANT, "--to", str(tmp_path / "out"))
     assert receipt["folder"] == two.record(TENANT)["archive"]["folder"]
     assert receipt["manifest_sha256"] == two.record(TENANT)["archive"]["manifest_sha256"]
 
@@ -144,7 +133,7 @@ def test_after_the_purge_no_canary_is_found_and_the_other_customer_is_as_before(
     assert places_of(two, CANARIES), "the search finds what is there"
     before = of_other(two)
 
-    receipt = fluxion(two, "tenants", "purge", TENANT, "--yes")
+    receipt = two.fluxion("tenants", "purge", TENANT, "--yes")
 
     assert places_of(two, CANARIES) == []
     assert versions(two, TENANT) == {}
@@ -155,8 +144,8 @@ def test_after_the_purge_no_canary_is_found_and_the_other_customer_is_as_before(
     assert two.record(TENANT)["purged"]["purged_at"] == receipt["purged_at"]
     assert answers(two, two.host(TENANT), "/api/tenant", 404)
     assert answers(two, two.host(OTHER), "/api/tenant", 200)
-    assert fluxion(two, "tenants", "purge", TENANT, "--yes") == receipt
-    assert receipt["purged_by"] == fluxion(two, "tenants", "history", TENANT)[-1]["requested_by"]
+    assert two.fluxion("tenants", "purge", TENANT, "--yes") == receipt
+    assert receipt["purged_by"] == two.fluxion("tenants", "history", TENANT)[-1]["requested_by"]
 
 
 def test_logs_and_mails_never_held_one(two: EmbeddedAws) -> None:
@@ -190,7 +179,7 @@ def test_who_was_purged_may_come_back_and_begins_anew(two: EmbeddedAws) -> None:
 def places_of(aws: EmbeddedAws, canaries: tuple[str, ...]) -> list[str]:
     """Where one of these is found: files, all versions in the bucket, all tables, and what the edge serves."""
     wanted = [canary.encode() for canary in canaries]
-    texts = {f"file {name}": text for name, text in contents(Path(aws.environment["FLUXION_DATA_DIR"])).items()}
+    texts = {f"file {name}": text for name, text in contents(aws.data).items()}
     texts |= {f"bucket {key} {version}": text for (key, version), text in versions(aws).items()}
     dynamodb = aws.client("dynamodb")
     for table in dynamodb.list_tables()["TableNames"]:

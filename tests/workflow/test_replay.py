@@ -26,13 +26,6 @@ pytestmark = pytest.mark.embedded_aws
 DOWN = {"code": "InternalError", "status": 500}
 
 
-@pytest.fixture
-def faults(embedded_aws: EmbeddedAws) -> Iterator[Faults]:
-    client = Faults(embedded_aws.environment["FLUXION_FAULTS"])
-    yield client
-    client.clear()
-
-
 class Fluxion:
     """The command, as an operator types it."""
 

@@ -36,20 +36,6 @@ OUTAGES: tuple[dict[str, Any], ...] = (
 VISITORS = 2
 
 
-@pytest.fixture
-def faults(embedded_aws: EmbeddedAws) -> Iterator[Faults]:
-    client = Faults(embedded_aws.environment["FLUXION_FAULTS"])
-    yield client
-    client.clear()
-
-
-def go_live(aws: EmbeddedAws, tenants: Sequence[str]) -> None:
-    """Several at once."""
-    for tenant in tenants:
-        aws.insert(tenant)
-    assert {aws.settled(tenant)["status"] for tenant in tenants} == {"ACTIVE"}
-
-
 def token_of(aws: EmbeddedAws, tenant: str) -> str:
     """A token of the tenant's staff, from the development issuer."""
     user = f"staff@{aws.host(tenant)}"
@@ -149,7 +135,7 @@ def orders_in(aws: EmbeddedAws, tenant: str) -> list[str]:
 def test_known_sites_endure_an_outage_of_aws_without_one_error(embedded_aws: EmbeddedAws, faults: Faults) -> None:
     """DynamoDB and everything of the control plane is down; sites are read and ordered from as ever."""
     tenants = [f"firme-{number}" for number in range(4)]
-    go_live(embedded_aws, tenants)
+    embedded_aws.onboard_all(tenants)
     shoppers, seconds = Shoppers(embedded_aws), endurance.seconds(DOWN_SECONDS)
 
     with shoppers.visiting(tenants):
@@ -173,7 +159,7 @@ def test_known_sites_endure_an_outage_of_aws_without_one_error(embedded_aws: Emb
 
 def test_a_changed_name_is_seen_in_five_seconds_and_the_neighbour_stays_in_the_cache(embedded_aws: EmbeddedAws) -> None:
     own, other = "renombrada", "inalterada"
-    go_live(embedded_aws, (own, other))
+    embedded_aws.onboard_all((own, other))
     pages = ("/api/tenant", "/api/products", "/api/products/lulo")
     ages: dict[str, list[int]] = {page: [] for page in pages}
     with (
@@ -216,7 +202,7 @@ def test_a_changed_name_is_seen_in_five_seconds_and_the_neighbour_stays_in_the_c
 def test_the_deployed_edge_shows_nobody_what_is_the_others_or_was_kept_for_the_other(embedded_aws: EmbeddedAws) -> None:
     """With the template's own behaviours and policies. Filled in both orders: tests/local/test_edge_backend.py."""
     names = ("isla-uno", "isla-dos")
-    go_live(embedded_aws, names)
+    embedded_aws.onboard_all(names)
     edge = httpx.URL(embedded_aws.environment["FLUXION_EDGE_URL"])
     tls = ssl.create_default_context(cafile=embedded_aws.environment["FLUXION_CA"])
     with httpx.Client(base_url=edge, verify=tls) as viewer:

@@ -62,10 +62,7 @@ def attached(aws: EmbeddedAws, tenants: list[str]) -> set[str]:
 
 @pytest.fixture
 def live(embedded_aws: EmbeddedAws) -> Iterator[None]:
-    for tenant in LIVE:
-        embedded_aws.insert(tenant)
-    for tenant in LIVE:
-        assert embedded_aws.settled(tenant)["status"] == "ACTIVE"
+    embedded_aws.onboard_all(LIVE)
     yield
     embedded_aws.take_down([*LIVE, *COMING])
 

@@ -1,7 +1,6 @@
 """An execution that somebody stops, in whatever state, is recorded and mailed, and the next run ends well."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -43,13 +42,6 @@ def call_of(aws: EmbeddedAws, state: str) -> Call:
     if state == "RecordFailure":
         return result_of(aws, state, tenant, failed_stage="VerifyTenant")
     return effect_of(aws, state, tenant)
-
-
-@pytest.fixture(scope="module")
-def faults(embedded_aws: EmbeddedAws) -> Iterator[Faults]:
-    client = Faults(embedded_aws.environment["FLUXION_FAULTS"])
-    yield client
-    client.clear()
 
 
 @pytest.fixture(scope="module")

@@ -9,22 +9,19 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 
-from local.stack import Stack, own_folder
 from local_aws.client import Faults
 from local_aws.quotas import Quotas
 
+from .conftest import stack_of_its_own
 from .embedded import EmbeddedAws, Trail, eventually
 
 pytestmark = [pytest.mark.embedded_aws, pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parents[2]
 TENANTS = [f"doble-{number:03d}" for number in range(200)]
 SHARES = [set(TENANTS[:100]), set(TENANTS[100:])]
 REPEATED = set(TENANTS[80:120])
@@ -36,13 +33,8 @@ ON_ITS_WAY = 3.0  # seconds that the first two writes take, so that both writers
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
     """A stack of its own: on the shared one a distribution has room for a hundred aliases."""
-    with own_folder(ROOT, "test") as state:
-        stack = Stack(ROOT, state, detached=False, quotas=QUOTAS)
-        environment = stack.up()
-        try:
-            yield EmbeddedAws(environment, stack.outputs)
-        finally:
-            stack.down()
+    with stack_of_its_own(quotas=QUOTAS) as aws:
+        yield aws
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +85,7 @@ def tenant_of(record: dict[str, Any]) -> str:
 
 def at_once(aws: EmbeddedAws, function: str, shares: Sequence[Sequence[dict[str, Any]]]) -> None:
     """Invoke the function with each share at the same moment; what it reports as failed comes again."""
-    client = boto3.client(
-        "lambda",
-        endpoint_url=aws.environment["AWS_ENDPOINT_URL"],
-        aws_access_key_id=aws.environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=aws.environment["AWS_SECRET_ACCESS_KEY"],
-        region_name=aws.environment["AWS_DEFAULT_REGION"],
-        config=Config(read_timeout=120, retries={"total_max_attempts": 1}),
-    )
+    client = aws.client("lambda", config=Config(read_timeout=120, retries={"total_max_attempts": 1}))
 
     def deliver(records: Sequence[dict[str, Any]]) -> None:
         while records:
@@ -117,9 +102,7 @@ def at_once(aws: EmbeddedAws, function: str, shares: Sequence[Sequence[dict[str,
 @pytest.fixture(scope="module")
 def items(aws: EmbeddedAws, trails: dict[str, Trail]) -> list[dict[str, Any]]:
     """Everything that is on record, when both stages are over."""
-    client = aws.provisioning.meta.client
-    pages = client.get_paginator("scan").paginate(TableName=aws.provisioning.name, ConsistentRead=True)
-    return [item for page in pages for item in page["Items"] if item["pk"].startswith("TENANT#")]
+    return [item for item in aws.everything() if item["pk"].startswith("TENANT#")]
 
 
 def test_both_wrote_at_once(trails: dict[str, Trail]) -> None:

@@ -59,7 +59,7 @@ def _execute_function(original: Any) -> Any:
 
 
 def _execute(func: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
-    """What `lambda_svc._execute_function_warm` answers: `{body, log}`, or `{body: error object, error: True, log}`."""
+    """Do as `lambda_svc._execute_function_warm`: `{body, log}`, or `{body: error object, error: True, log}`."""
     config = func.get("config") or func
     code_zip = func.get("code_zip")
     if not code_zip:

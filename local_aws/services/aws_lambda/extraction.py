@@ -1,4 +1,4 @@
-"""Unpacks function code and layers once per content, into a folder that all environments (and stacks) share.
+"""Unpack function code and layers once per content, into a folder that all environments (and stacks) share.
 
 Stock MiniStack unpacks code and every layer again for each worker: seconds of cold start and hundreds of megabytes
 for layers with boto3 and DuckDB. Sharing also keeps the bytecode that the first worker compiled.

@@ -1,4 +1,4 @@
-"""Event source mappings that run in threads of their own, so that a slow function holds up no other mapping."""
+"""Run event source mappings in threads of their own, so that a slow function holds up no other mapping."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -15,11 +15,11 @@ class Mapping(Protocol):
         """Return whether the mapping still exists."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
 
 
 def starter(service: str, make: Callable[[str, str, dict[str, Any]], Mapping]) -> Callable[[], bool]:
-    """Return what stands in for one of MiniStack's polls: it only notices mappings that appeared or went.
+    """Return the replacement of one of MiniStack's polls, which only notices mappings that appeared or went.
 
     service: of the source's ARN. make: (account, region, MiniStack's record of the mapping) → the thread.
     """

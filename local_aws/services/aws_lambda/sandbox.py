@@ -1,4 +1,4 @@
-"""One process that has a function's handler loaded, and serves one invocation at a time."""
+"""A process that has a function's handler loaded, and serves one invocation at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "HOME")
 
 
 class Environment(lambda_runtime.Worker):
-    """One process that imported the handler once and serves one invocation at a time."""
+    """A process that imported the handler once and serves one invocation at a time."""
 
     cache = Path(tempfile.gettempdir())
     log_folder = cache
@@ -114,7 +114,7 @@ class Environment(lambda_runtime.Worker):
         self._start_lines = self._lines_to_mark()
 
     def _forked(self, code: Path, variables: dict[str, str], init: dict[str, Any]) -> Forked | None:
-        """A fork of the function's template; None for its first environment, and where forking is not possible."""
+        """Return a fork of the function's template; None for its first environment, or where forking is impossible."""
         with _templates_lock:
             shelf = _shelves.setdefault(f"{self.config.get('FunctionArn')}:{self.config.get('RevisionId')}", Shelf())
         with shelf.lock:
@@ -140,7 +140,7 @@ class Environment(lambda_runtime.Worker):
         return self._answer(limit)
 
     def _answer(self, limit: float) -> dict[str, Any]:
-        """The worker's next answer. Raises TimeoutError, or EOFError when the process ended."""
+        """Return the worker's next answer. Raises TimeoutError, or EOFError when the process ended."""
         try:
             answer = self._answers.get(timeout=limit)
         except Empty:
@@ -159,7 +159,7 @@ class Environment(lambda_runtime.Worker):
         return archives
 
     def _variables(self, code: Path) -> dict[str, str]:
-        """What AWS sets, the function's own variables and its role's credentials; nothing else of this process."""
+        """Return what AWS sets, the function's variables and its role's credentials; nothing else of this process."""
         _, region = lambda_runtime._account_region_from_function_config(self.config)
         name = self.config.get("FunctionName", "")
         own = (self.config.get("Environment") or {}).get("Variables") or {}
@@ -193,7 +193,7 @@ class Environment(lambda_runtime.Worker):
         return f"Runtime exited with error: exit status {code}"
 
     def _take_log(self, request_id: str) -> str:
-        """The lines of this invocation, those of a cold start before them; also appended to `logs/<function>.log`."""
+        """Return the lines of this invocation and of a cold start before it; append them to `logs/<function>.log`."""
         lines = [*self._start_lines, *self._lines_to_mark()]
         self._start_lines = []
         if lines:
@@ -202,7 +202,7 @@ class Environment(lambda_runtime.Worker):
         return "\n".join(lines)
 
     def _lines_to_mark(self) -> list[str]:
-        """Lines up to the worker's mark, or what a dead worker left."""
+        """Return the lines up to the worker's mark, or what a dead worker left."""
         lines: list[str] = []
         with contextlib.suppress(Empty):
             while (line := self._log.get(timeout=1.0)) is not None and line != END_OF_LOG:
@@ -256,7 +256,7 @@ _templates_lock = threading.Lock()
 
 
 class InitFailed(Exception):
-    """The environment could not load the handler; `body` is the error object that the caller gets."""
+    """An environment could not load the handler; `body` is the error object that the caller gets."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         super().__init__(body["errorMessage"])
@@ -268,7 +268,7 @@ def _error(error_type: str, request_id: str, reason: str) -> dict[str, Any]:
 
 
 def _search_path(code: Path, layers: list[Path]) -> list[str]:
-    """/var/task, then /opt/python/lib/python3.x/site-packages and /opt/python, a later layer over an earlier one."""
+    """Return /var/task, /opt/python/lib/python3.x/site-packages and /opt/python, a later layer over an earlier one."""
     path = [code]
     for layer in reversed(layers):
         path += [*sorted(layer.glob("python/lib/python3*/site-packages")), layer / "python"]

@@ -42,7 +42,7 @@ Message = dict[str, Any]
 
 
 class Mapping(threading.Thread):
-    """One event source mapping of a queue: gathers batches and calls the function."""
+    """An event source mapping of a queue: it gathers batches and calls the function."""
 
     def __init__(self, account: str, region: str, esm: dict[str, Any]) -> None:
         super().__init__(daemon=True, name=f"sqs-{esm['FunctionName']}")
@@ -78,7 +78,7 @@ class Mapping(threading.Thread):
         return lambda_svc._get_func_record_for_qualifier(self.esm["FunctionName"], self.esm.get("Qualifier"))[0]
 
     def _gather(self) -> list[Message]:
-        """The next batch; empty if there is none, or none may be read now."""
+        """Return the next batch; empty if there is none, or none may be read now."""
         queue = self._queue
         if not self.esm.get("Enabled", True) or queue is None or not self._may_read():
             return []
@@ -104,7 +104,7 @@ class Mapping(threading.Thread):
         return batch
 
     def _may_read(self) -> bool:
-        """AWS reads with the function's role; without the permission the mapping stands still."""
+        """Return whether the function's role may read the queue, as AWS does; without it the mapping stands still."""
         if time.monotonic() > self._readable_until:
             function = self._function()
             if function is None:
@@ -156,7 +156,7 @@ class Mapping(threading.Thread):
             pause = min(2 * pause, 2.0)
 
     def _failed(self, numbers: set[str], result: dict[str, Any]) -> set[str]:
-        """Ids of the messages that stay in the queue."""
+        """Return the ids of the messages that stay in the queue."""
         if result.get("error") or result.get("throttle"):
             return numbers
         if "ReportBatchItemFailures" not in (self.esm.get("FunctionResponseTypes") or ()):

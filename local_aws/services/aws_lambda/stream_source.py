@@ -47,7 +47,7 @@ Record = dict[str, Any]
 
 
 class Mapping(threading.Thread):
-    """One event source mapping: reads its shard and hands the records to its lanes."""
+    """An event source mapping of a stream: it reads its shard and hands the records to its lanes."""
 
     def __init__(self, account: str, region: str, esm: dict[str, Any]) -> None:
         super().__init__(daemon=True, name=f"stream-{esm['FunctionName']}")
@@ -79,7 +79,7 @@ class Mapping(threading.Thread):
         return lambda_svc._get_func_record_for_qualifier(self.esm["FunctionName"], self.esm.get("Qualifier"))[0]
 
     def _read(self) -> bool:
-        """Moves new records into the lanes; False if there was nothing to do."""
+        """Move new records into the lanes; return False if there was nothing to do."""
         table = dynamodb._tables.get(self.table)
         if not self.esm.get("Enabled", True) or not table or table.get("LatestStreamArn") != self.esm["EventSourceArn"]:
             return False
@@ -104,7 +104,7 @@ class Mapping(threading.Thread):
         return True
 
     def _may_read(self) -> bool:
-        """AWS reads with the function's role; without the permission the mapping stands still."""
+        """Return whether the function's role may read the stream, as AWS does; without it the mapping stands still."""
         if time.monotonic() > self._readable_until:
             function = self.function()
             if function is None:
@@ -124,7 +124,7 @@ class Mapping(threading.Thread):
 
 
 class Lane:
-    """Processes its records in order, one batch in flight."""
+    """A lane that processes its records in order, one batch in flight."""
 
     def __init__(self, mapping: Mapping, number: int) -> None:
         self.mapping, self.esm = mapping, mapping.esm
@@ -162,7 +162,7 @@ class Lane:
                     logger.exception("%s: a batch was lost", self.mapping.name)
 
     def _take(self) -> list[Record]:
-        """The next batch; empty when stopped. With a window, waits until it is over or the batch is full."""
+        """Return the next batch; empty when stopped. With a window, wait until it is over or the batch is full."""
         size = int(self.esm.get("BatchSize") or 100)
         with self._changed:
             self._busy = False
@@ -220,7 +220,7 @@ class Lane:
             time.sleep(min(0.1 * 2 ** min(attempts, 6), 2.0))
 
     def _done(self, records: list[Record], result: dict[str, Any]) -> int:
-        """How many records, from the first, count as processed."""
+        """Return how many records, from the first, count as processed."""
         if result.get("error"):
             return 0
         if "ReportBatchItemFailures" not in (self.esm.get("FunctionResponseTypes") or ()):

@@ -26,7 +26,7 @@ POSSIBLE = sys.platform == "linux"
 
 
 class Template:
-    """Started with the first `fork`-ed environment in mind, ended with `close`. Raises OSError if it cannot be had."""
+    """A process to fork from: started by the first fork, ended by `close`. Raises OSError if it cannot be had."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Template:
 
 
 class Forked:
-    """What Environment needs of a Popen, for a process that is the template's child."""
+    """The part of Popen that Environment needs, for a process that is the template's child."""
 
     def __init__(self, template: Template, pid: int, descriptors: Sequence[int]) -> None:
         self._template, self.pid = template, pid

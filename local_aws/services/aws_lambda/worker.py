@@ -1,4 +1,4 @@
-"""The inside of a local Lambda execution environment: runs under a bare Python, as AWS's runtime client does.
+"""Run a local Lambda execution environment from the inside, under a bare Python, as AWS's runtime client does.
 
 It is started as a file by `sandbox` and imports nothing but the standard library.
 Line protocol, JSON: stdin takes {"init": …} once and then {"invoke": …}; answers go to a private copy of stdout, so
@@ -119,7 +119,7 @@ class Emulator:
 
 
 def main():
-    """Be one environment: import the handler, then one invocation after the other."""
+    """Serve as one environment: import the handler, then handle one invocation after the other."""
     emulator = Emulator()
     log_streams()
     init = emulator.receive()["init"]
@@ -189,7 +189,7 @@ def template():
 
 
 def become_environment(variables, descriptors, handler):
-    """Do what a fork of the template does: its own descriptors and variables, then one invocation after the other."""
+    """Become what a fork of the template is: own descriptors and variables, then one invocation after the other."""
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
         os.close(descriptor)

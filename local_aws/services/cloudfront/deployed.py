@@ -1,4 +1,4 @@
-"""MiniStack's record of a distribution, as the view that the edge has of it."""
+"""Turn MiniStack's record of a distribution into the view that the edge has of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def view(record: dict[str, Any]) -> DistributionView:
 
 
 def certificate_names(certificate_arn: str) -> tuple[str, ...]:
-    """Return domain name and alternative names, lower case, of an ACM certificate; empty if it is unknown."""
+    """Return the domain name and alternative names, lower case, of an ACM certificate; empty if it is unknown."""
     for (_, _, arn), certificate in list(acm._certificates._data.items()):
         if arn == certificate_arn:
             names = (certificate["DomainName"], *certificate.get("SubjectAlternativeNames", ()))

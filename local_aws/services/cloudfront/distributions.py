@@ -57,7 +57,7 @@ def check(config: Any, distribution_id: str | None) -> None:
 
 
 def _names_of_others(distribution_id: str | None) -> set[str]:
-    """Domain names of the account, lower case, that another distribution or distribution tenant has."""
+    """Return the account's domain names, lower case, that another distribution or distribution tenant has."""
     saas = [(known["Id"], known["Domains"]) for known in cloudfront._distribution_tenants.values()]
     distributions = [
         (known["Id"], cloudfront._get_distribution_aliases(known)) for known in cloudfront._distributions.values()
@@ -137,7 +137,7 @@ def _api(name: str) -> Any:
 
 
 def _may_change(distribution_id: str | None, arguments: Any) -> bool:
-    """Whether the content matters: an update with a stale ETag is refused for that, a repeated create is answered."""
+    """Return whether the content matters: a stale ETag is refused before it, a repeated create is answered."""
     if distribution_id is None:
         config, _ = cloudfront._unwrap_distribution_create_xml(cloudfront._parse_body(arguments[-1]))
         reference = cloudfront._text(config, "CallerReference")

@@ -23,7 +23,7 @@ from local_aws.settings import Settings
 
 
 def _settle(distribution_id: str, seconds: float) -> list[dict[str, Any]]:
-    """Completes what has taken its time; returns the invalidations that are still under way."""
+    """Complete what has taken its time; return the invalidations that are still under way."""
     known = cloudfront._invalidations.get(distribution_id) or []
     for invalidation in known:
         if time.monotonic() >= invalidation.setdefault("accepted", time.monotonic()) + seconds:

@@ -83,7 +83,7 @@ def _emit_execution_status_event(original: Any) -> Any:
 
 
 def _sample_queues() -> None:
-    """One value of each gauge of each queue, in the queue's own account and region."""
+    """Put one value of each gauge of each queue, in the queue's own account and region."""
     for (account, region, _), queue in list(sqs._queues._data.items()):
         with request_scope(account, region):
             with sqs._queues_lock:

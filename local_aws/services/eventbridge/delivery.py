@@ -107,7 +107,7 @@ def undeliverable(target_arn: str, rule_arn: str) -> tuple[str, str] | None:
 
 
 class Delivery:
-    """One event on its way to one target."""
+    """An event on its way to one target."""
 
     def __init__(self, target: dict[str, Any], event: Entry, rule: dict[str, Any], send: Any) -> None:
         self.target, self.event, self.rule, self.send = target, event, rule, send

@@ -136,7 +136,7 @@ def _is_address(kind: str, value: str) -> bool:
 
 
 def _conflicts(zone: str, records: dict[Any, Record], written: list[Record]) -> Iterable[str]:
-    """CNAME beside other records of its name, whichever came first."""
+    """Return the faults of CNAMEs beside other records of their name, whichever came first."""
     types: dict[str, set[str]] = {}
     for rs in records.values():
         types.setdefault(rs["Name"], set()).add(rs["Type"])
@@ -151,7 +151,7 @@ def _conflicts(zone: str, records: dict[Any, Record], written: list[Record]) -> 
 
 
 def _parse(body: bytes) -> list[Change] | None:
-    """The request's changes; None leaves the refusal of a malformed request to MiniStack."""
+    """Return the request's changes; None leaves the refusal of a malformed request to MiniStack."""
     root = route53._parse_body(body)
     batch = route53._find(root, "ChangeBatch") if root is not None else None
     container = route53._find(batch, "Changes") if batch is not None else None
@@ -218,7 +218,7 @@ _Store: Any = type(route53._records)
 
 
 class _Records(_Store):
-    """The store of record sets, which tells the data plane; CloudFormation writes it too."""
+    """A store of record sets which tells the data plane; CloudFormation writes it too."""
 
     def __setitem__(self, zone_id: str, records: list[Record]) -> None:
         super().__setitem__(zone_id, records)

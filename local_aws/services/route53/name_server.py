@@ -1,4 +1,4 @@
-"""The name server of the embedded AWS: answers for the hosted zones as Route 53's name servers would.
+"""Answer for the hosted zones as Route 53's name servers would: the name server of the embedded AWS.
 
 Sources: RFC 1034 (answers, NXDOMAIN and NODATA), RFC 2308 (negative answers), RFC 4592 (wildcards),
 Route 53 Developer Guide, "Choosing between alias and non-alias records".
@@ -25,7 +25,7 @@ _MAX_CHAIN = 8  # CNAMEs and aliases followed before giving up
 
 @dataclass(frozen=True)
 class RecordView:
-    """One record set. `name` is lower case, ends with a dot and has a literal `*`."""
+    """A record set. `name` is lower case, ends with a dot and has a literal `*`."""
 
     name: str
     type: str
@@ -45,7 +45,7 @@ class ZoneView:
 
 
 class Zones(Protocol):
-    """What is served: the zones of this process, or values in a test."""
+    """The served zones: those of this process, or values in a test."""
 
     def zones(self) -> Sequence[ZoneView]:
         """Return all hosted zones."""
@@ -59,7 +59,7 @@ class Zones(Protocol):
 
 @dataclass
 class _Zone:
-    """One zone, indexed by owner name and type; `existing` also holds the names in between (empty non-terminals)."""
+    """A zone, indexed by owner name and type; `existing` also holds the names in between (empty non-terminals)."""
 
     name: str
     sets: Mapping[tuple[str, str], RecordView]
@@ -91,7 +91,7 @@ class _Zone:
 
 
 class Answerer:
-    """Questions in, answers out.
+    """An answerer of DNS questions.
 
     addresses: record type → address of the edge, or None where it has none.
     alias_ttl: seconds that answers made from alias records carry.
@@ -121,7 +121,7 @@ class Answerer:
         return reply
 
     def _collect(self, reply: DNSRecord, zone: _Zone, name: str, shown: DNSLabel, kind: str) -> int | None:
-        """Add the answers for a name; returns the code of a negative answer, None if there is one."""
+        """Add the answers for a name; return the code of a negative answer, None if there is one."""
         for _ in range(_MAX_CHAIN):
             owner = zone.owner(name)
             if owner is None:
@@ -143,7 +143,7 @@ class Answerer:
         return RCODE.SERVFAIL
 
     def _expand(self, zone: _Zone, record: RecordView, shown: DNSLabel, depth: int = 0) -> list[RR]:
-        """A record set as resource records under the name that was asked for."""
+        """Return a record set as resource records under the name that was asked for."""
         if record.alias_target is None:
             ttl = record.ttl if record.ttl is not None else self._alias_ttl
             return [_resource_record(shown, record.type, ttl, value) for value in record.values]
@@ -165,7 +165,7 @@ class Answerer:
             reply.add_auth(record)
 
     def _zone_for(self, name: str) -> _Zone | None:
-        """The public zone with the longest name above or at `name` that is in sync."""
+        """Return the public zone with the longest name above or at `name` that is in sync."""
         candidates = [
             zone
             for zone in self._source.zones()
@@ -185,14 +185,14 @@ class Answerer:
 
 
 def _resource_record(name: DNSLabel, kind: str, ttl: int, text: str) -> RR:
-    """One resource record from its value in zone file syntax."""
+    """Return one resource record from its value in zone file syntax."""
     record = RR.fromZone(f". {ttl} IN {kind} {text}")[0]
     record.rname = name
     return record
 
 
 class _Handler(DNSHandler):
-    """Adds to dnslib's: EDNS, an answer to whatever fails, silence for what is no question."""
+    """A handler that adds to dnslib's: EDNS, an answer to whatever fails, silence for what is no question."""
 
     def get_reply(self, data: bytes) -> bytes:
         """Return the packed reply. Raises DNSError for what is no DNS query, which gets none."""
@@ -230,7 +230,7 @@ class NameServer:
             server.start_thread()
 
     def close(self) -> None:
-        """Stop listening and end all threads; returns when done."""
+        """Stop listening, end all threads, and return when done."""
         for server in self._servers:
             server.stop()
             server.server.server_close()

@@ -13,7 +13,7 @@ from local_aws.settings import ACCOUNT
 
 
 class HostedZones:
-    """What MiniStack has, as far as it is in sync."""
+    """MiniStack's hosted zones, as far as they are in sync."""
 
     def zones(self) -> Sequence[ZoneView]:
         """Return all hosted zones."""

@@ -1,7 +1,7 @@
-"""E-mail subscriptions: each mail is a file; what a subject may be.
+"""E-mail subscriptions: each e-mail is a file; what a subject may be.
 
-AWS mails each confirmed subscriber, and refuses a Subject that is not ASCII, has control characters or 100 or more
-characters. Stock MiniStack logs a line and takes any subject. Here every mail is a file in a maildir.
+AWS writes to each confirmed subscriber, and refuses a Subject that is not ASCII, has control characters or 100 or more
+characters. Stock MiniStack logs a line and takes any subject. Here every e-mail is a file in a maildir.
 
 Source: docs.aws.amazon.com/sns/latest/api/API_Publish.html.
 
@@ -27,7 +27,7 @@ _SUBJECT = re.compile(TOPIC_SUBJECT)
 
 
 def deliver(maildir: Path, topic_arn: str, address: str, subject: str, text: str) -> Path:
-    """Write one RFC 5322 message into `maildir/new`, complete when it appears. Returns its path."""
+    """Write one RFC 5322 message into `maildir/new`, complete when it appears; return its path."""
     mail = EmailMessage()
     mail["From"] = "AWS Notifications <no-reply@sns.amazonaws.com>"
     mail["To"] = address

@@ -128,7 +128,7 @@ def _handlers(handlers: list[dict[str, Any]], where: str) -> Iterator[Fault]:
 
 
 def _text(definition: Any) -> str | None:
-    """All faults of a definition's text, as InvalidDefinition reports them; None if there are none."""
+    """Return all faults of a definition's text, as InvalidDefinition reports them; None if there are none."""
     try:
         found = faults(json.loads(definition))
     except (TypeError, ValueError):

@@ -60,7 +60,7 @@ _Store: Any = type(stepfunctions._task_tokens)
 
 
 class _Tokens(_Store):
-    """MiniStack's store of waiting tokens, which also notes whose they are."""
+    """A store of MiniStack's waiting tokens, which also notes whose they are."""
 
     def __setitem__(self, token: str, info: dict[str, Any]) -> None:
         _tokens[token] = running.get()

@@ -82,7 +82,7 @@ def _scheduled(execution: Execution, resource: str, given: Any, state: dict[str,
 
 
 def _submitted(resource: str) -> None:
-    """The call was made; now its token is waited for."""
+    """Note that the call was made, and that its token is waited for now."""
     if current := _current.get():
         kind, name = names_of(resource)
         details = _details("TaskSubmitted", resourceType=kind, resource=name)
@@ -90,7 +90,7 @@ def _submitted(resource: str) -> None:
 
 
 def _ended(execution: Execution, resource: str, end: str, **more: Any) -> None:
-    """end: Succeeded, Failed or TimedOut."""
+    """Note the end of a task: Succeeded, Failed or TimedOut."""
     kind, name = names_of(resource)
     details = _details(f"Task{end}", resourceType=kind, resource=name, **more)
     stepfunctions._add_event(execution, f"Task{end}", details)

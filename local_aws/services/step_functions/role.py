@@ -24,7 +24,7 @@ from local_aws.settings import Settings
 
 
 def _check(service: str, operation: str, action: str, resource: str, denied_as: str) -> None:
-    """Raises the task's error if the running machine's role may not do it; outside an execution nothing is checked."""
+    """Raise the task's error if the running machine's role may not do it; check nothing outside an execution."""
     run = running.get()
     if run is None or identity.role_may(run.role_arn, action, resource):
         return
@@ -37,7 +37,7 @@ def _check(service: str, operation: str, action: str, resource: str, denied_as: 
 
 
 def _traced(service: str, operation: str, denied_as: str, call: Any, *arguments: Any) -> Any:
-    """The call, held to the service's model, struck by the faults that are set, and traced."""
+    """Make the call, held to the service's model, struck by the faults that are set, and traced."""
     run = running.get()
     role = identity.name_of_role(run.role_arn) if run else "states"
     started = time.perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local_aws.tests.conformance.cloud import Cloud
+
+certified_case = partial(case, on_aws=False, why_not="needs an issued certificate, and so a domain of the account")
 
 DISTRIBUTION = {
     "Enabled": True,
@@ -100,12 +103,10 @@ def code_of(call: Callable[[], Any]) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
-@case(
+@certified_case(
     "a distribution's configuration is complete, whoever made it: read, change, write back",
     source="CloudFront API Reference, DistributionConfig, CacheBehavior",
     bridge="cloudfront.configuration",
-    on_aws=False,
-    why_not="needs an issued certificate, and so a domain of the account",
 )
 def test_a_configuration_made_by_cloudformation_round_trips(edge: Edge) -> None:
     distribution = edge.deploy(f"*.{edge.base}")
@@ -147,12 +148,10 @@ def test_a_stale_or_missing_etag_is_refused(edge: Edge) -> None:
     assert edge.get(distribution)[0]["Comment"] == "newer"
 
 
-@case(
+@certified_case(
     "an alias lives on one distribution only (CNAMEAlreadyExists), also for CloudFormation; a wildcard may overlap",
     source="CloudFront API Reference, UpdateDistribution, CNAMEAlreadyExists",
     bridge="cloudfront.distributions",
-    on_aws=False,
-    why_not="needs an issued certificate, and so a domain of the account",
 )
 def test_an_alias_lives_on_one_distribution_only(edge: Edge) -> None:
     first, second = edge.deploy(f"one.{edge.base}"), edge.deploy(f"two.{edge.base}")
@@ -163,12 +162,10 @@ def test_an_alias_lives_on_one_distribution_only(edge: Edge) -> None:
     assert edge.get(first)[0]["Aliases"]["Quantity"] == 2
 
 
-@case(
+@certified_case(
     "an alias that the certificate does not cover is InvalidViewerCertificate",
     source="CloudFront Developer Guide, Requirements for using alternate domain names",
     bridge="cloudfront.distributions",
-    on_aws=False,
-    why_not="needs an issued certificate, and so a domain of the account",
 )
 def test_an_alias_needs_a_certificate_that_covers_it(edge: Edge) -> None:
     bare, covered = edge.deploy(), edge.deploy(f"four.{edge.base}")
@@ -177,12 +174,10 @@ def test_an_alias_needs_a_certificate_that_covers_it(edge: Edge) -> None:
     assert code_of(lambda: edge.alias(covered, "example.org")) == "InvalidViewerCertificate"
 
 
-@case(
+@certified_case(
     "the 101st alias of a distribution is TooManyDistributionCNAMEs",
     source="CloudFront Developer Guide, Quotas, Alternate domain names per distribution",
     bridge="cloudfront.distributions",
-    on_aws=False,
-    why_not="needs an issued certificate, and so a domain of the account",
 )
 def test_a_distribution_has_a_hundred_aliases_at_most(edge: Edge) -> None:
     distribution = edge.deploy(*(f"cap{number}.{edge.base}" for number in range(100)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .case import case
@@ -12,7 +13,8 @@ from .case import case
 if TYPE_CHECKING:
     from local_aws.tests.conformance.cloud import Cloud
 
-SLOW = {"on_aws": False, "why_not": "AWS's metrics and alarms need minutes"}
+slow_case = partial(case, bridge="cloudwatch.metrics", on_aws=False, why_not="AWS's metrics and alarms need minutes")
+
 STATES = "Step Functions Developer Guide, Monitoring with CloudWatch, execution metrics"
 ALARMS = "CloudWatch User Guide, Using Amazon CloudWatch alarms; Configuring how alarms treat missing data"
 
@@ -62,11 +64,9 @@ def listening(cloud: Cloud) -> tuple[str, str]:
     return topic, url
 
 
-@case(
+@slow_case(
     "a function's log line in the embedded metric format becomes a metric, with namespace, dimensions and unit",
     source="CloudWatch User Guide, Embedded metric format specification",
-    bridge="cloudwatch.metrics",
-    **SLOW,
 )
 def test_embedded_metrics_are_extracted(cloud: Cloud) -> None:
     namespace = cloud.unique("Shop")
@@ -87,12 +87,10 @@ def test_embedded_metrics_are_extracted(cloud: Cloud) -> None:
     assert metric["Dimensions"] == [{"Name": "service", "Value": "shop"}]
 
 
-@case(
+@slow_case(
     "executions are counted by machine and by how they end, and their time is measured",
     source=STATES,
-    bridge="cloudwatch.metrics",
     still_different="ExecutionThrottled and the metrics of activities and integrations are absent.",
-    **SLOW,
 )
 def test_executions_are_counted(cloud: Cloud) -> None:
     fails = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "No", "Cause": "no"}}}
@@ -110,12 +108,10 @@ def test_executions_are_counted(cloud: Cloud) -> None:
     assert (total(cloud, "AWS/States", "ExecutionTime", StateMachineArn=timed_out) or 0) > 900
 
 
-@case(
+@slow_case(
     "an alarm on a queue's visible messages goes off, tells its topic, and comes back when the queue is empty",
     source=f"{ALARMS}; SQS Developer Guide, Available CloudWatch metrics",
-    bridge="cloudwatch.metrics",
     still_different="Queues are sampled every two seconds instead of every minute.",
-    **SLOW,
 )
 def test_an_alarm_on_a_queue_goes_off_and_comes_back(cloud: Cloud) -> None:
     topic, heard = listening(cloud)
@@ -131,11 +127,10 @@ def test_an_alarm_on_a_queue_goes_off_and_comes_back(cloud: Cloud) -> None:
     assert told == ["OK", "ALARM", "OK"]
 
 
-@case(
+@slow_case(
     "an alarm looks at the metric with its own dimensions only",
     source="CloudWatch API Reference, PutMetricAlarm, Dimensions",
     bridge="cloudwatch.alarms",
-    **SLOW,
 )
 def test_an_alarm_has_its_own_dimensions(cloud: Cloud) -> None:
     topic, _ = listening(cloud)
@@ -150,11 +145,10 @@ def test_an_alarm_has_its_own_dimensions(cloud: Cloud) -> None:
     assert state(cloud, mine) == "OK"
 
 
-@case(
+@slow_case(
     "missing values are what TreatMissingData says: nothing wrong, or not known",
     source=ALARMS,
     bridge="cloudwatch.alarms",
-    **SLOW,
 )
 def test_missing_values(cloud: Cloud) -> None:
     topic, _ = listening(cloud)
@@ -166,12 +160,11 @@ def test_missing_values(cloud: Cloud) -> None:
     assert state(cloud, unknown) == "INSUFFICIENT_DATA"
 
 
-@case(
+@slow_case(
     "each of EvaluationPeriods has to breach",
     source=f"{ALARMS}, Evaluating an alarm",
     bridge="cloudwatch.alarms",
     still_different="A period ends now instead of at the full minute.",
-    **SLOW,
 )
 def test_each_period_has_to_breach(cloud: Cloud) -> None:
     topic, _ = listening(cloud)
@@ -194,11 +187,10 @@ def test_each_period_has_to_breach(cloud: Cloud) -> None:
     cloud.until(lambda: state(cloud, name) == "ALARM")
 
 
-@case(
+@slow_case(
     "a function's IteratorAge says how old the records of its stream are",
     source="Lambda Developer Guide, Types of metrics for Lambda functions",
     bridge="aws_lambda.stream_source",
-    **SLOW,
 )
 def test_iterator_age(cloud: Cloud) -> None:
     table, stream = cloud.table()

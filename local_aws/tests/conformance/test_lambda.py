@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
     from local_aws.tests.conformance.cloud import Cloud
     from local_aws.tests.conformance.emulator import Emulator
 
+environment_case = partial(case, bridge="aws_lambda.environment")
 
-@case(
+
+@environment_case(
     "a handler's exception is reported under its class's own name, with message and stack trace",
     source="Lambda Developer Guide, Python function errors and exceptions",
-    bridge="aws_lambda.environment",
 )
 def test_an_exception_is_reported_under_its_class_name(cloud: Cloud) -> None:
     function = cloud.function(
@@ -32,10 +34,9 @@ def test_an_exception_is_reported_under_its_class_name(cloud: Cloud) -> None:
     assert any("handler" in line for line in body["stackTrace"])
 
 
-@case(
+@environment_case(
     "the environment stays warm after an exception",
     source="Lambda Developer Guide, Understanding the execution environment lifecycle",
-    bridge="aws_lambda.environment",
 )
 def test_an_exception_leaves_the_environment_warm(cloud: Cloud) -> None:
     function = cloud.function(
@@ -53,10 +54,9 @@ def test_an_exception_leaves_the_environment_warm(cloud: Cloud) -> None:
     assert before == after == int(failed["errorMessage"])
 
 
-@case(
+@environment_case(
     "the death of the process is Runtime.ExitError, and the next call finds a new one",
     source="Lambda Developer Guide, Troubleshoot execution issues",
-    bridge="aws_lambda.environment",
 )
 def test_the_death_of_the_process_is_an_exit_error_and_the_next_call_works(cloud: Cloud) -> None:
     function = cloud.function(
@@ -92,10 +92,9 @@ def test_a_timeout_has_its_own_name(cloud: Cloud) -> None:
     assert time.monotonic() - started < 4
 
 
-@case(
+@environment_case(
     "what cannot be imported, found or returned is Runtime.ImportModuleError, HandlerNotFound, MarshalError",
     source="Lambda Developer Guide, Troubleshoot execution issues; awslambdaric, bootstrap.py",
-    bridge="aws_lambda.environment",
 )
 def test_what_cannot_be_loaded_or_returned_is_named_as_aws_does(cloud: Cloud) -> None:
     missing = cloud.function("import not_there\ndef handler(event, context): ...")
@@ -125,10 +124,9 @@ def test_printing_does_not_disturb_the_answer(cloud: Cloud) -> None:
     assert cloud.invoke(function) == ({"real": "ü"}, None)
 
 
-@case(
+@environment_case(
     "the function's code comes before its layers, a later layer before an earlier one",
     source="Lambda Developer Guide, Working with layers for Python functions, search path",
-    bridge="aws_lambda.environment",
 )
 def test_the_function_comes_before_its_layers_and_a_later_layer_before_an_earlier(cloud: Cloud) -> None:
     first = cloud.layer(shared="WHO = 'first layer'", own="WHO = 'first layer'", extra="WHO = 'first layer'")
@@ -138,10 +136,9 @@ def test_the_function_comes_before_its_layers_and_a_later_layer_before_an_earlie
     assert cloud.invoke(function)[0] == ["second layer", "function", "first layer"]
 
 
-@case(
+@environment_case(
     "only the standard library, the function and its layers can be imported",
     source="Lambda Developer Guide, Runtime-included SDK versions",
-    bridge="aws_lambda.environment",
     still_different="AWS also has a boto3; here it must be bundled, as it should be.",
     on_aws=False,
     why_not="AWS has a boto3 of its own",
@@ -152,10 +149,9 @@ def test_nothing_of_the_emulators_own_packages_can_be_imported(cloud: Cloud) -> 
         assert body["errorType"] == "Runtime.ImportModuleError", module
 
 
-@case(
+@environment_case(
     "reserved environment variables are set, credentials are temporary, a call has a request id",
     source="Lambda Developer Guide, Defined runtime environment variables",
-    bridge="aws_lambda.environment",
 )
 def test_the_environment_is_what_aws_gives(cloud: Cloud) -> None:
     function = cloud.function(
@@ -169,10 +165,9 @@ def test_the_environment_is_what_aws_gives(cloud: Cloud) -> None:
     assert "PYTHONPATH" not in variables
 
 
-@case(
+@environment_case(
     "an environment serves one call at a time; parallel calls get several",
     source="Lambda Developer Guide, Understanding Lambda function scaling",
-    bridge="aws_lambda.environment",
     still_different="At most four environments a function; more calls wait.",
     on_aws=False,
     why_not="looks into the emulator's folders",
@@ -190,10 +185,9 @@ def test_parallel_calls_share_a_few_environments_and_one_copy_of_a_layer(cloud: 
     assert Path(answers[0][1]).is_relative_to(emulator.state / "tmp")
 
 
-@case(
+@environment_case(
     "environments share no process, no random seed, no /tmp, no log stream",
     source="Lambda Developer Guide, Understanding the execution environment lifecycle",
-    bridge="aws_lambda.environment",
     on_aws=False,
     why_not="counts on how four calls are spread over environments",
 )
@@ -262,10 +256,9 @@ def test_logs_reach_cloudwatch(cloud: Cloud) -> None:
     assert any("hello from" in event["message"] for event in events)
 
 
-@case(
+@environment_case(
     "new code is used from the next call on, and a running call finishes with the old",
     source="Lambda Developer Guide, Updating function code; UpdateFunctionCode",
-    bridge="aws_lambda.environment",
     on_aws=False,
     why_not="the handler writes what it saw into a folder of this machine",
 )

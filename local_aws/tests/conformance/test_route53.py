@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local_aws.tests.conformance.cloud import Cloud
+
+change_case = partial(case, bridge="route53.changes")
 
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 
@@ -55,10 +58,9 @@ def zone(aws: Callable[..., Any], cloud: Cloud) -> Zone:
     return Zone(aws("route53"), f"{cloud.unique('zone')}.test")
 
 
-@case(
+@change_case(
     "a CREATE of a record that exists refuses the whole batch, and every such record is named",
     source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
-    bridge="route53.changes",
 )
 def test_creating_what_exists_refuses_the_whole_batch_and_names_each(zone: Zone) -> None:
     a, b = f"a.{zone.name}", f"b.{zone.name}"
@@ -68,10 +70,9 @@ def test_creating_what_exists_refuses_the_whole_batch_and_names_each(zone: Zone)
     assert message == f"[{exists.format(a)}, {exists.format(b)}]"
 
 
-@case(
+@change_case(
     "a DELETE must match the record in every value",
     source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
-    bridge="route53.changes",
 )
 def test_deleting_what_does_not_match_is_refused(zone: Zone) -> None:
     name = f"a.{zone.name}"
@@ -85,20 +86,16 @@ def test_deleting_what_does_not_match_is_refused(zone: Zone) -> None:
     zone.change(record("DELETE", name))
 
 
-@case(
-    "a name outside the zone is refused",
-    source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch",
-    bridge="route53.changes",
+@change_case(
+    "a name outside the zone is refused", source="Route 53 API Reference, ChangeResourceRecordSets, InvalidChangeBatch"
 )
 def test_names_outside_the_zone_are_refused(zone: Zone) -> None:
     message = zone.refused(record("CREATE", "apple.example.com"))
     assert message == f"[RRSet with DNS name apple.example.com. is not permitted in zone {zone.name}.]"
 
 
-@case(
-    "a CNAME stands alone, and never at the apex",
-    source="Route 53 Developer Guide, Supported DNS record types, CNAME",
-    bridge="route53.changes",
+@change_case(
+    "a CNAME stands alone, and never at the apex", source="Route 53 Developer Guide, Supported DNS record types, CNAME"
 )
 def test_a_cname_stands_alone_and_never_at_the_apex(zone: Zone) -> None:
     name = f"a.{zone.name}"
@@ -109,10 +106,9 @@ def test_a_cname_stands_alone_and_never_at_the_apex(zone: Zone) -> None:
     assert "a conflicting RRSet of type CNAME with the same DNS name" in zone.refused(record("CREATE", name))
 
 
-@case(
+@change_case(
     "values of A are IPv4 addresses; a batch has 1,000 records at most, an UPSERT counts twice",
     source="Route 53 Developer Guide, Quotas, ChangeResourceRecordSets",
-    bridge="route53.changes",
 )
 def test_values_must_be_addresses_and_a_batch_has_a_thousand_records_at_most(zone: Zone) -> None:
     assert "Value is not a valid IPv4 address" in zone.refused(record("CREATE", f"a.{zone.name}", "A", "999.1.1.1"))
@@ -123,10 +119,9 @@ def test_values_must_be_addresses_and_a_batch_has_a_thousand_records_at_most(zon
     zone.change(*many[:1000])
 
 
-@case(
+@change_case(
     "values of AAAA are IPv6 addresses, of TXT quoted strings, and none stands twice",
     source="Route 53 Developer Guide, Supported DNS record types; Values specific for simple records",
-    bridge="route53.changes",
 )
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
@@ -141,10 +136,9 @@ def test_values_have_the_form_of_their_type(zone: Zone, kind: str, values: tuple
     assert words in zone.refused(record("CREATE", f"a.{zone.name}", kind, *values))
 
 
-@case(
+@change_case(
     "the values of a batch have 32,000 characters at most",
     source="Route 53 Developer Guide, Quotas, ChangeResourceRecordSets, maximum characters",
-    bridge="route53.changes",
 )
 def test_a_batch_has_32000_characters_at_most(zone: Zone) -> None:
     text = '"' + "x" * 250 + '"'
@@ -153,10 +147,9 @@ def test_a_batch_has_32000_characters_at_most(zone: Zone) -> None:
     zone.change(*many[:100])
 
 
-@case(
+@change_case(
     "a record set is either an alias or values with a TTL, else InvalidInput",
     source="Route 53 API Reference, ResourceRecordSet",
-    bridge="route53.changes",
 )
 @pytest.mark.parametrize(
     ("fields", "words"),
@@ -182,10 +175,9 @@ def test_a_record_set_has_one_form(zone: Zone, fields: dict[str, Any], words: st
     assert refused.value.response["Error"]["Code"] == "InvalidInput"
 
 
-@case(
+@change_case(
     "an alias into CloudFront's zone leads to a name in cloudfront.net",
     source="Route 53 API Reference, AliasTarget",
-    bridge="route53.changes",
     still_different="AWS also wants the distribution to have the record's name as an alias.",
     on_aws=False,
     why_not="needs a distribution that has the alias",
@@ -195,11 +187,7 @@ def test_an_alias_to_cloudfront_must_be_a_cloudfront_name(zone: Zone) -> None:
     assert "does not lie within the target zone" in zone.refused(alias("CREATE", f"b.{zone.name}", "example.org"))
 
 
-@case(
-    "names are kept in lower case, and * as \\052",
-    source="Route 53 Developer Guide, DNS domain name format",
-    bridge="route53.changes",
-)
+@change_case("names are kept in lower case, and * as \\052", source="Route 53 Developer Guide, DNS domain name format")
 def test_names_are_kept_in_lower_case_and_a_star_as_an_octal_code(zone: Zone) -> None:
     zone.change(record("CREATE", f"Apple.{zone.name.upper()}"), record("CREATE", f"*.{zone.name}"))
     names = {row["Name"] for row in zone.records()}
@@ -207,10 +195,9 @@ def test_names_are_kept_in_lower_case_and_a_star_as_an_octal_code(zone: Zone) ->
     assert "already exists" in zone.refused(record("CREATE", f"\\052.{zone.name}"))
 
 
-@case(
+@change_case(
     "a change is PENDING until it has propagated, then INSYNC",
     source="Route 53 API Reference, GetChange, ChangeInfo",
-    bridge="route53.changes",
     still_different="1 s here, up to 60 s on AWS.",
     on_aws=False,
     why_not="waits half a second for what takes up to a minute",

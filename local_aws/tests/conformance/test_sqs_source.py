@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from local_aws.tests.conformance.cloud import Cloud
 
-LOCAL = {"on_aws": False, "why_not": "the handler writes what it saw into a local folder"}
+local_case = partial(
+    case, bridge="aws_lambda.sqs_source", on_aws=False, why_not="the handler writes what it saw into a local folder"
+)
+
 CONFIGURE = "Lambda Developer Guide, Creating and configuring an Amazon SQS event source mapping"
 NOTING = """
 import json, os, time
@@ -51,12 +55,10 @@ def send(cloud: Cloud, url: str, *bodies: str) -> None:
         cloud.aws("sqs").send_message_batch(QueueUrl=url, Entries=entries)
 
 
-@case(
+@local_case(
     "what arrives within MaximumBatchingWindowInSeconds is one call, above ten messages too",
     source=CONFIGURE,
-    bridge="aws_lambda.sqs_source",
     still_different="A nearly empty queue may wait up to 20 s on AWS.",
-    **LOCAL,
 )
 def test_messages_of_a_window_are_one_batch(cloud: Cloud, notes: Path) -> None:
     url = connect(cloud, notes, BatchSize=100, MaximumBatchingWindowInSeconds=1)
@@ -65,12 +67,7 @@ def test_messages_of_a_window_are_one_batch(cloud: Cloud, notes: Path) -> None:
     assert len(noted(notes)) == 1
 
 
-@case(
-    "a batch is full at BatchSize, and then the window is not waited for",
-    source=CONFIGURE,
-    bridge="aws_lambda.sqs_source",
-    **LOCAL,
-)
+@local_case("a batch is full at BatchSize, and then the window is not waited for", source=CONFIGURE)
 def test_a_full_batch_does_not_wait(cloud: Cloud, notes: Path) -> None:
     url = connect(cloud, notes, BatchSize=20, MaximumBatchingWindowInSeconds=30)
     sent_at = time.time()
@@ -109,11 +106,10 @@ def test_visibility_covers_the_functions_timeout(cloud: Cloud) -> None:
         cloud.aws("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=arn)
 
 
-@case(
+@local_case(
     "MaximumConcurrency bounds the calls that a queue makes at once",
     source="Lambda Developer Guide, Configuring scaling behavior for SQS event source mappings",
     bridge=None,
-    **LOCAL,
 )
 def test_maximum_concurrency_bounds_the_calls(cloud: Cloud, notes: Path) -> None:
     body = "time.sleep(0.6); note('end', bodies)"
@@ -125,11 +121,10 @@ def test_maximum_concurrency_bounds_the_calls(cloud: Cloud, notes: Path) -> None
     assert max(running) == 2
 
 
-@case(
+@local_case(
     "with ReportBatchItemFailures only the named messages come back, after their visibility timeout",
     source="Lambda Developer Guide, Handling errors for an SQS event source",
     bridge=None,
-    **LOCAL,
 )
 def test_a_named_message_comes_back_alone(cloud: Cloud, notes: Path) -> None:
     body = (
@@ -143,11 +138,9 @@ def test_a_named_message_comes_back_alone(cloud: Cloud, notes: Path) -> None:
     assert [body for _, bodies in noted(notes) for body in bodies].count("good") == 1
 
 
-@case(
+@local_case(
     "an answer with an unknown item identifier brings the whole batch back",
     source="Lambda Developer Guide, Handling errors for an SQS event source, success and failure conditions",
-    bridge="aws_lambda.sqs_source",
-    **LOCAL,
 )
 def test_an_unreadable_answer_is_a_failure(cloud: Cloud, notes: Path) -> None:
     body = "return {'batchItemFailures': [{'itemIdentifier': ''}]}"
@@ -156,12 +149,10 @@ def test_an_unreadable_answer_is_a_failure(cloud: Cloud, notes: Path) -> None:
     cloud.until(lambda: len(noted(notes)) >= 2, seconds=10)
 
 
-@case(
+@local_case(
     "a mapping reads the queue with the function's role, and stands still without the permission",
     source="Lambda Developer Guide, Using Lambda with Amazon SQS, execution role permissions",
-    bridge="aws_lambda.sqs_source",
     still_different="AWS refuses the mapping when it is created.",
-    **LOCAL,
 )
 def test_a_role_that_may_not_read_stops_the_mapping(cloud: Cloud, notes: Path) -> None:
     url, arn = cloud.queue()
@@ -175,11 +166,9 @@ def test_a_role_that_may_not_read_stops_the_mapping(cloud: Cloud, notes: Path) -
     cloud.until(lambda: noted(notes))
 
 
-@case(
+@local_case(
     "a throttled batch is tried again within its visibility timeout, and counts as received once",
     source="Lambda Developer Guide, Handling errors for an SQS event source, backoff strategy",
-    bridge="aws_lambda.sqs_source",
-    **LOCAL,
 )
 def test_a_throttled_batch_does_not_wait_for_its_visibility_timeout(cloud: Cloud, notes: Path) -> None:
     url, arn = cloud.queue()
@@ -202,11 +191,9 @@ def test_a_throttled_batch_does_not_wait_for_its_visibility_timeout(cloud: Cloud
     assert [counts for _, counts in noted(notes)] == [["1"]]
 
 
-@case(
+@local_case(
     "a throttled function leaves its messages in the queue",
     source="Lambda Developer Guide, Handling errors for an SQS event source",
-    bridge="aws_lambda.sqs_source",
-    **LOCAL,
 )
 def test_a_throttled_batch_comes_back_and_counts_as_received(cloud: Cloud, notes: Path) -> None:
     url = connect(cloud, notes, visibility=1, BatchSize=10)

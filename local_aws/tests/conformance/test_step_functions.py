@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from local_aws.tests.conformance.cloud import Cloud
     from local_aws.tests.conformance.emulator import Emulator
+
+execution_case = partial(case, bridge="step_functions.executions")
 
 PUT_AND_WAIT = "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken"
 INVOKE = "arn:aws:states:::lambda:invoke"
@@ -64,10 +67,9 @@ def test_a_request_row_with_a_token_is_answered_and_the_output_is_the_answer(clo
     assert json.loads(cloud.ended(arn)["output"]) == "done"
 
 
-@case(
+@execution_case(
     "each attempt has a token of its own; the earlier one is TaskTimedOut",
     source="Step Functions Developer Guide, Wait for a callback with task token",
-    bridge="step_functions.executions",
 )
 def test_each_attempt_has_a_token_of_its_own(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -85,11 +87,7 @@ def test_each_attempt_has_a_token_of_its_own(cloud: Cloud) -> None:
     assert cloud.ended(arn)["status"] == "SUCCEEDED"
 
 
-@case(
-    "a token is answered once",
-    source="Step Functions API Reference, SendTaskSuccess, TaskTimedOut",
-    bridge="step_functions.executions",
-)
+@execution_case("a token is answered once", source="Step Functions API Reference, SendTaskSuccess, TaskTimedOut")
 def test_a_token_is_answered_once(cloud: Cloud) -> None:
     table, _ = cloud.table()
     states = cloud.aws("stepfunctions")
@@ -112,10 +110,9 @@ def test_a_token_is_answered_once(cloud: Cloud) -> None:
     assert sorted(outcomes) == ["TaskTimedOut"] * 4 + ["accepted"]
 
 
-@case(
+@execution_case(
     "a token that never was is InvalidToken; an answer that is not JSON is InvalidOutput",
     source="Step Functions API Reference, SendTaskSuccess, Errors",
-    bridge="step_functions.executions",
 )
 def test_a_token_that_never_was_is_invalid_and_so_is_an_answer_that_is_not_json(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -126,10 +123,9 @@ def test_a_token_that_never_was_is_invalid_and_so_is_an_answer_that_is_not_json(
     assert code_of(lambda: states.send_task_success(taskToken=request["token"], output="{")) == "InvalidOutput"
 
 
-@case(
+@execution_case(
     "a task without an answer fails with States.Timeout after TimeoutSeconds, and its token with it",
     source="Step Functions Developer Guide, Task workflow state, TimeoutSeconds",
-    bridge="step_functions.executions",
 )
 def test_a_task_that_gets_no_answer_times_out_and_its_token_with_it(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -150,10 +146,9 @@ def test_errors_of_the_dynamodb_integration_carry_its_prefix(cloud: Cloud) -> No
     assert ended["error"] == "DynamoDb.ResourceNotFoundException"
 
 
-@case(
+@execution_case(
     "StartExecution with a running one's name and input succeeds and starts nothing; else ExecutionAlreadyExists",
     source="Step Functions API Reference, StartExecution",
-    bridge="step_functions.executions",
 )
 def test_starting_a_running_execution_again_is_a_success_with_the_same_input_only(cloud: Cloud) -> None:
     table, _ = cloud.table()
@@ -263,10 +258,9 @@ def test_the_cause_of_a_failed_function_is_its_error_object(cloud: Cloud) -> Non
     assert (ended["error"], cause["errorType"], cause["errorMessage"]) == ("LookupError", "LookupError", "apple")
 
 
-@case(
+@execution_case(
     "a throttled function fails with Lambda.TooManyRequestsException",
     source="Step Functions Developer Guide, Best practices, Handle transient Lambda service exceptions",
-    bridge="step_functions.executions",
 )
 def test_a_throttled_function_has_its_own_error_name(cloud: Cloud) -> None:
     function = cloud.function("def handler(event, context): ...")
@@ -277,10 +271,9 @@ def test_a_throttled_function_has_its_own_error_name(cloud: Cloud) -> None:
     assert ended["error"] == "Lambda.TooManyRequestsException"
 
 
-@case(
+@execution_case(
     "an execution that exceeds the machine's TimeoutSeconds is TIMED_OUT, does nothing more, and EventBridge says so",
     source="Step Functions Developer Guide, State machine structure, TimeoutSeconds; EventBridge events",
-    bridge="step_functions.executions",
 )
 def test_a_machine_that_takes_too_long_times_out_and_says_so_on_the_bus(cloud: Cloud) -> None:
     url, queue_arn = cloud.queue()
@@ -302,10 +295,9 @@ def test_a_machine_that_takes_too_long_times_out_and_says_so_on_the_bus(cloud: C
     assert len(requests(cloud, table)) == 1, "an execution that ended does not retry"
 
 
-@case(
+@execution_case(
     "an execution that was stopped does nothing more, and its tokens are TaskTimedOut",
     source="Step Functions API Reference, StopExecution",
-    bridge="step_functions.executions",
 )
 def test_a_stopped_execution_does_nothing_more(cloud: Cloud) -> None:
     table, _ = cloud.table()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .case import case
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local_aws.tests.conformance.cloud import Cloud
+
+stream_case = partial(
+    case,
+    bridge="aws_lambda.stream_source",
+    on_aws=False,
+    why_not="the handler writes what it saw into a folder of this machine",
+)
 
 NOTING = """
 import json, os, time
@@ -41,12 +49,10 @@ def function(cloud: Cloud, folder: Path, body: str, **more: Any) -> str:
     )
 
 
-@case(
+@stream_case(
     "what arrives during a call is the next batch, in order",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Polling and batching streams",
     bridge=None,
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_everything_that_arrives_during_a_call_is_the_next_batch(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -60,12 +66,10 @@ def test_everything_that_arrives_during_a_call_is_the_next_batch(cloud: Cloud, n
     assert len(batches(notes)) <= 3
 
 
-@case(
+@stream_case(
     "a new record is noticed within a quarter of a second",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, polled 4 times a second",
     bridge=None,
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_a_new_record_is_noticed_within_a_quarter_of_a_second(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -78,12 +82,9 @@ def test_a_new_record_is_noticed_within_a_quarter_of_a_second(cloud: Cloud, note
     assert batches(notes)[1]["at"] - put_at < 0.3
 
 
-@case(
+@stream_case(
     "mappings do not wait for each other",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Polling and batching streams",
-    bridge="aws_lambda.stream_source",
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_a_slow_function_does_not_hold_up_another_mapping(cloud: Cloud, notes: Path) -> None:
     (notes / "quick").mkdir()
@@ -97,13 +98,10 @@ def test_a_slow_function_does_not_hold_up_another_mapping(cloud: Cloud, notes: P
     cloud.until(lambda: batches(notes / "quick"), seconds=1.5)
 
 
-@case(
+@stream_case(
     "ParallelizationFactor: batches of a shard side by side, in order for each key",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, ParallelizationFactor",
-    bridge="aws_lambda.stream_source",
     still_different="A table's stream has one shard.",
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_lanes_run_side_by_side_and_keep_an_items_order(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -127,12 +125,9 @@ def handler(event, context):
         assert [number for key, number in seen(notes) if key == f"t{lane}"] == [lane, lane + 8, lane + 16]
 
 
-@case(
+@stream_case(
     "after MaximumRetryAttempts the batch goes to the OnFailure queue, and the next comes",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Retaining discarded batches",
-    bridge="aws_lambda.stream_source",
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_retries_are_counted_then_the_batch_goes_to_the_failure_queue(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -152,12 +147,9 @@ def test_retries_are_counted_then_the_batch_goes_to_the_failure_queue(cloud: Clo
     cloud.until(lambda: ["c", 3] in seen(notes))
 
 
-@case(
+@stream_case(
     "BisectBatchOnFunctionError narrows a failure down to its one record",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, BisectBatchOnFunctionError",
-    bridge="aws_lambda.stream_source",
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_bisecting_finds_the_poison_record_alone(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -176,12 +168,9 @@ def test_bisecting_finds_the_poison_record_alone(cloud: Cloud, notes: Path) -> N
     assert [key for batch in fine for key in batch] == [["x", number] for number in (0, 1, 2, 3, 4, 6, 7)]
 
 
-@case(
+@stream_case(
     "ReportBatchItemFailures: the batch is repeated from the first reported record on",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Configuring partial batch response",
-    bridge="aws_lambda.stream_source",
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_a_reported_failure_is_replayed_with_all_that_follows(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -199,12 +188,9 @@ def test_a_reported_failure_is_replayed_with_all_that_follows(cloud: Cloud, note
     assert len(batches(notes)) == 2
 
 
-@case(
+@stream_case(
     "a report with an unknown or empty identifier fails the whole batch",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Configuring partial batch response",
-    bridge="aws_lambda.stream_source",
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_a_report_that_names_an_unknown_record_fails_the_whole_batch(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -221,12 +207,10 @@ def test_a_report_that_names_an_unknown_record_fails_the_whole_batch(cloud: Clou
     assert len(batches(notes)) == 2
 
 
-@case(
+@stream_case(
     "only records that match FilterCriteria arrive",
     source="Lambda Developer Guide, Control which events Lambda sends to your function",
     bridge=None,
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_only_records_that_match_the_filter_arrive(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -240,12 +224,10 @@ def test_only_records_that_match_the_filter_arrive(cloud: Cloud, notes: Path) ->
     assert [key for key, _ in seen(notes)] == ["EVENT#1", "EVENT#2", "EVENT#3"]
 
 
-@case(
+@stream_case(
     "StartingPosition LATEST delivers what comes after the mapping",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, StartingPosition",
     bridge=None,
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_latest_starts_with_what_comes_after_the_mapping(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()
@@ -256,12 +238,9 @@ def test_latest_starts_with_what_comes_after_the_mapping(cloud: Cloud, notes: Pa
     assert seen(notes) == [["after", 0]]
 
 
-@case(
+@stream_case(
     "without the permission to read the stream nothing is delivered",
     source="Lambda Developer Guide, Using Lambda with DynamoDB, Execution role permissions",
-    bridge="aws_lambda.stream_source",
-    on_aws=False,
-    why_not="the handler writes what it saw into a folder of this machine",
 )
 def test_without_the_permission_to_read_the_stream_nothing_is_delivered(cloud: Cloud, notes: Path) -> None:
     table, stream = cloud.table()

@@ -2,9 +2,14 @@
 
 import hashlib
 import json
+import time
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from backend.admin import api
+from backend.admin.events import Looks, Rhythm
+from control.tables import ControlPlane
 from tenancy.platform.dynamodb_values import plain, typed
 
 BASE = "fluxionia.example"
@@ -202,8 +207,6 @@ def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(panel):
 
 
 def test_even_a_change_between_our_read_and_our_write_is_not_overwritten(panel, monkeypatch):
-    from control.tables import ControlPlane
-
     panel.put(GRANJA)
     read = ControlPlane.record
 
@@ -416,10 +419,6 @@ def test_the_name_of_one_who_held_it_until_lately_is_taken_until_it_is_free(pane
 
 
 def test_tables_that_do_not_answer_are_503(make_app, make_settings, make_site, token):
-    from botocore.exceptions import EndpointConnectionError
-
-    from control.tables import ControlPlane
-
     class Down:
         def __getattr__(self, name):
             def fail(*_, **__):
@@ -462,9 +461,6 @@ def test_a_run_that_has_ended_is_told_and_the_stream_ends(panel):
 @pytest.fixture
 def live(make_app, make_settings, make_site, dynamodb, token, monkeypatch):
     """A panel whose streams look every moment, and whose tables change between two looks as a script says."""
-    from backend.admin import api
-    from backend.admin.events import Looks, Rhythm
-    from control.tables import ControlPlane
 
     def build(script, **rhythm):
         steps = iter(script)
@@ -528,10 +524,6 @@ def test_a_stream_that_broke_goes_on_where_it_was(live):
 
 
 def test_a_stream_gives_signs_of_life_and_ends_with_its_token(live, monkeypatch):
-    import time
-
-    from backend.admin import api
-
     panel, rhythms = live([], beat=0.01), []
     stream = api.stream
 
@@ -550,8 +542,6 @@ def test_a_stream_gives_signs_of_life_and_ends_with_its_token(live, monkeypatch)
 
 
 def test_a_stream_survives_tables_that_do_not_answer_for_a_moment(live):
-    from botocore.exceptions import EndpointConnectionError
-
     def fail():
         raise EndpointConnectionError(endpoint_url="https://dynamodb")
 

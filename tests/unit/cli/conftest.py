@@ -66,6 +66,14 @@ class Deployed:
         boto3.resource("dynamodb").Table(self.tenants).put_item(Item=item)
 
     def record(self, tenant_id: str, **fields: Any) -> dict[str, Any]:
+        """Put a record; of its operation may be given what is not as usual. Return it."""
+        operation = {
+            "kind": "onboard",
+            "state": "SUCCEEDED",
+            "stage": "ActivateTenant",
+            "execution_arn": EXECUTION,
+            "started_at": "2026-11-24T08:00:00.000Z",
+        }
         record = {
             "pk": f"TENANT#{tenant_id}",
             "sk": "TENANT",
@@ -75,20 +83,14 @@ class Deployed:
             "attempt": 1,
             "host": f"{tenant_id}.fluxionia.co",
             "spec": {"name": "La Granja Mercado"},
-            "operation": {
-                "kind": "onboard",
-                "state": "SUCCEEDED",
-                "stage": "ActivateTenant",
-                "execution_arn": EXECUTION,
-                "started_at": "2026-11-24T08:00:00.000Z",
-            },
             "updated_at": "2026-11-24T08:00:09.000Z",
         } | fields
+        record["operation"] = operation | fields.get("operation", {})
         self._put(record)
         return record
 
-    def event(self, tenant_id: str, order: int, kind: str, stage: str, at: str, attempt: int = 1) -> None:
-        detail = {"metadata": {"id": "x"}, "data": {"stage": stage, "attempt": attempt}}
+    def event(self, tenant_id: str, order: int, kind: str, stage: str, at: str, attempt: int = 1, **data: Any) -> None:
+        detail = {"metadata": {"id": "x"}, "data": {"stage": stage, "attempt": attempt, **data}}
         self._put(
             {
                 "pk": f"TENANT#{tenant_id}",
@@ -135,6 +137,21 @@ def deployed(no_real_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dep
                 ],
             )
         yield Deployed(*TABLES, resources, outputs, stand_ins)
+
+
+@pytest.fixture
+def started(deployed: Deployed) -> list[dict[str, Any]]:
+    """What is asked of the machine `machine`, which offboards; each time that tenant's item is gone already."""
+    calls: list[dict[str, Any]] = []
+
+    class States:
+        def start_execution(self, **given: Any) -> None:
+            assert deployed.item(json.loads(given["input"])["tenant_id"]) is None, "the run would find the item"
+            calls.append(given)
+
+    deployed.stand_ins["stepfunctions"] = States()
+    deployed.outputs[Output.OFFBOARD_MACHINE] = "machine"
+    return calls
 
 
 @pytest.fixture(autouse=True)

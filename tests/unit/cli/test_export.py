@@ -88,50 +88,30 @@ def test_a_tenant_that_is_gone_is_exported_from_its_archive_without_the_function
     assert (tmp_path / "out" / "customers.parquet").read_bytes() == ROWS
 
 
+def led_out_of_the_folder() -> dict[str, Any]:
+    boto3.client("s3", region_name="us-east-1").put_object(Bucket="archive-5E6F", Key=f"{FOLDER}/../../evil", Body=b"x")
+    return uploaded(FOLDER, manifest())
+
+
 @pytest.mark.parametrize(
-    ("text", "rows", "says"),
+    ("answer", "says"),
     [
-        (manifest(), b"other rows", "customers.parquet"),
-        (manifest(), None, "customers.parquet"),
-        (manifest(tenant_id="bodega"), ROWS, "bodega"),
+        pytest.param(lambda: uploaded(FOLDER, manifest(), b"other rows"), "customers.parquet", id="other-rows"),
+        pytest.param(lambda: uploaded(FOLDER, manifest(), None), "customers.parquet", id="no-rows"),
+        pytest.param(lambda: uploaded(FOLDER, manifest("bodega")), "bodega", id="of-another-tenant"),
+        pytest.param(lambda: uploaded(FOLDER, manifest()) | {"manifest_sha256": "0" * 64}, "", id="another-manifest"),
+        pytest.param(led_out_of_the_folder, "", id="a-name-that-leads-out-of-the-folder"),
     ],
 )
 def test_what_is_not_whole_is_not_kept(
-    deployed: Deployed,
-    function: Function,
-    fluxion: Fluxion,
-    tmp_path: Path,
-    text: bytes,
-    rows: bytes | None,
-    says: str,
+    deployed: Deployed, function: Function, fluxion: Fluxion, tmp_path: Path, answer: Any, says: str
 ) -> None:
     deployed.record("granja", database_path="granja/18ab.duckdb")
-    function.answer = uploaded(FOLDER, text, rows)
+    function.answer = answer()
 
     refused = fluxion("tenants", "export", "granja", "--to", str(tmp_path / "out"))
 
     assert (refused.exit_code, says in refused.stderr) == (1, True)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_manifest_that_is_another_is_not_kept(
-    deployed: Deployed, function: Function, fluxion: Fluxion, tmp_path: Path
-) -> None:
-    deployed.record("granja", database_path="granja/18ab.duckdb")
-    function.answer = uploaded(FOLDER, manifest()) | {"manifest_sha256": "0" * 64}
-
-    assert fluxion("tenants", "export", "granja", "--to", str(tmp_path / "out")).exit_code == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_name_that_leads_out_of_the_folder_is_refused(
-    deployed: Deployed, function: Function, fluxion: Fluxion, tmp_path: Path
-) -> None:
-    deployed.record("granja", database_path="granja/18ab.duckdb")
-    function.answer = uploaded(FOLDER, manifest())
-    boto3.client("s3", region_name="us-east-1").put_object(Bucket="archive-5E6F", Key=f"{FOLDER}/../../evil", Body=b"x")
-
-    assert fluxion("tenants", "export", "granja", "--to", str(tmp_path / "out")).exit_code == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -238,21 +218,14 @@ def test_a_purge_asks_for_the_id(
 # --- who removed it ---------------------------------------------------------------------------------------------------
 
 
-def test_who_removed_an_item_is_told_to_the_run_that_holds_the_tenant(deployed: Deployed, fluxion: Fluxion) -> None:
-    calls: list[dict[str, Any]] = []
-
-    class States:
-        def start_execution(self, **given: Any) -> None:
-            assert deployed.item("granja") is None, "the run would find the item"
-            calls.append(given)
-
-    deployed.stand_ins["stepfunctions"] = States()
-    deployed.outputs[Output.OFFBOARD_MACHINE] = "machine"
+def test_who_removed_an_item_is_told_to_the_run_that_holds_the_tenant(
+    deployed: Deployed, fluxion: Fluxion, started: list[dict[str, Any]]
+) -> None:
     deployed.put(tenant_id="granja", name="A")
 
     told = fluxion.json("tenants", "remove", "granja", "--yes", "--no-watch")
 
-    (call,) = calls
+    (call,) = started
     assert json.loads(call["input"]) == {"tenant_id": "granja", "removed_by": told["removed_by"]}
     assert call["stateMachineArn"] == "machine"
 

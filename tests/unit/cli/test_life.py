@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import confirming, main
-from control.stacks import Output
 from control.tables import ControlPlane
 
 from .conftest import Deployed, Fluxion
@@ -132,48 +131,28 @@ def test_a_removal_is_watched_until_the_tenant_is_held(
 
 
 def test_a_mass_removal_is_confirmed_for_those_that_wait_and_have_no_item(
-    deployed: Deployed, fluxion: Fluxion, monkeypatch: pytest.MonkeyPatch
+    deployed: Deployed, fluxion: Fluxion, started: list[dict[str, Any]]
 ) -> None:
-    calls: list[dict[str, Any]] = []
-
-    class States:
-        def start_execution(self, **given: Any) -> None:
-            calls.append(given)
-
-    deployed.stand_ins["stepfunctions"] = States()
-    deployed.outputs[Output.OFFBOARD_MACHINE] = "arn"
     for tenant, due in (("aaa", "confirmation"), ("bbb", "confirmation"), ("ccc", "offboard"), ("ddd", "confirmation")):
         deployed.record(tenant, due_for=due, operation=HELD)
     deployed.put(tenant_id="ddd", name="D")
 
     assert fluxion("tenants", "remove", "--held").exit_code == 1
     assert fluxion("tenants", "remove", "--held", "--yes", "ccc").exit_code == 1
-    assert calls == []
+    assert started == []
     told = fluxion.json("tenants", "remove", "--held", "--yes")
 
     assert [each["tenant_id"] for each in told] == ["aaa", "bbb"]
-    assert [json.loads(call["input"])["tenant_id"] for call in calls] == ["aaa", "bbb"]
-    assert json.loads(calls[0]["input"])["confirmed_by"].startswith("fluxion")
-
-
-def event(deployed: Deployed, order: int, kind: str, data: dict[str, Any], attempt: int = 1) -> None:
-    deployed._put(
-        {
-            "pk": "TENANT#granja",
-            "sk": f"EVENT#000001#{attempt:06d}#{order:02d}#{kind}",
-            "type": kind,
-            "detail": json.dumps({"metadata": {}, "data": {"stage": "s", "attempt": attempt, **data}}),
-            "occurred_at": "2026-11-24T08:00:00Z",
-            "event_id": "i",
-        }
-    )
+    assert [json.loads(call["input"])["tenant_id"] for call in started] == ["aaa", "bbb"]
+    assert json.loads(started[0]["input"])["confirmed_by"].startswith("fluxion")
 
 
 def test_a_history_says_who_asked_and_what_changed(deployed: Deployed, fluxion: Fluxion) -> None:
     changed = {"requested_by": "ana", "before": {"tier": "basic"}, "after": {"tier": "premium"}}
-    event(deployed, 10, "TenantClaimed", changed)
-    event(deployed, 90, "TenantUpdateFailed", {"code": "AccessDenied", "message": "not authorized"})
-    event(deployed, 10, "TenantClaimed", {}, attempt=2)
+    at, denied = "2026-11-24T08:00:00Z", {"code": "AccessDenied", "message": "not authorized"}
+    deployed.event("granja", 10, "TenantClaimed", "s", at, **changed)
+    deployed.event("granja", 90, "TenantUpdateFailed", "s", at, **denied)
+    deployed.event("granja", 10, "TenantClaimed", "s", at, attempt=2)
 
     told = fluxion.json("tenants", "history", "granja")
     shown = fluxion("tenants", "history", "granja").stdout

@@ -16,6 +16,7 @@ from tests.unit.cli.conftest import Deployed, Fluxion
 from tests.unit.template.reading import FUNCTIONS, RESOURCES, of_type
 
 RECORD = {"eventID": "e1", "eventName": "MODIFY", "dynamodb": {"Keys": {"tenant_id": {"S": "granja"}}}}
+POISON = {"record": RECORD, "error": "AccessDenied", "message": "no"}
 QUEUES = {"FailureEventsDeadLetterQueue", "PoisonQueue", "ReconcileDeadLetterQueue", "StreamFailuresQueue"}
 ATTRIBUTES = {"RULE_ARN": {"DataType": "String", "StringValue": "arn:rule"}}
 
@@ -133,17 +134,23 @@ def stream(deployed: Deployed) -> dict[str, Any]:
     return {"streamArn": "arn:stream", "shardId": "s", "startSequenceNumber": "102", "endSequenceNumber": "104"}
 
 
+def is_refused(fluxion: Fluxion, queue: str, words: str) -> None:
+    """Not all of the queue can be replayed, and the command says so in these words."""
+    result = fluxion("replay", "--queue", queue)
+    assert result.exit_code == 1
+    assert words in result.output
+
+
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
 def test_it_shows_what_waits_and_takes_nothing(letters: Letters, fluxion: Fluxion) -> None:
-    poison = {"record": RECORD, "error": "AccessDenied", "message": "no"}
-    letters.put("PoisonQueue", poison)
+    letters.put("PoisonQueue", POISON)
 
     for _ in range(2):
         shown = {each["queue"]: each for each in fluxion.json("replay")}
         assert set(shown) == QUEUES
-        assert [json.loads(each["body"]) for each in shown["PoisonQueue"]["messages"]] == [poison]
+        assert [json.loads(each["body"]) for each in shown["PoisonQueue"]["messages"]] == [POISON]
         assert shown["FailureEventsDeadLetterQueue"]["replay"] == "back to FailureEventsQueue"
 
     text = fluxion("replay").output
@@ -193,7 +200,7 @@ def test_more_than_one_call_takes_is_worked_through(letters: Letters, fluxion: F
 
 
 def test_a_record_that_was_set_aside_is_handed_over_as_it_came(letters: Letters, fluxion: Fluxion) -> None:
-    letters.put("PoisonQueue", {"record": RECORD, "error": "AccessDenied", "message": "no"})
+    letters.put("PoisonQueue", POISON)
 
     assert fluxion.json("replay", "--queue", "PoisonQueue")["done"] == 1
 
@@ -208,16 +215,13 @@ def test_a_record_that_is_set_aside_again_stays_once_and_as_it_was(letters: Lett
         "PoisonQueue", {"record": RECORD, "error": "RequestRefused", "message": "the second error"}
     )
 
-    result = fluxion("replay", "--queue", "PoisonQueue")
-
-    assert result.exit_code == 1
-    assert "set aside again: RequestRefused: the second error" in result.output
+    is_refused(fluxion, "PoisonQueue", "set aside again: RequestRefused: the second error")
     assert letters.bodies("PoisonQueue") == [first]
 
 
 def test_what_comes_into_the_queue_meanwhile_stays_there(letters: Letters, fluxion: Fluxion) -> None:
     other = {"record": {**RECORD, "eventID": "e2"}, "error": "AccessDenied", "message": "no"}
-    letters.put("PoisonQueue", {"record": RECORD, "error": "AccessDenied", "message": "no"})
+    letters.put("PoisonQueue", POISON)
     letters.functions.aside = lambda: letters.put("PoisonQueue", other)
 
     assert fluxion.json("replay", "--queue", "PoisonQueue")["done"] == 1
@@ -238,16 +242,13 @@ def test_a_record_whose_function_fails_stays(
     letters.put("PoisonQueue", poison)
     letters.functions.answers = [answer]
 
-    result = fluxion("replay", "--queue", "PoisonQueue")
-
-    assert result.exit_code == 1
-    assert words in result.output
+    is_refused(fluxion, "PoisonQueue", words)
     assert letters.bodies("PoisonQueue") == [poison]
 
 
 def test_what_nobody_understands_stays_and_holds_up_no_other(letters: Letters, fluxion: Fluxion) -> None:
     letters.put("PoisonQueue", {"why": "a test"})
-    letters.put("PoisonQueue", {"record": RECORD, "error": "AccessDenied", "message": "no"})
+    letters.put("PoisonQueue", POISON)
 
     assert fluxion("replay", "--queue", "PoisonQueue").exit_code == 1
     assert letters.bodies("PoisonQueue") == [{"why": "a test"}]
@@ -268,7 +269,7 @@ def test_a_message_that_is_not_what_it_seems_stays_and_holds_up_no_other(
     letters: Letters, fluxion: Fluxion, body: Any
 ) -> None:
     letters.put("PoisonQueue", body)
-    letters.put("PoisonQueue", {"record": RECORD, "error": "AccessDenied", "message": "no"})
+    letters.put("PoisonQueue", POISON)
     assert fluxion("replay").exit_code == 0
 
     result = fluxion("replay", "--queue", "PoisonQueue")
@@ -283,15 +284,11 @@ def test_an_aws_that_does_not_answer_leaves_what_it_was_asked_for(letters: Lette
         def invoke(self, **_: Any) -> dict[str, Any]:
             raise ReadTimeoutError(endpoint_url="https://lambda")
 
-    poison = {"record": RECORD, "error": "AccessDenied", "message": "no"}
-    letters.put("PoisonQueue", poison)
+    letters.put("PoisonQueue", POISON)
     letters.deployed.stand_ins["lambda"] = Silent()
 
-    result = fluxion("replay", "--queue", "PoisonQueue")
-
-    assert result.exit_code == 1
-    assert "could not be asked" in result.output
-    assert letters.bodies("PoisonQueue") == [poison]
+    is_refused(fluxion, "PoisonQueue", "could not be asked")
+    assert letters.bodies("PoisonQueue") == [POISON]
 
 
 # --- records of a stream ----------------------------------------------------------------------------------------------
@@ -332,10 +329,7 @@ def test_records_that_the_stream_has_no_more_stay_on_record(
     letters.put("StreamFailuresQueue", body)
     letters.deployed.stand_ins["dynamodbstreams"] = Stream(kept_from=103)
 
-    result = fluxion("replay", "--queue", "StreamFailuresQueue")
-
-    assert result.exit_code == 1
-    assert "24 hours are over" in result.output
+    is_refused(fluxion, "StreamFailuresQueue", "24 hours are over")
     assert letters.bodies("StreamFailuresQueue") == [body]
 
 
@@ -344,10 +338,7 @@ def test_a_message_cannot_make_the_operator_call_any_other_function(
 ) -> None:
     letters.put("StreamFailuresQueue", given_up(stream, "somebody-elses"))
 
-    result = fluxion("replay", "--queue", "StreamFailuresQueue")
-
-    assert result.exit_code == 1
-    assert "no function of the stack" in result.output
+    is_refused(fluxion, "StreamFailuresQueue", "no function of the stack")
     assert letters.functions.invoked == []
 
 

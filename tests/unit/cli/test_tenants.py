@@ -95,13 +95,9 @@ def test_watch_shows_each_stage_with_its_duration_and_the_site(deployed: Deploye
 
 @pytest.mark.parametrize("state", ["FAILED", "STALLED"])
 def test_watch_exits_1_and_says_what_to_do(deployed: Deployed, fluxion: Fluxion, state: str):
-    operation = deployed.record("granja")["operation"] | {"state": state, "stage": "CreateDnsRecords"}
-    error = {
-        "code": "RecordBelongsToOthers",
-        "stage": "CreateDnsRecords",
-        "message": "granja has an A record",
-        "remedy": "Delete it.",
-    }
+    operation = {"state": state, "stage": "CreateDnsRecords"}
+    error = {"code": "RecordBelongsToOthers", "message": "granja has an A record", "remedy": "Delete it."}
+    error |= {"stage": "CreateDnsRecords"}
     deployed.record("granja", status="FAILED", operation=operation, last_error=error)
 
     result = fluxion("tenants", "watch", "granja")
@@ -144,14 +140,7 @@ def test_list_has_what_is_wanted_and_what_is(deployed: Deployed, fluxion: Fluxio
 def test_list_finds_what_has_come_to_a_halt(deployed: Deployed, fluxion: Fluxion):
     for tenant, state in (("granja", "SUCCEEDED"), ("huerta", "STALLED")):
         deployed.put(tenant_id=tenant, name=tenant)
-        operation = {
-            "kind": "update",
-            "state": state,
-            "stage": "VerifyTenant",
-            "execution_arn": "arn",
-            "started_at": "then",
-        }
-        deployed.record(tenant, operation=operation)
+        deployed.record(tenant, operation={"kind": "update", "state": state, "stage": "VerifyTenant"})
 
     assert [row["tenant_id"] for row in fluxion.json("tenants", "list", "--status", "stalled")] == ["huerta"]
 
@@ -168,7 +157,7 @@ def halted(deployed: Deployed) -> Deployed:
     ):
         if tenant != "gone":
             deployed.put(tenant_id=tenant, name=tenant)
-        operation = {"kind": "update", "state": state, "stage": "AttachCname", "execution_arn": "arn"}
+        operation = {"kind": "update", "state": state, "stage": "AttachCname"}
         deployed.record(tenant, operation=operation, last_error={"code": code})
     return deployed
 
@@ -183,12 +172,8 @@ def test_retry_asks_for_all_that_one_error_has_brought_to_a_halt(halted: Deploye
     asked = fluxion.json("tenants", "retry", "--cause", "ServiceThrottled")
 
     assert {each["tenant_id"]: each["asked"] for each in asked} == {"gone": False, "granja": True, "huerta": True}
-    assert ["requested_at" in (halted.item(tenant) or {}) for tenant in ("granja", "huerta", "mercado", "vivero")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    with_item = ("granja", "huerta", "mercado", "vivero")
+    assert [tenant for tenant in with_item if "requested_at" in halted.item(tenant)] == ["granja", "huerta"]
     assert halted.item("gone") is None
 
 

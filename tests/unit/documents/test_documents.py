@@ -163,3 +163,10 @@ def test_what_is_to_be_touched_for_a_change_is_counted_and_exists() -> None:
     }
 
     assert {request: int(count) for request, count in told} == listed
+
+
+def test_every_folder_of_tests_says_what_it_proves_and_where_it_runs() -> None:
+    rows = set(re.findall(r"^\| `([\w/]+)` \|", (ROOT / "tests/README.md").read_text(), re.MULTILINE))
+    folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.rglob("test_*.py"))}
+
+    assert rows == folders | {"local_aws/tests"}

@@ -297,14 +297,3 @@ def test_the_writer_of_aliases_cannot_move_one_or_make_or_remove_a_distribution(
     assert [s["Action"] for s in denied] == [["cloudfront:AssociateAlias", "cloudfront:Create*", "cloudfront:Delete*"]]
     assert denied[0]["Resource"] == "*"
     assert "Condition" not in denied[0]
-
-
-def test_nobody_unknown_is_allowed_anything() -> None:
-    for name, resource in RESOURCES.items():
-        for statement in statements(resource.get("Properties", {})):
-            principal = statement.get("Principal", {})
-            everybody = principal == "*" or "*" in [p for v in principal.values() for p in listed(v)]
-            if statement["Effect"] == "Allow" and everybody:
-                # A gateway endpoint cannot name a principal; its condition does.
-                assert resource["Type"] == "AWS::EC2::VPCEndpoint", name
-                assert "aws:PrincipalAccount" in statement["Condition"]["StringEquals"], name

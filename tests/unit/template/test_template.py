@@ -17,7 +17,6 @@ from tenancy.platform import settings
 from .reading import (
     BACKEND,
     FOLDERS,
-    FOUNDATION,
     FUNCTIONS,
     RESOURCES,
     ROOT,
@@ -167,15 +166,6 @@ def test_one_tenant_is_migrated_at_a_time_by_each_of_a_few_workers() -> None:
 
 
 # --- what stays, and what is protected --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "resource", ["TenantsTable", "ProvisioningTable", "TenantFiles", "EncryptionKey", "AssetsBucket", "HostedZone"]
-)
-def test_deleting_a_stack_keeps_what_cannot_be_made_again(resource: str) -> None:
-    found = {**RESOURCES, **FOUNDATION["Resources"]}[resource]
-
-    assert (found["DeletionPolicy"], found["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 def test_everything_that_can_be_encrypted_uses_the_customer_key() -> None:

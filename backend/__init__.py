@@ -1,1 +1,1 @@
-"""The service behind the sites: finds the tenant by its hostname, answers from its own database."""
+"""Serve the sites: find the tenant by its hostname, and answer from its own database."""

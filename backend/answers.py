@@ -1,4 +1,4 @@
-"""How an application answers what went wrong, and how its OpenAPI says that."""
+"""Answer what went wrong as problems, and describe them in the OpenAPI documents."""
 
 import logging
 from collections.abc import Callable
@@ -28,14 +28,14 @@ _SAID = {
 
 
 class FieldError(BaseModel):
-    """One field that breaks a rule. ``field``: a dotted path into the request."""
+    """Name one field that breaks a rule. ``field``: a dotted path into the request."""
 
     field: str
     message: str
 
 
 class ProblemBody(BaseModel):
-    """RFC 9457. ``code`` is for programs."""
+    """Say what went wrong, as RFC 9457 has it. ``code`` is for programs."""
 
     type: str
     title: str
@@ -69,7 +69,7 @@ def describe(app: FastAPI) -> None:
 
 
 def install(app: FastAPI) -> None:
-    """Answers every error of the application's routes as a problem."""
+    """Answer every error of the application's routes as a problem."""
     app.add_exception_handler(Refused, _for_refused)
     app.add_exception_handler(TransientError, _for_transient)
     app.add_exception_handler(RequestValidationError, _for_invalid)

@@ -1,4 +1,4 @@
-"""The backend: what tenants' sites and the admin panel ask for.
+"""Build the backend, which answers tenants' sites and the admin panel.
 
 Three applications, told apart by the Host header alone: a tenant's (``<tenant>.<base domain>``), the operators'
 (``admin.``) and the one that only describes the other two (``api.``).
@@ -39,13 +39,13 @@ _PATIENCE = Config(retries={"mode": "standard", "total_max_attempts": 3}, connec
 
 
 class Health(BaseModel):
-    """Says that the process answers."""
+    """Say that the process answers."""
 
     status: str
 
 
 class About(BaseModel):
-    """Where the documents are, by kind of host."""
+    """Say where the documents are, by kind of host."""
 
     name: str
     openapi: dict[str, str]
@@ -60,7 +60,7 @@ def create_app(
     issuer: Issuer | None = None,
     control_plane: ControlPlane | None = None,
 ) -> FastAPI:
-    """The application. What is not given is made from the settings."""
+    """Return the application. What is not given is made from the settings."""
     databases = databases or TenantDatabases(settings.tenants_directory)
     issuer = issuer or Issuer(
         settings.oidc_issuer, settings.oidc_discovery_url, claim_prefix=settings.oidc_claim_prefix
@@ -102,7 +102,7 @@ def from_environment() -> ASGIApp:
 
 
 async def healthz() -> Health:
-    """The process answers. Says nothing about DynamoDB or the file system: a restart would not help them."""
+    """Answer that the process runs. DynamoDB and the file system are left out: a restart would not help them."""
     return Health(status="ok")
 
 
@@ -115,7 +115,7 @@ type _Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def _application(title: str, *, openapi_url: str | None, lifespan: _Lifespan | None = None) -> FastAPI:
-    """No pages of the framework's own, which load scripts from elsewhere; no second spelling of an address."""
+    """Return an application without the framework's own pages, which load foreign scripts, and without redirects."""
     return FastAPI(
         title=title,
         version="1",
@@ -134,7 +134,7 @@ def _give_identity(app: FastAPI, issuer: Issuer, audience: str, scope: str) -> N
 
 
 def _describing(tenant: FastAPI, admin: FastAPI) -> FastAPI:
-    """The application of ``api.``: it has no data, and says what the others have."""
+    """Return the application of ``api.``, which has no data and gives the others' OpenAPI documents."""
     app = _application("Fluxion", openapi_url=None)
     documents = {"tenant": tenant, "admin": admin}
 

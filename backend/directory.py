@@ -1,4 +1,4 @@
-"""Which tenants there are, as the control plane's table says, and as it said last while the table does not answer.
+"""Tell which tenants there are, as the control plane's table says, or said last while it does not answer.
 
 Static stability: once a tenant is known, its site depends on DynamoDB no more; only its changes do.
 """
@@ -33,7 +33,7 @@ _HASTY = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_t
 
 
 class DirectoryUnavailable(Exception):
-    """The table does not answer, and nothing is known about the tenant from before."""
+    """Say that the table does not answer, and that nothing is known about the tenant from before."""
 
 
 @dataclass(slots=True)
@@ -43,9 +43,9 @@ class _Known:
 
 
 class TenantDirectory:
-    """The status of tenants. For one event loop.
+    """Tell the status of tenants, in one event loop.
 
-    Remembers ACTIVE and SUSPENDED tenants, the others are asked for each time: they are rare, and change soon.
+    ACTIVE and SUSPENDED tenants are remembered, the others are asked for each time: they are rare, and change soon.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a field of a request may hold, and cursors, which say where in a list the next page begins."""
+"""Define what a field of a request may hold, and cursors, which say where in a list the next page begins."""
 
 import base64
 import binascii
@@ -53,13 +53,13 @@ Search = Annotated[str, Field(max_length=200)]
 
 
 class Body(BaseModel):
-    """What a client sends. A field that is not known is an error, so that a misspelt one is noticed."""
+    """Hold what a client sends. A field that is not known is an error, so that a misspelt one is noticed."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Page[Item](BaseModel):
-    """A part of a list. ``next``: the cursor of the part that follows, or null."""
+    """Give a part of a list. ``next``: the cursor of the part that follows, or null."""
 
     items: list[Item]
     next: str | None

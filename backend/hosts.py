@@ -1,4 +1,4 @@
-"""From a request's Host header to whose it is. Pure: whether there is such a tenant is another question."""
+"""Find from a request's Host header whose host it is. Pure: whether there is such a tenant is another question."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Who may do what: the callers of the routes, as their tokens say, and how a page comes by a token."""
+"""Decide who may do what, as the callers' tokens say, and exchange a page's code for a token."""
 
 from typing import Annotated, Literal
 
@@ -72,7 +72,7 @@ router = APIRouter(prefix="/api/auth", tags=["sign in"])
 
 
 class SignIn(BaseModel):
-    """Where a page sends its visitor to sign in: authorization code with PKCE (S256)."""
+    """Say where a page sends its visitor to sign in: authorization code with PKCE (S256)."""
 
     issuer: str
     authorization_endpoint: str
@@ -81,7 +81,7 @@ class SignIn(BaseModel):
 
 
 class Code(Body):
-    """What the issuer gave the page, and what the page kept back."""
+    """Hold the code that the issuer gave the page, and the verifier that the page kept back."""
 
     code: Annotated[str, Field(min_length=1, max_length=2000)]
     code_verifier: Annotated[str, Field(min_length=43, max_length=128)]
@@ -89,7 +89,7 @@ class Code(Body):
 
 
 class Token(BaseModel):
-    """To be sent as ``Authorization: Bearer <token>`` until so many seconds from now."""
+    """Give a token to be sent as ``Authorization: Bearer <token>``, which is good for ``expires_in`` seconds."""
 
     token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
@@ -98,7 +98,7 @@ class Token(BaseModel):
 
 @router.get("", responses=problems(503))
 async def sign_in(request: Request, response: Response) -> SignIn:
-    """How to sign in for this host."""
+    """Return how to sign in for this host."""
     response.headers["Cache-Control"] = NO_STORE
     issuer: Issuer = request.app.state.issuer
     return SignIn(
@@ -111,7 +111,7 @@ async def sign_in(request: Request, response: Response) -> SignIn:
 
 @router.post("/token", responses=problems(400, 401, 403, 422, 503))
 async def token(request: Request, given: Code, response: Response) -> Token:
-    """Exchanges a code for the ID token, so that a page talks to no host but its own. The backend keeps nothing."""
+    """Exchange a code for the ID token, so that a page talks to no host but its own. The backend keeps nothing."""
     response.headers["Cache-Control"] = NO_STORE
     issuer: Issuer = request.app.state.issuer
     audience: str = request.app.state.audience

@@ -1,4 +1,4 @@
-"""The backend is asked through the distribution only: CloudFront adds a secret header to each of its requests.
+"""Let in only what comes through the distribution: CloudFront adds a secret header to each of its requests.
 
 The load balancer lets in whatever comes from CloudFront's addresses, and so anybody's distribution: one without our web
 ACL, say, or one that keeps what must not be kept. The header is what tells ours from theirs.
@@ -34,10 +34,10 @@ _HASTY = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_t
 
 
 class OriginSecrets:
-    """The values that the distribution may send: the secret as it is, and as it was before its latest rotation.
+    """Know the values that the distribution may send: the secret now, and before its latest rotation.
 
     Two, because the secret and the distribution cannot change at the same moment. What was fetched last stays good
-    while Secrets Manager does not answer: it is needed for the first request only. For one event loop.
+    while Secrets Manager does not answer: it is needed for the first request only. An object is for one event loop.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class OriginSecrets:
 
 
 class OriginGuard:
-    """Answers what does not come through the distribution as a host that is not there; the health check is let in."""
+    """Answer what does not come through the distribution as a host that is not there; the health check is let in."""
 
     def __init__(self, app: ASGIApp, secrets: OriginSecrets) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The secret by which VerifyTenant proves who it is, shared with it through Secrets Manager."""
+"""Fetch the secret by which VerifyTenant proves who it is, shared with it through Secrets Manager."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _KEPT_SECONDS = 60.0
 
 
 class ProbeSecret:
-    """The secret's bytes, fetched when first needed and again after a minute, so that it can be rotated."""
+    """Give the secret's bytes, fetched when first needed and again after a minute, so that it can be rotated."""
 
     def __init__(
         self, settings: BackendSettings, *, client: Any = None, clock: Callable[[], float] = time.monotonic

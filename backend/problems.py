@@ -1,4 +1,4 @@
-"""Answers that are no data: RFC 9457 problems, never cached."""
+"""Define the answers that are no data: RFC 9457 problems, never cached."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True)
 class Problem:
-    """What went wrong, in the words of HTTP and, where it helps, one sentence for a person and one word for a program.
+    """Say what went wrong, in HTTP's words and, where it helps, a sentence for a person and a word for a program.
 
     errors: ``{field, message}`` for each field that breaks a rule.
     """
@@ -44,7 +44,7 @@ class Problem:
 
 
 class Refused(Exception):
-    """Raised by a route instead of answering."""
+    """Refuse a request: a route raises this instead of answering."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail or problem.code or str(problem.status))

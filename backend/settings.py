@@ -1,4 +1,4 @@
-"""What the backend must be told, as environment variables."""
+"""Read what the backend must be told from environment variables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +32,7 @@ type _Named = Annotated[str, Field(min_length=1)]
 
 
 def _or_else(name: str) -> AfterValidator:
-    """For the ARN of a secret in Secrets Manager, which is needed unless the value itself is given by another field."""
+    """Return a validator for a secret's ARN, which is needed unless another field gives the value itself."""
 
     def check(value: str | None, info: ValidationInfo) -> str | None:
         secret = info.data.get(name)
@@ -44,14 +44,14 @@ def _or_else(name: str) -> AfterValidator:
 
 
 class OriginSettings(Settings):
-    """For the door of the backend: what the distribution's requests carry, so that nobody else's are answered."""
+    """Hold what the origin guard needs: what the distribution's requests carry, so that nobody else's are answered."""
 
     origin_secret: SecretStr | None = None
     origin_secret_arn: Annotated[str | None, Field(validate_default=True), _or_else("origin_secret")] = None
 
 
 class BackendSettings(Settings):
-    """For the backend. The secret comes as a value, or as the ARN of a secret in Secrets Manager.
+    """Hold what the backend needs. The secret comes as a value, or as the ARN of a secret in Secrets Manager.
 
     tenants_directory: where the tenants' folders are, mounted.
     oidc_issuer: who signs people in, exactly as its tokens' ``iss`` says.

@@ -1,4 +1,4 @@
-"""Which tenant a request is for, decided once, before anything else sees it, from the Host header alone.
+"""Decide which tenant a request is for, once, before anything else sees it, from the Host header alone.
 
 X-Forwarded-Host, X-Tenant-* and whatever else a client may send are not looked at. Pure ASGI: it adds no task and no
 thread to a request for a known tenant. The platform's own hosts go to applications of their own, which have no tenant.
@@ -36,14 +36,14 @@ _LARGEST_BODY = 1_048_576  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Which tenant a request is for; ``request.state.visit`` of every request that reaches a tenant's route."""
+    """Say which tenant a request is for; ``request.state.visit`` of every request that reaches a tenant's route."""
 
     tenant_id: str
     status: Status
 
 
 class TenantMiddleware:
-    """Lets through what is for a live tenant, and answers everything else itself."""
+    """Let through what is for a live tenant, and answers everything else itself."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class TenantMiddleware:
         await app(scope, _limited(receive), _marked(send, private=private))
 
     async def _outcome(self, scope: Scope) -> Problem | tuple[ASGIApp, Visit | None, bool]:
-        """Who answers, for which visit, and whether the answer must stay out of caches; or why nobody does."""
+        """Return who answers, for which visit, and whether the answer must stay out of caches; or why nobody does."""
         hosts = _values(scope, _HOST)
         # A path that does not begin with a slash is a whole URI, which names a second host.
         if not scope["path"].startswith("/"):
@@ -116,7 +116,7 @@ class TenantMiddleware:
         return SUSPENDED if status == Status.SUSPENDED else NOT_FOUND
 
     async def _is_probe(self, scope: Scope, tenant_id: str) -> bool:
-        """Whether VerifyTenant asks, who alone sees a site before it is live, or while it is suspended."""
+        """Return whether VerifyTenant asks, who alone sees a site before it is live, or while it is suspended."""
         if scope["method"] != "GET":
             return False
         proofs = _values(scope, _PROBE)
@@ -136,7 +136,7 @@ def _values(scope: Scope, wanted: bytes) -> list[bytes]:
 
 
 def _of_foreign_page(scope: Scope, hosts: list[bytes]) -> Problem | None:
-    """Refuses what changes something at the behest of another site's page.
+    """Return the refusal of what changes something at the behest of another site's page.
 
     A browser cannot be made to send a token, which is in no cookie: this is the second fence, and it also keeps
     strangers' pages from placing orders in their visitors' names. Programs that are no browser send no Origin.
@@ -155,7 +155,7 @@ def _announced(scope: Scope) -> int:
 
 
 def _limited(receive: Receive) -> Receive:
-    """A body that comes in pieces can be longer than anybody has said."""
+    """Count a body while it arrives: one that comes in pieces can be longer than anybody has said."""
     received = 0
 
     async def limited() -> Message:
@@ -179,7 +179,7 @@ def _headless(send: Send) -> Send:
 
 
 def _marked(send: Send, *, private: bool) -> Send:
-    """Sees to it that nothing is cached unless a route says so; and nothing at all where it must stay private."""
+    """See to it that nothing is cached unless a route says so; and nothing at all where it must stay private."""
 
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Who asks: OpenID Connect tokens, checked with the issuer's public keys.
+"""Find out who asks: check OpenID Connect tokens with the issuer's public keys.
 
 Keys are fetched when they are first needed and again when they are old, or when a token names one that is not known;
 while the issuer does not answer, those that were fetched last go on being good.
@@ -34,7 +34,7 @@ _TIMEOUT = httpx.Timeout(3.0)
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Of the issuer, as its discovery document says."""
+    """Hold the issuer's addresses, as its discovery document says."""
 
     authorization: str
     token: str
@@ -43,7 +43,7 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom a token speaks of. The roles are None where it does not say, or says something unknown."""
+    """Say whom a token speaks of. The roles are None where it does not say, or says something unknown."""
 
     subject: str
     email: str | None
@@ -54,7 +54,7 @@ class Caller:
 
 
 class Issuer:
-    """The issuer as the backend knows it. For one event loop."""
+    """Ask the issuer for its keys and endpoints, and check its tokens, in one event loop."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Issuer:
         return self._keys
 
     async def _fetched(self, *, older_than: KeySet | None) -> KeySet:
-        """Newer keys than these, or these again if there are none to be had. Raises Refused (503)."""
+        """Return newer keys than these, or these again if there are none to be had. Raises Refused (503)."""
         async with self._fetching:
             if self._keys is older_than and self._clock() >= self._silent_until:
                 # Whatever comes of it: tokens with made-up keys must not become requests to the issuer.

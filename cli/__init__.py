@@ -1,1 +1,1 @@
-"""`fluxion`, the command of those who run the control plane."""
+"""Give `fluxion`, the command of those who run the control plane."""

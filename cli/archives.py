@@ -1,4 +1,4 @@
-"""What is kept of tenants' databases: the bucket of archives and exports, and who makes and erases them."""
+"""Read the bucket of archives and exports, and have the database function make or erase them."""
 
 import uuid
 from functools import cached_property
@@ -17,7 +17,7 @@ _PIECE_BYTES = 1024 * 1024
 
 
 class Archives:
-    """The archives of a deployed stack."""
+    """Reach the archives of a deployed stack."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

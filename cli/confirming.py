@@ -1,4 +1,4 @@
-"""Having a person type something that nobody types by mistake."""
+"""Have a person type something that nobody types by mistake."""
 
 import sys
 

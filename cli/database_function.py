@@ -1,4 +1,4 @@
-"""What fluxion-tenant-database does when a person asks, beside the workflow."""
+"""Ask fluxion-tenant-database for what a person wants done beside the workflow."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _LONG = Config(connect_timeout=5, read_timeout=150, retries={"mode": "standard",
 
 
 class DatabaseFunctionFailed(Exception):
-    """kind: the error's class in the function. ``str(error)``: what it says."""
+    """Say by ``str(error)`` what the function says. kind: the error's class in the function."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
         super().__init__(str(answer.get("errorMessage", "it did not say why")))

@@ -1,4 +1,4 @@
-"""What the person at the terminal sees. Values from tables are shown as text, never as markup or control characters."""
+"""Print what a person at the terminal sees. Values are shown as text, never as markup or control characters."""
 
 import json
 import sys

@@ -1,10 +1,10 @@
-"""What went wrong, as one sentence for the person at the terminal."""
+"""Say what went wrong, as one sentence for the person at the terminal."""
 
 from cli.display import clean
 
 
 class Refused(Exception):
-    """The command cannot do what was asked. ``str(error)`` says why, and what to do."""
+    """Say by ``str(error)`` why the command cannot do what was asked, and what to do."""
 
 
 def sentence(error: Exception) -> str | None:

@@ -1,11 +1,12 @@
-"""Tenants items as commands write them."""
+"""Write tenants items, as commands are asked to, and follow what comes of it."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cli import display
 from cli.errors import Refused
-from cli.options import Desired
+from cli.options import ItemOptions, RunOptions
 from cli.session import Session, who
 from cli.watching import follow_or_say
 from control.items import Item
@@ -37,54 +38,44 @@ def require_valid(values: Mapping[str, Any]) -> None:
         raise Refused(f"{error}. Nothing was written.") from None
 
 
-def settings_of(pairs: Sequence[str]) -> dict[str, str]:
-    """Return ``KEY=VALUE`` words as a map. Raises Refused for one that is none."""
+def _settings_of(pairs: Sequence[str]) -> dict[str, str]:
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (key and equals):
-            raise Refused(f"--setting {pair!r} is not KEY=VALUE.")
+            raise Refused(f"--setting {pair!r} is not KEY=VALUE: write the key, an equals sign and the value.")
         settings[key] = value
     return settings
 
 
-def given(**attributes: Any) -> dict[str, Any]:
-    """Return the attributes that somebody has given."""
+def given(wanted: ItemOptions) -> dict[str, Any]:
+    """Return the attributes that somebody has given. Raises Refused for a setting that is not ``KEY=VALUE``."""
+    attributes = dataclasses.asdict(wanted)
+    attributes["settings"] = _settings_of(attributes.pop("setting") or []) or None
     return {name: value for name, value in attributes.items() if value is not None}
 
 
-def add(
-    session: Session,
-    values: Mapping[str, Any],
-    otherwise: str,
-    *,
-    said: str = "",
-    watch: bool,
-    timeout: float,
-    as_json: bool,
-) -> None:
+def add(options: RunOptions, values: Mapping[str, Any], otherwise: str, said: str = "") -> None:
     """Put a new item, and follow what comes of it. Raises Refused with ``otherwise`` where there is one.
 
     said: for the person, once it is written.
     """
-    tenant_id, at = values["tenant_id"], clock.now()
+    session, tenant_id, at = options.session, values["tenant_id"], clock.now()
     before = run_of(session.tables.record(tenant_id))
     if not session.tables.add({**values, "requested_by": who(), "requested_at": at}):
         raise Refused(otherwise)
     if said:
         display.note(said)
-    follow_or_say(session, tenant_id, after=before, at=at, watch=watch, timeout=timeout, as_json=as_json)
+    follow_or_say(options, tenant_id, after=before, at=at)
 
 
-def change(
-    session: Session, item: Item, wanted: Mapping[str, Any], *, watch: bool, timeout: float, as_json: bool
-) -> None:
+def change(options: RunOptions, item: Item, wanted: Mapping[str, Any]) -> None:
     """Write what differs from the item, and follow what comes of it. An empty map takes an attribute away."""
-    tenant_id = item.values["tenant_id"]
-    as_it_is = {"desired_state": Desired.ACTIVE.value, "settings": {}, "restore": {}} | item.values
+    session, tenant_id = options.session, item.values["tenant_id"]
+    as_it_is = {"desired_state": "active", "settings": {}, "restore": {}} | item.values
     changed = {key: value for key, value in wanted.items() if as_it_is.get(key) != value}
     if not changed:
-        if as_json:
+        if options.as_json:
             display.document({"tenant_id": tenant_id, "changed": []})
         else:
             said = ", ".join(f"{key} {value}" for key, value in wanted.items() if key != "settings")
@@ -98,4 +89,4 @@ def change(
         raise Refused(
             f"Somebody else has changed '{tenant_id}' meanwhile, and nothing was written: look, and try again."
         )
-    follow_or_say(session, tenant_id, after=before, at=at, watch=watch, timeout=timeout, as_json=as_json)
+    follow_or_say(options, tenant_id, after=before, at=at)

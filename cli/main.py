@@ -1,4 +1,4 @@
-"""`fluxion`: starts and stops the local AWS, adds tenants, shows what becomes of them, migrates and replays.
+"""Make the command `fluxion`: it starts and stops the local AWS, adds, shows and changes tenants, migrates and replays.
 
 A command is a file: every module in the folder of a group has one function ``command``, and is called after its file.
 What is slow to load, a command imports inside, so that `fluxion --help` answers at once.
@@ -13,10 +13,11 @@ import typer
 from typer.core import TyperGroup
 
 from cli import errors, fleet, root, tenants
+from cli.options import spread
 
 
 class PlainErrors(TyperGroup):
-    """Ends in one sentence and exit code 1 where something is wrong that a person can put right."""
+    """End in one sentence and exit code 1 where something is wrong that a person can put right."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. What has no sentence of its own is a bug, and keeps its traceback."""
@@ -45,7 +46,7 @@ app = typer.Typer(
 def _register(group: typer.Typer, folder: ModuleType) -> None:
     for module in pkgutil.iter_modules(folder.__path__):
         command = importlib.import_module(f"{folder.__name__}.{module.name}").command
-        group.command(module.name.replace("_", "-"))(command)
+        group.command(module.name.replace("_", "-"))(spread(command))
 
 
 _register(app, root)

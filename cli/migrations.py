@@ -1,4 +1,4 @@
-"""A migration over the fleet: who lacks it, asking for it, and how far it is. Values but for what is asked of AWS."""
+"""Find out who lacks a migration, ask for it, and follow it over the fleet. Only the requests and counts call AWS."""
 
 import time
 from collections import Counter
@@ -22,14 +22,14 @@ type Record = Mapping[str, Any]
 
 
 class Source(Protocol):
-    """What is asked: control.tables.ControlPlane, or a stand-in."""
+    """Be asked for records: control.tables.ControlPlane, or a stand-in."""
 
     def records(self, tenant_ids: Sequence[str]) -> dict[str, dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """The tenants that have a database in service, by their records. latest: the version that they should have."""
+    """Sort the tenants that have a database in service by their records. latest: the version that they should have."""
 
     latest: int
     records: Mapping[str, Record]
@@ -103,7 +103,7 @@ def waiting(session: Session) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far one request is. failed: tenant → what is on record. gone: no database in service any more."""
+    """Say how far one request is. failed: tenant → what is on record. gone: no database in service any more."""
 
     migrated: Sequence[str] = ()
     failed: Mapping[str, Record] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Runs that take a tenant down, as a person starts them: beside the stream, or for a removal that was held."""
+"""Start runs that take a tenant down as a person does: beside the stream, or for a removal that was held."""
 
 import json
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def confirm_held(session: Session, only: Sequence[str], *, yes: bool, as_json: b
 
 
 def _held(session: Session, only: Sequence[str]) -> list[str]:
-    """Tenants without an item whose removal waits for a person, of those that are named or of all."""
+    """Return, of the named or of all, the tenants without an item whose removal waits for a person."""
     wanted = {item["tenant_id"] for item in session.tables.items()}
     records = session.tables.records(only) if only else session.tables.all_records()
     return sorted(

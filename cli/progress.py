@@ -1,4 +1,4 @@
-"""How far a tenant has come, looked at again and again until its run has ended. `make run` uses it too."""
+"""Look at a tenant again and again until its run has ended. `make run` uses this too."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ _ENDED_WELL = {"SUCCEEDED"}
 
 
 class Source(Protocol):
-    """What is asked: control.tables.ControlPlane, or a stand-in."""
+    """Be asked for records and events: control.tables.ControlPlane, or a stand-in."""
 
     def record(self, tenant_id: str) -> dict[str, Any] | None: ...
     def below(self, tenant_id: str, prefix: str, most: int) -> list[dict[str, Any]]: ...
@@ -20,7 +20,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Progress:
-    """A tenant at one moment. ``record`` is None until the control plane has seen the tenant."""
+    """Show a tenant at one moment. ``record`` is None until the control plane has seen the tenant."""
 
     tenant_id: str
     record: Mapping[str, Any] | None

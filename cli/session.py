@@ -1,4 +1,4 @@
-"""Which AWS is meant, the deployed stack there, and who asks. Loads boto3 when something is asked, and not before."""
+"""Find which AWS is meant, the deployed stack there, and who asks. boto3 is loaded when something is asked."""
 
 import os
 import shlex
@@ -30,7 +30,7 @@ _REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Where:
-    """Which AWS is meant: variables that stand above the environment's own, and the words for it."""
+    """Say which AWS is meant: variables that stand above the environment's own, and the words for it."""
 
     variables: Mapping[str, str]
     words: str
@@ -62,7 +62,7 @@ def where(state: Path, *, local: bool | None, environ: Mapping[str, str] | None 
 
 
 class Session:
-    """A deployed stack: its outputs, its resources, its tables, and clients of the AWS where it is."""
+    """Give a deployed stack's outputs, resources and tables, and clients of the AWS where it is."""
 
     def __init__(self, place: Where, stack: str) -> None:
         self._place = place
@@ -156,7 +156,7 @@ class Session:
 
 
 def connected(stack: str, local: bool | None) -> Session:
-    """Return the session that is meant. Which AWS it is, is said aloud where it was found and not named."""
+    """Return the session that is meant. Print which AWS it is where it was found and not named."""
     place = where(STATE, local=local)
     if place.variables and local is None:
         display.note(f"Using {place.words}; --no-local asks the AWS of your environment.")

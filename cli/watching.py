@@ -1,4 +1,4 @@
-"""Showing a run stage by stage, and how it ended."""
+"""Show a run stage by stage, and how it ended."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,18 +8,18 @@ from rich.text import Text
 
 from cli import display
 from cli.errors import Refused
+from cli.options import RunOptions
 from cli.progress import Progress, follow
 from cli.session import Session, who
 
 
-def follow_or_say(
-    session: Session, tenant_id: str, *, after: str, at: str, watch: bool, timeout: float, as_json: bool
-) -> None:
+def follow_or_say(options: RunOptions, tenant_id: str, *, after: str, at: str) -> None:
     """Watch the run that was asked for or, unless somebody wants to watch, say that it was.
 
-    after: `control.progress.run_of` the record before it. at: when it was asked for. timeout: seconds.
+    after: `control.progress.run_of` the record before it. at: when it was asked for.
     """
-    if watch:
+    session, timeout, as_json = options.session, options.timeout, options.as_json
+    if options.watch:
         watch_until_end(session, tenant_id, after=after, at=at, timeout=timeout, as_json=as_json)
     elif as_json:
         display.document({"tenant_id": tenant_id, "requested_at": at, "requested_by": who()})

@@ -1,1 +1,1 @@
-"""What programs around a deployed control plane share: its stacks, items and records, a tenant as it is shown."""
+"""Share among the programs around a control plane its stacks, items and records, and a tenant as it is shown."""

@@ -1,4 +1,4 @@
-"""What an error's code means, as people are told it."""
+"""Tell people what an error's code means."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from tenancy.domain.languages import ENGLISH, SPANISH
 
 
 class InSpanish(BaseModel):
-    """What the code means, and what a person should do, as the mails say it."""
+    """Say what the code means, and what a person should do, in the words of the e-mails."""
 
     cause: str
     remedy: str
 
 
 class LastError(BaseModel):
-    """Why the last run did not end well. ``remedy``: what a person should do. The message is English only."""
+    """Say why the last run did not end well. ``remedy``: what a person should do. The message is English only."""
 
     code: str
     message: str

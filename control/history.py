@@ -1,4 +1,4 @@
-"""A tenant's audit trail, from its EVENT# items as plain values."""
+"""Make a tenant's audit trail from its EVENT# items as plain values."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,14 +10,14 @@ from control.failure import InSpanish, in_spanish
 
 
 class Change(BaseModel):
-    """A value before and after."""
+    """Hold a value before and after."""
 
     before: Any
     after: Any
 
 
 class Drifted(BaseModel):
-    """One thing that is, or was, not as it is on record. ``where``: the function that owns the system."""
+    """Describe one thing that is, or was, not as it is on record. ``where``: the function that owns the system."""
 
     kind: str
     where: str
@@ -26,7 +26,7 @@ class Drifted(BaseModel):
 
 
 class HistoryEntry(BaseModel):
-    """One event of the audit trail. ``es``: of a failure, what its code means. ``found``: of drift."""
+    """Describe one event of the audit trail. ``es``: of a failure, what its code means. ``found``: of drift."""
 
     at: str
     run: str
@@ -70,7 +70,7 @@ def _entry(event: Mapping[str, Any]) -> HistoryEntry:
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Maps inside maps as ``settings.colour``."""
+    """Return the values with maps inside maps as ``settings.colour``."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= _flat(value, f"{path}{key}.") if isinstance(value, Mapping) else {path + key: value}

@@ -1,4 +1,4 @@
-"""A tenants item, and what is written of it. Values in, values out."""
+"""Read a tenants item, and make what is written of it. Values in, values out."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ type Plain = dict[str, Any]
 
 @dataclass(frozen=True)
 class Item:
-    """An item as it was read. raw: as DynamoDB wrote it, whose numbers are more exact than Python's."""
+    """Hold an item as it was read. raw: as DynamoDB wrote it, whose numbers are more exact than Python's."""
 
     raw: Typed
 
@@ -65,7 +65,7 @@ def _clauses(**parts: list[str]) -> Iterator[str]:
 
 
 def _written(value: Any, raw: Typed | None) -> Any:
-    """The value as DynamoDB takes it. What is as it was, at any depth of maps, stays exactly as it was read."""
+    """Return the value as DynamoDB takes it. What is as it was, at any depth of maps, stays exactly as it was read."""
     if raw and typed_value(value) == typed_value(plain_value(raw)):
         return raw
     if isinstance(value, Mapping):

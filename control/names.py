@@ -1,4 +1,4 @@
-"""Whether a tenant may have a name: the product's own rules, and whether it, or one that looks like it, is taken."""
+"""Check whether a tenant may have a name: by the product's rules, and by the names that are taken or look alike."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -13,7 +13,10 @@ Code = Annotated[str, WithJsonSchema({"type": "string", "enum": [*hostnames.Rule
 
 
 class NameCheck(BaseModel):
-    """``rule``: the one that the name breaks, in words. ``like``: the name that it is, or looks like."""
+    """Say whether a name may be had.
+
+    ``rule``: the one that the name breaks, in words. ``like``: the name that it is, or looks like.
+    """
 
     tenant_id: str
     ok: bool
@@ -37,7 +40,7 @@ def check(control_plane: ControlPlane, tenant_id: str, base_domain: str) -> Name
 
 
 def _holder(claim: Mapping[str, Any] | None) -> str | None:
-    """Who holds a name, or one that looks like it. One who held it until lately may have it back at any time."""
+    """Return who holds a name, or one that looks like it. One who held it until lately may have it back at any time."""
     if claim is None or ("free_at" in claim and str(claim["free_at"]) <= clock.now()):
         return None
     return str(claim["tenant_id"])

@@ -1,4 +1,4 @@
-"""How far a tenant's run is: its stages with durations, from the record and its EVENT# items as plain values."""
+"""Tell how far a tenant's run is: its stages with durations, from the record and EVENT# items as plain values."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ EVENTS_OF_A_RUN = 40
 
 
 class Operation(BaseModel):
-    """What the control plane is doing to a tenant, or did last."""
+    """Describe what the control plane is doing to a tenant, or did last."""
 
     kind: str
     state: str
@@ -30,7 +30,7 @@ class Operation(BaseModel):
 
 
 class Stage(BaseModel):
-    """One state of the workflow. ``seconds``: how long it took, null while it runs."""
+    """Describe one state of the workflow. ``seconds``: how long it took, null while it runs."""
 
     name: str
     event: str | None
@@ -40,7 +40,7 @@ class Stage(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a run is. Each one says everything."""
+    """Say how far a run is. Each one says everything."""
 
     tenant_id: str
     status: str

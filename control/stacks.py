@@ -1,4 +1,4 @@
-"""The stacks, and what they tell programs of themselves: the one place in Python that spells their outputs."""
+"""Spell the stacks and their outputs, at the one place in Python that does."""
 
 from enum import StrEnum
 from typing import Any
@@ -7,7 +7,7 @@ FOUNDATION, DATA, EDGE, MAIN = "fluxion-foundation", "fluxion-data", "fluxion-ed
 
 
 class Output(StrEnum):
-    """An output, as the templates spell it. All are outputs of MAIN but for those of the edge, which say so."""
+    """Name an output as the templates spell it. All are outputs of MAIN but for those of the edge, which say so."""
 
     TENANTS_TABLE = "TenantsTableName"
     PROVISIONING_TABLE = "ProvisioningTableName"

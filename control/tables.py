@@ -1,4 +1,4 @@
-"""The control plane's two tables, as command and panel use them: they write what people ask for, and read what is.
+"""Write what people ask for into the control plane's two tables, and read what is, for command and panel.
 
 Nothing else of AWS is called: whatever a change needs is done by the workflow that the change starts.
 """
@@ -19,7 +19,7 @@ _KEYS_A_CALL = 100  # BatchGetItem's limit
 
 
 class ControlPlane:
-    """Both tables. Every method blocks, so none is for an event loop, and raises what boto3 raises."""
+    """Read and write both tables. Every method blocks, so none is for an event loop, and raises what boto3 raises."""
 
     def __init__(self, tenants_table: str, provisioning_table: str, client: "DynamoDBClient | Any") -> None:
         self._tenants = tenants_table
@@ -40,7 +40,7 @@ class ControlPlane:
         return sorted((plain(item) for page in pages for item in page["Items"]), key=lambda item: item["tenant_id"])
 
     def add(self, values: Mapping[str, Any]) -> bool:
-        """Put a new item. Returns False, and nothing is written, where there is one."""
+        """Put a new item. Return False, and nothing is written, where there is one."""
         return self._has(
             self._dynamodb.put_item,
             TableName=self._tenants,
@@ -82,7 +82,7 @@ class ControlPlane:
         return self._answer(write, **request) is not None
 
     def _answer(self, write: Any, **request: Any) -> dict[str, Any] | None:
-        """What a conditional write answers; None where its condition does not hold, and nothing was written."""
+        """Return what a conditional write answers; None where its condition does not hold, and nothing was written."""
         try:
             return dict(write(**request))
         except ClientError as error:

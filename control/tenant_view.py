@@ -1,4 +1,4 @@
-"""A tenant as it is shown: pure, from items of the two tables as plain values."""
+"""Show a tenant: values made from items of the two tables as plain values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ type Plain = Mapping[str, Any]
 
 
 class TenantRow(BaseModel):
-    """A tenant in a list: what was asked for, and what is."""
+    """Show a tenant in a list: what was asked for, and what is."""
 
     tenant_id: str
     name: str | None
@@ -33,7 +33,7 @@ class TenantRow(BaseModel):
 
 
 class Effect(BaseModel):
-    """What the control plane has begun, or done, for the tenant on one shared system."""
+    """Show what the control plane has begun, or done, for the tenant on one shared system."""
 
     system: str
     state: str

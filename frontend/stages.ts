@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 
 type State = { Type: string; Next?: string; Default?: string; Choices?: { Next: string }[] };
 
-/** The tasks on a machine's ordinary way: at a fork that is the first branch that was not gone yet. */
+/** Return the tasks on a machine's ordinary way: at a fork that is the first branch that was not gone yet. */
 function way(machine: string, from?: string, until?: string): string[] {
   const path = new URL(`../statemachine/${machine}.asl.json`, import.meta.url);
   const { StartAt, States } = JSON.parse(readFileSync(path, 'utf8')) as {

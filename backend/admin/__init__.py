@@ -1,1 +1,1 @@
-"""The API of `admin.<base domain>`: what operators and viewers see and ask for."""
+"""Serve the API of `admin.<base domain>`: what operators and viewers see and ask for."""

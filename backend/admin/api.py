@@ -1,4 +1,4 @@
-"""What operators and viewers see on ``admin.<base domain>``: tenants, their history, and their runs as they happen."""
+"""Show operators and viewers on ``admin.<base domain>`` tenants, their history, and their runs as they happen."""
 
 import time
 from dataclasses import replace
@@ -35,7 +35,7 @@ Cursor = Annotated[str | None, Query(max_length=2000)]
 
 
 class Me(BaseModel):
-    """Whom the token speaks of."""
+    """Say whom the token speaks of."""
 
     subject: str
     email: str | None
@@ -45,7 +45,7 @@ class Me(BaseModel):
 
 
 class WholeTenant(TenantRow):
-    """A tenant with everything that both tables say of it."""
+    """Show a tenant with everything that both tables say of it."""
 
     item: dict[str, Any] | None
     etag: str | None
@@ -69,7 +69,7 @@ def install(app: FastAPI, tables: ControlPlane, base_domain: str) -> None:
 
 @router.get("/me")
 async def me(viewer: Viewer, given: Given) -> Me:
-    """Who is signed in, and as what."""
+    """Return who is signed in, and as what."""
     return Me(
         subject=viewer.subject,
         email=viewer.email,
@@ -84,13 +84,15 @@ async def list_tenants(
     request: Request,
     viewer: Viewer,
     given: Given,
-    status: Annotated[Search | None, Query(description="Of the tenant, or the state of its operation.")] = None,
-    q: Annotated[Search | None, Query(description="Part of id or name.")] = None,
-    removed: Annotated[bool, Query(description="Those without an item instead. Reads the whole table.")] = False,
+    status: Annotated[
+        Search | None, Query(description="The status of the tenant, or the state of its operation.")
+    ] = None,
+    q: Annotated[Search | None, Query(description="A part of the id or the name.")] = None,
+    removed: Annotated[bool, Query(description="List those without an item instead. Reads the whole table.")] = False,
     limit: Annotated[Limit, Query()] = 50,
     cursor: Cursor = None,
 ) -> Page[TenantRow]:
-    """Tenants, by id."""
+    """List the tenants, by id."""
     (after,) = place_of(cursor, 1)
 
     def shown(tenant_id: str, item: Plain | None, record: Plain | None) -> TenantRow:
@@ -120,7 +122,7 @@ async def list_tenants(
 async def get_tenant(
     request: Request, response: Response, viewer: Viewer, given: Given, tenant_id: TenantId
 ) -> WholeTenant:
-    """One tenant: what was asked for, what is, its effects on shared systems, its latest events, its progress."""
+    """Return one tenant: what was asked for, what is, its effects on shared systems, its events, its progress."""
     host = given.host(tenant_id)
     url = url_of(request, host)
 
@@ -154,7 +156,7 @@ async def history(
     limit: Annotated[Limit, Query()] = 50,
     cursor: Cursor = None,
 ) -> Page[HistoryEntry]:
-    """A tenant's audit trail, newest first: when, which run, what, who asked, what changed. Kept for 30 days."""
+    """Return a tenant's audit trail, newest first: when, which run, what, who asked, what changed. Kept for 30 days."""
     (before,) = place_of(cursor, 1)
     if before is not None and not before.startswith("EVENT#"):
         raise Refused(Problem(400, "The cursor is not one that this list has given.", code="bad_request"))
@@ -172,7 +174,7 @@ async def history(
 
 @router.get("/names/{tenant_id}", responses=problems(422))
 async def check_name(viewer: Viewer, given: Given, tenant_id: TenantId) -> NameCheck:
-    """Whether a new tenant may have this name, and which rule it breaks if not."""
+    """Return whether a new tenant may have this name, and which rule it breaks if not."""
     return await given.run(lambda: names.check(given.tables, tenant_id, given.base_domain))
 
 
@@ -189,7 +191,7 @@ async def events(
     after: Annotated[str | None, Query(max_length=100, description="Wait for a run after this one.")] = None,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> StreamingResponse:
-    """The stages of a tenant's run as they happen, until it has ended. Events: ``progress``, and at last ``end``."""
+    """Stream the stages of a tenant's run as they happen. Events: ``progress`` and, when it has ended, ``end``."""
     url = url_of(request, given.host(tenant_id))
 
     def find() -> Progress:

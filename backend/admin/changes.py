@@ -1,4 +1,4 @@
-"""What operators ask for on ``admin.<base domain>``: tenants to be created, changed, suspended and removed.
+"""Let operators ask on ``admin.<base domain>`` that tenants are created, changed, suspended and removed.
 
 Everything is asked for by writing tenants items, as a person at a terminal would; the workflow does the rest.
 """
@@ -56,7 +56,7 @@ async def change_tenant(
         str | None, Header(alias=_IF_MATCH, max_length=200, description="The tenant's etag, as it was read.")
     ] = None,
 ) -> Asked:
-    """Ask for a change. Refused where anything of the item has changed since it was read."""
+    """Ask for a change. It is refused where anything of the item has changed since it was read."""
     if if_match is None:
         raise Refused(Problem(428, f"Say in {_IF_MATCH} what was read.", code="if_match_required"))
 
@@ -132,7 +132,6 @@ async def remove_tenant(
 
 
 async def _set_state(given: Dependencies, subject: str, tenant_id: str, state: requests.DesiredState) -> Asked:
-
     def write() -> Asked:
         item = given.tables.item(tenant_id)
         if item is None:

@@ -1,4 +1,4 @@
-"""What the admin API's routes are given: the tables, threads to ask them in, and how many watch."""
+"""Give the admin API's routes the tables, threads to ask them in, and the number of those who watch."""
 
 import logging
 from collections.abc import Callable
@@ -22,7 +22,7 @@ TenantId = Annotated[str, Path(max_length=LONGEST_ID)]
 
 
 class Dependencies:
-    """One for each application. For one event loop."""
+    """Hold what the routes of one application share, in one event loop."""
 
     def __init__(self, tables: ControlPlane, base_domain: str, looks: Looks, rhythm: Rhythm) -> None:
         self.tables = tables

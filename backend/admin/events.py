@@ -1,4 +1,4 @@
-"""Live progress of a tenant, as server-sent events: each says everything, so that who comes late misses nothing."""
+"""Stream a tenant's progress as server-sent events: each says everything, so that who comes late misses nothing."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,7 @@ _BEAT = b": beat\n\n"
 
 @dataclass(frozen=True)
 class Rhythm:
-    """In seconds: between two looks, between two signs of life, and until the client has to ask again."""
+    """Hold the seconds between two looks, between two signs of life, and until the client has to ask again."""
 
     look: float = 0.3
     beat: float = 10.0
@@ -27,7 +27,7 @@ class Rhythm:
 
 
 class Looks:
-    """Shares one look at a tenant among all who watch it. For one event loop."""
+    """Share one look at a tenant among all who watch it, in one event loop."""
 
     def __init__(self, fresh_seconds: float = 0.2, clock: Callable[[], float] = time.monotonic) -> None:
         self._fresh_seconds = fresh_seconds

@@ -1,4 +1,4 @@
-"""What an operator may ask for: the fields of a tenants item, checked by the product's own rules."""
+"""Check what an operator asks for, the fields of a tenants item, by the product's own rules."""
 
 from typing import Annotated, Any, Literal
 
@@ -27,7 +27,7 @@ Tier = Literal["basic", "standard", "premium"]
 
 
 class NewTenant(Body):
-    """A tenant to ask for. What is not given is not written; the product's defaults hold."""
+    """Ask for a tenant. A field that is not given is not written; the product's defaults hold."""
 
     tenant_id: str
     name: str
@@ -38,7 +38,7 @@ class NewTenant(Body):
 
 
 class TenantChange(Body):
-    """What is given changes. ``contact_email`` null takes it away; ``settings`` is the whole map."""
+    """Change what is given. ``contact_email`` null takes it away; ``settings`` is the whole map."""
 
     name: str | None = None
     tier: Tier | None = None
@@ -48,7 +48,7 @@ class TenantChange(Body):
 
 
 class Asked(BaseModel):
-    """What was written. ``after``: for the stream of events, the run before the one that this starts; null: none."""
+    """Say what was written. ``after``: for the stream of events, the run before the one that starts; null: none."""
 
     tenant_id: str
     changed: bool
@@ -59,7 +59,7 @@ class Asked(BaseModel):
 
 
 class Removed(Asked):
-    """An item that was deleted, as it was: put back before the grace period ends, it cancels the removal."""
+    """Show an item that was deleted, as it was: put back before the grace period ends, it cancels the removal."""
 
     item: dict[str, Any]
 

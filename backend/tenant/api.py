@@ -1,13 +1,14 @@
-"""What is asked on a tenant's host: the site's own visitors ask, and the tenant's staff, who has a token.
+"""Answer on a tenant's host the site's own visitors, and the tenant's staff, who has a token.
 
 Catalogue and configuration are the same for every visitor, so the edge keeps them, under the tenant's tag. What a
 token opens is for nobody else: it has addresses of its own (``view=all``), since the edge does not look at tokens.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from backend.answers import problems
 from backend.fields import Limit, Page, Search
@@ -41,16 +42,26 @@ Key = Annotated[
 ]
 
 
-async def _read[Result](request: Request, tenant_id: str, question: Callable[[TenantRows], Result]) -> Result:
-    workers: Workers = request.app.state.workers
-    tenants: Tenants = request.app.state.tenants
-    return await workers.run(tenant_id, lambda: tenants.read(tenant_id, question))
+@dataclass(frozen=True)
+class _Database:
+    """Read and write the rows of the tenant whose host was asked, in one of the application's threads."""
+
+    workers: Workers
+    tenants: Tenants
+    tenant_id: str
+
+    async def read[Result](self, question: Callable[[TenantRows], Result]) -> Result:
+        return await self.workers.run(self.tenant_id, lambda: self.tenants.read(self.tenant_id, question))
+
+    async def write[Result](self, change: Callable[[TenantRows], Result]) -> Result:
+        return await self.workers.run(self.tenant_id, lambda: self.tenants.write(self.tenant_id, change))
 
 
-async def _write[Result](request: Request, tenant_id: str, change: Callable[[TenantRows], Result]) -> Result:
-    workers: Workers = request.app.state.workers
-    tenants: Tenants = request.app.state.tenants
-    return await workers.run(tenant_id, lambda: tenants.write(tenant_id, change))
+async def _database_of(request: Request, visit: TheVisit) -> _Database:  # async, or it would cost a thread
+    return _Database(request.app.state.workers, request.app.state.tenants, visit.tenant_id)
+
+
+Database = Annotated[_Database, Depends(_database_of)]
 
 
 def _for_everybody(response: Response, visit: TheVisit, how_long: str) -> None:
@@ -69,9 +80,9 @@ async def _for_whom(request: Request, response: Response, visit: TheVisit, view:
 
 
 @router.get("/api/tenant")
-async def tenant(request: Request, response: Response, visit: TheVisit) -> TenantSite:
-    """The tenant that this host belongs to."""
-    found = await _read(request, visit.tenant_id, lambda rows: site.site(rows, visit.status.value))
+async def tenant(response: Response, visit: TheVisit, database: Database) -> TenantSite:
+    """Return the tenant that this host belongs to."""
+    found = await database.read(lambda rows: site.site(rows, visit.status.value))
     _for_everybody(response, visit, _CONFIGURATION)
     return found
 
@@ -84,17 +95,16 @@ async def list_products(
     request: Request,
     response: Response,
     visit: TheVisit,
+    database: Database,
     category: Annotated[Search | None, Query()] = None,
     q: Annotated[Search | None, Query(description="Part of name or description, whatever case and accents.")] = None,
     limit: Annotated[Limit, Query()] = 50,
     cursor: Cursor = None,
     view: View = None,
 ) -> Page[Product]:
-    """What is sold, by category and name."""
+    """List what is sold, by category and name."""
     all_of_them = await _for_whom(request, response, visit, view)
-    return await _read(
-        request,
-        visit.tenant_id,
+    return await database.read(
         lambda rows: products.products(
             rows, all_of_them=all_of_them, category=category, search=q, limit=limit, cursor=cursor
         ),
@@ -103,80 +113,63 @@ async def list_products(
 
 @router.get("/api/products/{product_id}", responses=problems(401, 403, 422))
 async def get_product(
-    request: Request, response: Response, visit: TheVisit, product_id: str, view: View = None
+    request: Request, response: Response, visit: TheVisit, database: Database, product_id: str, view: View = None
 ) -> Product:
-    """One product."""
+    """Return one product."""
     all_of_them = await _for_whom(request, response, visit, view)
-    return await _read(
-        request, visit.tenant_id, lambda rows: products.product(rows, product_id, all_of_them=all_of_them)
-    )
+    return await database.read(lambda rows: products.product(rows, product_id, all_of_them=all_of_them))
 
 
 @router.post("/api/products", status_code=201, responses=FOR_TOKENS | problems(400, 409, 422))
-async def add_product(
-    request: Request, response: Response, visit: TheVisit, staff: Staff, wanted: NewProduct
-) -> Product:
-    """A new product."""
-    added = await _write(request, visit.tenant_id, lambda rows: products.add_product(rows, wanted, staff.subject))
+async def add_product(response: Response, database: Database, staff: Staff, wanted: NewProduct) -> Product:
+    """Add a product."""
+    added = await database.write(lambda rows: products.add_product(rows, wanted, staff.subject))
     response.headers["Location"] = f"/api/products/{added.product_id}"
     return added
 
 
 @router.patch("/api/products/{product_id}", responses=FOR_TOKENS | problems(400, 422))
-async def change_product(
-    request: Request, visit: TheVisit, staff: Staff, product_id: str, wanted: ProductChange
-) -> Product:
+async def change_product(database: Database, staff: Staff, product_id: str, wanted: ProductChange) -> Product:
     """Change what is given of a product."""
-    return await _write(
-        request, visit.tenant_id, lambda rows: products.change_product(rows, product_id, wanted, staff.subject)
-    )
+    return await database.write(lambda rows: products.change_product(rows, product_id, wanted, staff.subject))
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
 
 
 @router.post("/api/orders", status_code=201, responses=problems(400, 403, 409, 422))
-async def place_order(
-    request: Request, response: Response, visit: TheVisit, wanted: NewOrder, idempotency_key: Key = None
-) -> Placed:
+async def place_order(response: Response, database: Database, wanted: NewOrder, idempotency_key: Key = None) -> Placed:
     """Place an order. Anybody may."""
-    placed = await _write(request, visit.tenant_id, lambda rows: orders.place_order(rows, wanted, idempotency_key))
+    placed = await database.write(lambda rows: orders.place_order(rows, wanted, idempotency_key))
     response.headers["Location"] = f"/api/orders/{placed.order_id}"
     return placed
 
 
 @router.get("/api/orders", responses=FOR_TOKENS | problems(400, 422))
 async def list_orders(
-    request: Request,
-    visit: TheVisit,
+    database: Database,
     staff: Staff,
     status: Annotated[orders.Status | None, Query()] = None,
     customer_id: Annotated[str | None, Query(max_length=64)] = None,
     limit: Annotated[Limit, Query()] = 50,
     cursor: Cursor = None,
 ) -> Page[Order]:
-    """The tenant's orders, newest first."""
-    return await _read(
-        request,
-        visit.tenant_id,
+    """List the tenant's orders, newest first."""
+    return await database.read(
         lambda rows: orders.orders(rows, status=status, customer_id=customer_id, limit=limit, cursor=cursor),
     )
 
 
 @router.get("/api/orders/{order_id}", responses=FOR_TOKENS | problems(422))
-async def get_order(request: Request, visit: TheVisit, staff: Staff, order_id: str) -> WholeOrder:
-    """One order, with its lines and its customer."""
-    return await _read(request, visit.tenant_id, lambda rows: orders.order(rows, order_id))
+async def get_order(database: Database, staff: Staff, order_id: str) -> WholeOrder:
+    """Return one order, with its lines and its customer."""
+    return await database.read(lambda rows: orders.order(rows, order_id))
 
 
 @router.patch("/api/orders/{order_id}", responses=FOR_TOKENS | problems(400, 409, 422))
-async def change_order(
-    request: Request, visit: TheVisit, staff: Staff, order_id: str, wanted: OrderChange
-) -> WholeOrder:
+async def change_order(database: Database, staff: Staff, order_id: str, wanted: OrderChange) -> WholeOrder:
     """Confirm, deliver or cancel an order, or change its note."""
-    return await _write(
-        request, visit.tenant_id, lambda rows: orders.change_order(rows, order_id, wanted, staff.subject)
-    )
+    return await database.write(lambda rows: orders.change_order(rows, order_id, wanted, staff.subject))
 
 
 # --- customers --------------------------------------------------------------------------------------------------------
@@ -184,40 +177,31 @@ async def change_order(
 
 @router.get("/api/customers", responses=FOR_TOKENS | problems(400, 422))
 async def list_customers(
-    request: Request,
-    visit: TheVisit,
+    database: Database,
     staff: Staff,
     q: Annotated[Search | None, Query(description="Part of name, e-mail address or telephone number.")] = None,
     limit: Annotated[Limit, Query()] = 50,
     cursor: Cursor = None,
 ) -> Page[Customer]:
-    """The tenant's customers, by name."""
-    return await _read(
-        request, visit.tenant_id, lambda rows: customers.customers(rows, search=q, limit=limit, cursor=cursor)
-    )
+    """List the tenant's customers, by name."""
+    return await database.read(lambda rows: customers.customers(rows, search=q, limit=limit, cursor=cursor))
 
 
 @router.get("/api/customers/{customer_id}", responses=FOR_TOKENS | problems(422))
-async def get_customer(request: Request, visit: TheVisit, staff: Staff, customer_id: str) -> Customer:
-    """One customer."""
-    return await _read(request, visit.tenant_id, lambda rows: customers.customer(rows, customer_id))
+async def get_customer(database: Database, staff: Staff, customer_id: str) -> Customer:
+    """Return one customer."""
+    return await database.read(lambda rows: customers.customer(rows, customer_id))
 
 
 @router.post("/api/customers", status_code=201, responses=FOR_TOKENS | problems(400, 422))
-async def add_customer(
-    request: Request, response: Response, visit: TheVisit, staff: Staff, wanted: NewCustomer
-) -> Customer:
-    """A new customer."""
-    added = await _write(request, visit.tenant_id, lambda rows: customers.add_customer(rows, wanted))
+async def add_customer(response: Response, database: Database, staff: Staff, wanted: NewCustomer) -> Customer:
+    """Add a customer."""
+    added = await database.write(lambda rows: customers.add_customer(rows, wanted))
     response.headers["Location"] = f"/api/customers/{added.customer_id}"
     return added
 
 
 @router.patch("/api/customers/{customer_id}", responses=FOR_TOKENS | problems(400, 422))
-async def change_customer(
-    request: Request, visit: TheVisit, staff: Staff, customer_id: str, wanted: CustomerChange
-) -> Customer:
+async def change_customer(database: Database, staff: Staff, customer_id: str, wanted: CustomerChange) -> Customer:
     """Change what is given of a customer."""
-    return await _write(
-        request, visit.tenant_id, lambda rows: customers.change_customer(rows, customer_id, wanted, staff.subject)
-    )
+    return await database.write(lambda rows: customers.change_customer(rows, customer_id, wanted, staff.subject))

@@ -1,4 +1,4 @@
-"""A tenant's customers: those who have placed an order, and those whom its staff has written down."""
+"""Keep a tenant's customers: those who have placed an order, and those whom its staff has written down."""
 
 import secrets
 from typing import Any
@@ -11,7 +11,7 @@ from backend.tenant.repository import Row, TenantRows, now, told
 
 
 class Customer(BaseModel):
-    """Who orders."""
+    """Describe a customer."""
 
     customer_id: str
     name: str
@@ -23,7 +23,7 @@ class Customer(BaseModel):
 
 
 class NewCustomer(Body):
-    """A customer to write down."""
+    """Ask for a new customer."""
 
     name: Name
     email: Email | None = None
@@ -32,7 +32,7 @@ class NewCustomer(Body):
 
 
 class CustomerChange(Body):
-    """What is given changes, and nothing else; null takes away what may be missing."""
+    """Change the fields that are given, and nothing else; null takes away what may be missing."""
 
     name: Name | None = None
     email: Email | None = None

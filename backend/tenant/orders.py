@@ -1,6 +1,4 @@
-"""What customers order. Prices are the catalogue's as it is when the order is placed; what a client says of them is not
-even read.
-"""
+"""Keep a tenant's orders. Prices are the catalogue's when an order is placed; a client's prices are not read."""
 
 import hashlib
 import json
@@ -27,7 +25,7 @@ Quantity = Annotated[
 
 
 class Orderer(Body):
-    """Who orders, and how to be reached: an e-mail address or a telephone number at least."""
+    """Say who orders, and how to be reached: an e-mail address or a telephone number at least."""
 
     name: Name
     email: Email | None = None
@@ -42,14 +40,14 @@ class Orderer(Body):
 
 
 class NewLine(Body):
-    """How much of what."""
+    """Ask for a quantity of one product."""
 
     product_id: Annotated[str, Field(min_length=1, max_length=64)]
     quantity: Quantity
 
 
 class NewOrder(Body):
-    """An order to place. Each product stands in one line."""
+    """Ask for an order. Each product stands in one line."""
 
     customer: Orderer
     lines: Annotated[list[NewLine], Field(min_length=1, max_length=100)]
@@ -57,14 +55,14 @@ class NewOrder(Body):
 
 
 class OrderChange(Body):
-    """What is given changes. placed → confirmed or cancelled; confirmed → delivered or cancelled."""
+    """Change the fields that are given. placed → confirmed or cancelled; confirmed → delivered or cancelled."""
 
     status: Status | None = None
     note: Lines | None = None
 
 
 class Line(BaseModel):
-    """One line of an order. Name and price as they were when it was placed."""
+    """Describe one line of an order. Name and price as they were when it was placed."""
 
     product_id: str
     product_name: str
@@ -74,7 +72,7 @@ class Line(BaseModel):
 
 
 class Placed(BaseModel):
-    """What who orders gets to know."""
+    """Tell those who order what was placed."""
 
     order_id: str
     status: Status
@@ -85,7 +83,7 @@ class Placed(BaseModel):
 
 
 class Order(BaseModel):
-    """An order in a list."""
+    """Describe an order in a list."""
 
     order_id: str
     customer_id: str
@@ -99,7 +97,7 @@ class Order(BaseModel):
 
 
 class WholeOrder(Order):
-    """An order with its lines and its customer."""
+    """Describe an order with its lines and its customer."""
 
     lines: list[Line]
     customer: Customer
@@ -230,7 +228,7 @@ def _fingerprint(wanted: NewOrder) -> str:
 
 
 def _priced(rows: TenantRows, wanted: NewOrder) -> list[dict[str, Any]]:
-    """The lines with the catalogue's names and prices. Raises Refused (422)."""
+    """Return the lines with the catalogue's names and prices. Raises Refused (422)."""
     found = rows.all(
         "SELECT product_id, name, price_cents, currency FROM products"
         " WHERE tenant_id = $tenant_id AND available AND list_contains($product_ids, product_id)",

@@ -1,4 +1,4 @@
-"""A tenant's catalogue."""
+"""Keep a tenant's catalogue."""
 
 import secrets
 from typing import Any
@@ -11,7 +11,7 @@ from backend.tenant.repository import TenantRows, now
 
 
 class Product(BaseModel):
-    """One thing that is sold. ``unit``: what the price is for. ``price_cents``: hundredths of the currency's unit."""
+    """Describe a product. ``unit``: what the price is for. ``price_cents``: hundredths of the currency's unit."""
 
     product_id: str
     name: str
@@ -24,7 +24,7 @@ class Product(BaseModel):
 
 
 class NewProduct(Body):
-    """A product to add. Without ``product_id`` it gets one."""
+    """Ask for a new product. Without ``product_id`` it gets one."""
 
     product_id: Identifier | None = None
     name: Name
@@ -37,7 +37,7 @@ class NewProduct(Body):
 
 
 class ProductChange(Body):
-    """What is given changes, and nothing else."""
+    """Change the fields that are given, and nothing else."""
 
     name: Name | None = None
     description: Lines | None = None

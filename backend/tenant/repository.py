@@ -1,4 +1,4 @@
-"""A tenant's rows, for that tenant's requests. There is no way to ask without naming the tenant."""
+"""Read and write a tenant's rows, for that tenant's requests. There is no way to ask without naming the tenant."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ type Row = dict[str, Any]
 
 
 class TenantRows:
-    """Statements within one tenant, on a connection that was opened for it.
+    """Run statements within one tenant, on a connection that was opened for it.
 
     Every statement is given ``$tenant_id``, and the engine refuses one that does not use what it is given: so a
     statement that forgets the tenant fails always, not only where there are two. Statements are literals (the type
@@ -25,7 +25,7 @@ class TenantRows:
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, tenant_id: str) -> None:
-        """Raises TenantDatabaseMissing if the database is not this tenant's: a restore into the wrong folder."""
+        """Raise TenantDatabaseMissing if the database is not this tenant's, after a restore into the wrong folder."""
         self.tenant_id = tenant_id
         self._connection = connection
         if self.one("SELECT tenant_id FROM tenants WHERE tenant_id = $tenant_id") is None:
@@ -60,13 +60,13 @@ class TenantRows:
 
 
 class Tenants:
-    """Every tenant's rows; to be had one tenant at a time."""
+    """Give every tenant's rows, one tenant at a time."""
 
     def __init__(self, databases: TenantDatabases) -> None:
         self._databases = databases
 
     def read[Result](self, tenant_id: str, question: Callable[[TenantRows], Result]) -> Result:
-        """Return what the question finds now. Blocks, so not for the event loop. Raises what the door raises."""
+        """Return what the question finds now. Blocks, so not for the event loop. Raises what opening a file raises."""
         with self._opened(tenant_id, "read") as rows:
             return question(rows)
 

@@ -1,4 +1,4 @@
-"""What a tenant's site needs to know about itself."""
+"""Tell a tenant's site what it needs to know about itself."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from backend.tenant.repository import TenantRows
 
 
 class TenantSite(BaseModel):
-    """The tenant's configuration. Public, so without the tenant's contact."""
+    """Hold the tenant's configuration. It is public, so without the tenant's contact."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Threads for what blocks, shared out so that one tenant's locked database does not hold up the others."""
+"""Share out threads for what blocks, so that one tenant's locked database does not hold up the others."""
 
 from collections.abc import Callable
 from weakref import WeakValueDictionary
@@ -11,7 +11,7 @@ _THREADS_PER_TENANT = 8
 
 
 class Workers:
-    """Runs functions in threads, a few at a time for each tenant. For one event loop."""
+    """Run functions in threads, a few at a time for each tenant, in one event loop."""
 
     def __init__(self) -> None:
         self._all = CapacityLimiter(_THREADS)

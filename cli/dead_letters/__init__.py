@@ -1,1 +1,1 @@
-"""What nobody could handle and was kept, and how it is handled after all."""
+"""Read the dead-letter queues, and have what waits in them handled after all."""

@@ -1,4 +1,4 @@
-"""Messages of dead-letter queues in words."""
+"""Describe the messages of dead-letter queues in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from cli.dead_letters.queues import Letter
 
 
 def described(letter: Letter) -> str:
-    """Return a message in one line, for a person; its beginning, if it is not what it seems."""
+    """Return a message in one line, for a person; its first 100 characters, if it is not what it seems."""
     try:
         return _described(letter)
     except (AttributeError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""The stack's functions, called again with what they could not handle."""
+"""Call the stack's functions again with what they could not handle."""
 
 import base64
 import json
@@ -21,11 +21,11 @@ _PATIENT = Config(connect_timeout=5, read_timeout=930, retries={"mode": "standar
 
 
 class NotReplayed(Exception):
-    """The message stays. ``str(error)`` says why."""
+    """Say by ``str(error)`` why a message stays."""
 
 
 class Functions:
-    """The functions of a deployed stack, and the streams that they work on."""
+    """Call the functions of a deployed stack, and read the streams that they work on."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -84,7 +84,7 @@ class Functions:
         return wanted
 
     def _read(self, batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The stream's records from the batch's first to its last. Raises NotReplayed if they are gone."""
+        """Yield the stream's records from the batch's first to its last. Raises NotReplayed if they are gone."""
         client = self._session.client("dynamodbstreams")
         gone = (
             f"the stream has no more what was written at {batch['approximateArrivalOfFirstRecord']}: 24 hours are over"
@@ -135,13 +135,13 @@ def name_of(function_arn: str) -> str:
 
 
 def _number(record: Mapping[str, Any]) -> str | None:
-    """A record's sequence number. One that was set aside may be anything."""
+    """Return a record's sequence number, or None. A record that was set aside may be anything."""
     found: str | None = record.get("dynamodb", {}).get("SequenceNumber")
     return found
 
 
 def _json(value: Any) -> str:
-    """As Lambda writes a record: moments as seconds, bytes in base64."""
+    """Return a value as Lambda writes a record: moments as seconds, bytes in base64."""
 
     def other(found: Any) -> Any:
         return found.timestamp() if isinstance(found, datetime) else base64.b64encode(found).decode()

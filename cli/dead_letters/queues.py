@@ -1,4 +1,4 @@
-"""The dead-letter queues of a deployed stack, and the messages in them."""
+"""Read the dead-letter queues of a deployed stack, and move the messages in them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _A_CALL = 10  # ReceiveMessage, API reference
 
 @dataclass(frozen=True)
 class Queue:
-    """A dead-letter queue. ``source``: name and address of the queue in front of it, where there is one."""
+    """Stand for a dead-letter queue. ``source``: name and address of the queue in front of it, where there is one."""
 
     name: str
     url: str
@@ -32,7 +32,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Letter:
-    """A message of a dead-letter queue, taken from it for a while."""
+    """Stand for a message of a dead-letter queue that was taken from it for a while."""
 
     id: str
     handle: str
@@ -62,7 +62,7 @@ class Letter:
 
 
 class DeadLetterQueues:
-    """The dead-letter queues of a deployed stack."""
+    """List the dead-letter queues of a deployed stack, and take, put back, send and delete their messages."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

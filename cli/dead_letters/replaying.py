@@ -1,4 +1,4 @@
-"""What nobody could handle and was kept, and how it is handled after all.
+"""Have what nobody could handle handled after all.
 
 Four kinds of messages wait in the stack's dead-letter queues. A queue that is worked off has a queue behind it: what
 waits there goes back. A record that ``start_workflow`` set aside is whole: it is handed over again. What Lambda wrote
@@ -25,14 +25,14 @@ _MOST_AT_A_TIME = 1000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a message; ``error``: why it stays."""
+    """Say what became of a message; ``error``: why it stays, or None."""
 
     letter: Letter
     error: str | None
 
 
 class Replay:
-    """What waits in dead-letter queues, done after all."""
+    """Replay what waits in dead-letter queues."""
 
     def __init__(self, session: Session, queues: DeadLetterQueues) -> None:
         self._queues = queues
@@ -50,7 +50,7 @@ class Replay:
         return outcomes
 
     def _tried_and_removed(self, queue: Queue, letter: Letter) -> Outcome:
-        """Of a record that may be set aside again, success is known later."""
+        """Try a message and delete it on success, but for a record: it may be set aside again, which is known later."""
         outcome = Outcome(letter, self._tried(queue, letter))
         if outcome.error is None and letter.record is None:
             self._queues.remove(queue, letter)
@@ -87,7 +87,7 @@ class Replay:
             raise NotReplayed("nothing says which function it is for; read it with --json")
 
     def _set_aside_again(self, queue: Queue, records: set[str | None]) -> dict[str | None, str]:
-        """Why records came back: the function that gets them does not fail, it sets them aside as a new message.
+        """Return why records came back: the function that gets them does not fail, it sets them aside as a new message.
 
         The message that was there before is the one that stays.
         """

@@ -1,1 +1,1 @@
-"""All tenants at once: the schema of their databases, and drift."""
+"""Migrate the databases of all tenants, and show which schema they have and what has drifted."""

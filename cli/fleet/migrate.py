@@ -1,4 +1,4 @@
-"""`fluxion fleet migrate`: the databases of all tenants get the schema of the deployed release."""
+"""Give `fluxion fleet migrate`, which brings all tenants' databases to the schema of the deployed release."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,25 +6,23 @@ import typer
 
 from cli import display
 from cli.errors import Refused
-from cli.options import Json, Local, Stack
-from cli.session import Session, connected, who
+from cli.options import StackOptions, Timeout
+from cli.session import Session, who
 
 if TYPE_CHECKING:
     from cli.migrations import Progress
 
 
 def command(
+    options: StackOptions,
     tenant: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this tenant; may be repeated. Without it: all.")
+        list[str] | None, typer.Option(metavar="ID", help="Migrate only this tenant; may be repeated. Without it: all.")
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Only tenants whose last migration failed.")
+        bool, typer.Option("--retry-failed", help="Migrate only tenants whose last migration failed.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Show how far it is until it has ended.")] = True,
-    timeout: Annotated[float, typer.Option(min=1, help="Give up watching after so many seconds.")] = 3600.0,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
+    timeout: Timeout = 3600.0,
 ) -> None:
     """Bring the databases of all tenants to the schema of the deployed release; their sites stay up.
 
@@ -33,7 +31,7 @@ def command(
     from cli import migrations
     from tenancy.platform import clock
 
-    session = connected(stack, local)
+    session = options.session
     version = _same_release(session)
     asked = _wanted(session, version, tenant or [], retry_failed)
     by, at = who(), clock.now()
@@ -44,7 +42,7 @@ def command(
         if watch:
             for last in migrations.follow(session.tables, asked, version, at, timeout=timeout):
                 display.note(str(last))
-    _tell(last, version, at, watch, as_json)
+    _tell(last, version, at, watch, options.as_json)
     if last.failed or (watch and last.left):
         raise typer.Exit(1)
 
@@ -60,7 +58,7 @@ def _wanted(session: Session, version: int, only: list[str], retry_failed: bool)
 
 
 def _same_release(session: Session) -> int:
-    """The version that both sides know. The function has its steps from the deployed layer, this command its own."""
+    """Return the version that both sides know. The function has the deployed layer's steps, this command its own."""
     from cli.migrations import deployed_version
     from tenancy.database import schema_versions
 

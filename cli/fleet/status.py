@@ -1,21 +1,20 @@
-"""`fluxion fleet status`: which schema the tenants have, and what is not as it is on record."""
+"""Give `fluxion fleet status`, which shows the schemas that the tenants have, and drift."""
 
 from typing import Any
 
 from cli import display
-from cli.options import Json, Local, Stack
-from cli.session import connected
+from cli.options import StackOptions
 
 
-def command(stack: Stack = "fluxion", local: Local = None, as_json: Json = False) -> None:
-    """Which schema the tenants have, whose migration failed and why, how many wait; and what is not as on record."""
+def command(options: StackOptions) -> None:
+    """Show which schema the tenants have, whose migration failed and why, how many wait, and what has drifted."""
     from cli import migrations
 
-    session = connected(stack, local)
+    session = options.session
     fleet = migrations.Fleet.of(session.tables.all_records(), migrations.deployed_version(session))
     queue = migrations.waiting(session)
     drift = [_shown(finding) for finding in session.tables.drift()]
-    if as_json:
+    if options.as_json:
         display.document(
             {
                 "schema_version": fleet.latest,

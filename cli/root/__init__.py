@@ -1,1 +1,1 @@
-"""Commands that belong to no group."""
+"""Hold the commands that belong to no group."""

@@ -1,4 +1,4 @@
-"""`fluxion down`: the end of what `fluxion up` started."""
+"""Give `fluxion down`, which stops what `fluxion up` started."""
 
 from cli import display, session
 from cli.options import Json

@@ -1,12 +1,11 @@
-"""`fluxion replay`: what waits in dead-letter queues, and doing it after all."""
+"""Give `fluxion replay`, which shows what waits in dead-letter queues, or has it handled after all."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import display
-from cli.options import Json, Local, Stack
-from cli.session import connected
+from cli.options import StackOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +17,10 @@ _SHOWN = 20
 
 
 def command(
+    options: StackOptions,
     queue: Annotated[
         str | None, typer.Option(metavar="NAME", help="Work through this queue. Without it: show what is in each.")
     ] = None,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
     """Show the dead-letter queues, or do what waits in one of them. First remove the cause: docs/runbooks says how.
 
@@ -32,14 +29,14 @@ def command(
     from cli.dead_letters.queues import DeadLetterQueues
     from cli.dead_letters.replaying import Replay
 
-    session = connected(stack, local)
+    session = options.session
     queues = DeadLetterQueues(session)
     if queue is None:
-        _show(queues, as_json)
+        _show(queues, options.as_json)
         return
     found = queues.named(queue)
     outcomes = Replay(session, queues).work_through(found)
-    _tell(found, outcomes, as_json)
+    _tell(found, outcomes, options.as_json)
     if any(outcome.error for outcome in outcomes):
         raise typer.Exit(1)
 

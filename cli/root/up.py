@@ -1,4 +1,4 @@
-"""`fluxion up`: a local AWS with everything in it."""
+"""Give `fluxion up`, which starts a local AWS with everything in it."""
 
 from cli import display, session
 from cli.options import Json

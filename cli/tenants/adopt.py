@@ -1,4 +1,4 @@
-"""`fluxion tenants adopt`: a tenant that exists, with records, alias and rows, comes under management by a proof.
+"""Give `fluxion tenants adopt`, which brings a tenant that has records, alias and rows under management, by a proof.
 
 The plan says what there is. Who confirms it says that this, and nothing else, is the tenant's: names that look alike
 prove nothing. Nothing is written before that.
@@ -11,40 +11,36 @@ import typer
 
 from cli import display
 from cli.errors import Refused
-from cli.options import ContactEmail, Json, Local, PaidTier, Stack, TenantId, Timeout, Watch
-from cli.session import Session, connected, who
+from cli.options import ContactEmail, ItemOptions, RunOptions, TenantId, Tier
+from cli.session import Session, who
 from control.stacks import Output
 
 
 def command(
+    options: RunOptions,
     tenant_id: TenantId,
-    name: Annotated[str, typer.Option(help="What the customer is called, 1 to 80 characters.")],
+    name: Annotated[str, typer.Option(help="The customer's name, 1 to 80 characters.")],
     database: Annotated[str, typer.Option(metavar="FILE", help="The shared database, a file of the folder .shared.")],
-    tier: PaidTier = None,
+    tier: Tier = None,
     contact_email: ContactEmail = None,
     confirm: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="Carry out the plan that has this digest, if it is still true.")
     ] = None,
-    watch: Watch = True,
-    timeout: Timeout = 900.0,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
     """Plan the adoption of a tenant that exists already; with --confirm, carry it out."""
     from cli import items
     from tenancy.domain.values import digest_of
 
-    item = items.given(tenant_id=tenant_id, name=name, tier=tier and tier.value, contact_email=contact_email)
+    item = {"tenant_id": tenant_id, **items.given(ItemOptions(name, tier, contact_email))}
     items.require_valid(item)
-    session = connected(stack, local)
+    session = options.session
     _require_nobody(session, tenant_id)
     plan = {"item": item, "adopt": _proof(session, tenant_id, database)}
     adopted = item | {"adopt": plan["adopt"]}
     items.require_valid(adopted)
     digest = digest_of(plan)
     if confirm is None:
-        _show(plan, digest, as_json)
+        _show(plan, digest, options.as_json)
         return
     if confirm != digest:
         raise Refused(
@@ -52,8 +48,7 @@ def command(
             "--confirm. Nothing was written."
         )
     otherwise = f"Somebody else has put an item '{tenant_id}' meanwhile, and nothing was written."
-    said = f"'{tenant_id}' is adopted as planned."
-    items.add(session, adopted, otherwise, said=said, watch=watch, timeout=timeout, as_json=as_json)
+    items.add(options, adopted, otherwise, said=f"'{tenant_id}' is adopted as planned.")
 
 
 def _require_nobody(session: Session, tenant_id: str) -> None:
@@ -66,7 +61,7 @@ def _require_nobody(session: Session, tenant_id: str) -> None:
 
 
 def _proof(session: Session, tenant_id: str, database: str) -> dict[str, Any]:
-    """What there is of the tenant, as the item says it. Raises Refused if it can't be adopted as it is."""
+    """Return what there is of the tenant, as the item says it. Raises Refused if it can't be adopted as it is."""
     host = f"{tenant_id}.{session.output(Output.BASE_DOMAIN)}"
     distribution = session.client("cloudfront").get_distribution(Id=session.output(Output.DISTRIBUTION))
     found = distribution["Distribution"]
@@ -81,7 +76,7 @@ def _proof(session: Session, tenant_id: str, database: str) -> dict[str, Any]:
 
 
 def _records(session: Session, host: str, target: str) -> list[str]:
-    """Types of the host's records, which must be aliases of the distribution."""
+    """Return the types of the host's records. Raises Refused for one that is no alias of the distribution."""
     page = session.client("route53").list_resource_record_sets(
         HostedZoneId=session.output(Output.HOSTED_ZONE), StartRecordName=host, StartRecordType="A", MaxItems="20"
     )
@@ -102,7 +97,7 @@ def _records(session: Session, host: str, target: str) -> list[str]:
 
 
 def _tables(session: Session, tenant_id: str, database: str) -> dict[str, Any]:
-    """Counts and hashes of the tenant's rows, from the only function that can see the files."""
+    """Return counts and hashes of the tenant's rows, from the only function that can see the files."""
     from cli.database_function import DatabaseFunctionFailed, ask
 
     try:
@@ -116,7 +111,6 @@ def _tables(session: Session, tenant_id: str, database: str) -> dict[str, Any]:
 
 
 def _show(plan: dict[str, Any], digest: str, as_json: bool) -> None:
-
     item, proof = plan["item"], plan["adopt"]
     options = {"--name": item["name"], "--database": proof["database"]}
     options |= {f"--{key.replace('_', '-')}": item[key] for key in ("tier", "contact_email") if key in item}

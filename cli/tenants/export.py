@@ -1,4 +1,4 @@
-"""`fluxion tenants export`: a customer gets its data, and a receipt."""
+"""Give `fluxion tenants export`, by which a customer gets its data and a receipt."""
 
 import hashlib
 import json
@@ -11,8 +11,8 @@ import typer
 
 from cli import display
 from cli.errors import Refused
-from cli.options import Json, Local, Stack, TenantId
-from cli.session import connected, who
+from cli.options import StackOptions, TenantId
+from cli.session import who
 
 if TYPE_CHECKING:
     from cli.archives import Archives
@@ -22,14 +22,14 @@ _RECEIPT = "receipt.json"
 
 
 def command(
+    options: StackOptions,
     tenant_id: TenantId,
     to: Annotated[
         Path | None,
-        typer.Option(help="A folder that does not exist yet. Default: ID-export, here.", show_default=False),
+        typer.Option(
+            help="The folder to write, which must not exist. Without it: ID-export, here.", show_default=False
+        ),
     ] = None,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
     """Write all rows of a tenant into a folder, as Parquet files, each checked against the manifest."""
     from cli.archives import Archives
@@ -37,20 +37,20 @@ def command(
     target = to or Path(f"{tenant_id}-export")
     if target.exists():
         raise Refused(f"{target} exists, and nothing is written over: name another folder with --to.")
-    session = connected(stack, local)
+    session = options.session
     record = session.tables.record(tenant_id)
     if record is None:
         raise Refused(f"The control plane has no record of '{tenant_id}'.")
     archives = Archives(session)
     receipt = _fetched(archives, _made(archives, tenant_id, record), target)
-    if as_json:
+    if options.as_json:
         display.document(receipt)
         return
     display.fields(f"{tenant_id}: exported into {target}", receipt)
 
 
 def _made(archives: "Archives", tenant_id: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The export that there is to fetch: a new one, or the archive of a tenant that is gone."""
+    """Return the export to fetch: a new one, or the archive of a tenant that is gone. Raises Refused for neither."""
     if record.get("database_path"):
         return archives.ask("ExportDatabase", tenant_id, who())
     archive = record.get("archive")

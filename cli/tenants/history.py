@@ -1,33 +1,30 @@
-"""`fluxion tenants history`: who asked for what, what came of it, from the events of a tenant."""
+"""Give `fluxion tenants history`, which tells from a tenant's events who asked for what, and what came of it."""
 
 from typing import Annotated, Any
 
 import typer
 
 from cli import display
-from cli.options import Json, Local, Stack, TenantId
-from cli.session import connected
+from cli.options import StackOptions, TenantId
 
 _SHOWN = {"at", "run", "event", "event_id", "requested_by", "changed", "code", "message"}
 
 
 def command(
+    options: StackOptions,
     tenant_id: TenantId,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the newest N events.")] = None,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show only this many events, the newest.")] = None,
 ) -> None:
-    """A tenant's audit trail, oldest first: when, which run, what, who asked, what changed. Kept for 30 days."""
+    """Show a tenant's audit trail, oldest first: when, which run, what, who asked, what changed. Kept for 30 days."""
     from cli.items import require_known
     from control.history import history
 
-    session = connected(stack, local)
+    session = options.session
     found = session.tables.below(tenant_id, "EVENT#")
     if not found:
         require_known(session, tenant_id)
     rows = [entry.model_dump(include=_SHOWN) for entry in history(found)[:limit][::-1]]
-    if as_json:
+    if options.as_json:
         display.document(rows)
         return
     display.table(

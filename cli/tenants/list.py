@@ -1,12 +1,11 @@
-"""`fluxion tenants list`: all tenants, in one table."""
+"""Give `fluxion tenants list`, which shows all tenants in one table."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import display
-from cli.options import Json, Local, Stack
-from cli.session import connected
+from cli.options import StackOptions
 
 if TYPE_CHECKING:
     from control.tenant_view import TenantRow
@@ -15,25 +14,23 @@ _COLUMNS = ("tenant_id", "name", "status", "operation", "stage", "updated_at")
 
 
 def command(
+    options: StackOptions,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also tenants whose item is gone. Reads the whole provisioning table.")
+        bool, typer.Option("--all", help="List also tenants whose item is gone. Reads the whole provisioning table.")
     ] = False,
     status: Annotated[
         str | None,
-        typer.Option(help="Only tenants with this status, or whose operation is in this state (STALLED, HELD, …)."),
+        typer.Option(help="List only tenants with this status, or with this state of their operation (STALLED, …)."),
     ] = None,
     cause: Annotated[
-        str | None, typer.Option(metavar="ERROR", help="Only tenants that this error has brought to a halt.")
+        str | None, typer.Option(metavar="ERROR", help="List only tenants that this error has brought to a halt.")
     ] = None,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
-    """All tenants that have an item: status, operation, stage, last change."""
+    """List all tenants that have an item: status, operation, stage, last change."""
     from cli.progress import is_halted_by
     from control import tenant_view
 
-    tables = connected(stack, local).tables
+    tables = options.session.tables
     items = {item["tenant_id"]: item for item in tables.items()}
     records = tables.all_records() if everything else tables.records(items)
     rows = [
@@ -44,7 +41,7 @@ def command(
     ]
     if status:
         rows = [row for row in rows if status.upper() in (row["status"], row["operation"].rpartition(" ")[2])]
-    if as_json:
+    if options.as_json:
         display.document(rows)
         return
     display.table([column.replace("_", " ") for column in _COLUMNS], ([row[key] for key in _COLUMNS] for row in rows))

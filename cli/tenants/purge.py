@@ -1,25 +1,23 @@
-"""`fluxion tenants purge`: a customer is forgotten, and gets a receipt."""
+"""Give `fluxion tenants purge`, by which a customer is forgotten and gets a receipt."""
 
 from cli import display
 from cli.confirming import confirm
 from cli.errors import Refused
-from cli.options import Json, Local, Stack, TenantId, Yes
-from cli.session import Session, connected, who
+from cli.options import StackOptions, TenantId, Yes
+from cli.session import Session, who
 
 _GONE = ("OFFBOARDED", "FAILED")
 
 
 def command(
+    options: StackOptions,
     tenant_id: TenantId,
     yes: Yes = False,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
     """Erase all data of a tenant that was taken down, archives too, for good. Prints the receipt."""
     from cli.archives import Archives
 
-    session = connected(stack, local)
+    session = options.session
     _require_gone(session, tenant_id)
     display.note(
         f"All data of '{tenant_id}' will be erased: archives and exports, left-over files, events, and what its record "
@@ -27,7 +25,7 @@ def command(
     )
     confirm("the tenant's id", tenant_id, yes=yes)
     receipt = Archives(session).ask("PurgeDatabase", tenant_id, who())
-    if as_json:
+    if options.as_json:
         display.document(receipt)
         return
     remains = receipt.pop("remains")

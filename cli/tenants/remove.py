@@ -1,4 +1,4 @@
-"""`fluxion tenants remove`: a tenant's item goes, after a person has said so twice; mass removals are confirmed."""
+"""Give `fluxion tenants remove`, which deletes an item that a person has named twice, and confirms mass removals."""
 
 import base64
 import json
@@ -10,8 +10,8 @@ import typer
 from cli import display
 from cli.confirming import confirm
 from cli.errors import Refused
-from cli.options import Json, Local, Stack, Timeout, Watch, Yes
-from cli.session import Session, connected, who
+from cli.options import RunOptions, Yes
+from cli.session import Session, who
 from control.stacks import Output
 
 if TYPE_CHECKING:
@@ -20,34 +20,31 @@ if TYPE_CHECKING:
 
 
 def command(
+    options: RunOptions,
     tenant_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", show_default=False)] = None,
     held: Annotated[
         bool, typer.Option("--held", help="Confirm removals that are held for it: all, or these IDs.")
     ] = False,
     yes: Yes = False,
-    watch: Watch = True,
-    timeout: Timeout = 900.0,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
     """Delete a tenant's item. The site stays up for the grace period, and putting the item back cancels."""
     from cli.offboarding import confirm_held
 
     ids = list(dict.fromkeys(tenant_ids or []))
     if held:
-        confirm_held(connected(stack, local), ids, yes=yes, as_json=as_json)
+        confirm_held(options.session, ids, yes=yes, as_json=options.as_json)
     elif len(ids) == 1:
-        _remove(connected(stack, local), ids[0], yes, timeout if watch else None, as_json)
+        _remove(options, ids[0], yes)
     else:
         raise Refused("Name one tenant, or say --held to confirm removals that are held.")
 
 
-def _remove(session: Session, tenant_id: str, yes: bool, timeout: float | None, as_json: bool) -> None:
+def _remove(options: RunOptions, tenant_id: str, yes: bool) -> None:
     from cli import offboarding, watching
     from control.progress import run_of
     from tenancy.platform import clock
 
+    session, as_json = options.session, options.as_json
     found, record = session.tables.item(tenant_id), session.tables.record(tenant_id)
     if found is None:
         raise Refused(f"There is no item '{tenant_id}'" + (": it is removed already." if record else "."))
@@ -67,29 +64,30 @@ def _remove(session: Session, tenant_id: str, yes: bool, timeout: float | None, 
     # The removal counts without it: the table's stream starts the same run.
     if error := offboarding.start(session, tenant_id, "removed", by, at):
         display.note(f"The tenant's record will not say who removed it: {error}")
-    last = None if timeout is None else _watched(session, tenant_id, run_of(record), at, timeout, as_json)
+    last = _watched(options, tenant_id, run_of(record), at) if options.watch else None
     if as_json:
         answer = {"tenant_id": tenant_id, "removed_by": by, "removed_at": at, "put_back": put_back}
         display.document(answer | {"run": last.document if last else None, "item": removed.values})
     elif last:
         watching.tell_outcome(last, session.site)
-    if timeout is not None and not (last and last.has_ended_well):
+    if options.watch and not (last and last.has_ended_well):
         raise typer.Exit(1)
 
 
-def _watched(session: Session, tenant_id: str, after: str, at: str, timeout: float, as_json: bool) -> "Progress | None":
+def _watched(options: RunOptions, tenant_id: str, after: str, at: str) -> "Progress | None":
     from cli import progress, watching
 
     try:
-        moments = progress.follow(session.tables, tenant_id, after=after, asked_at=at, timeout=timeout)
-        return watching.shown(moments, quiet=as_json)
+        tables, timeout = options.session.tables, options.timeout
+        moments = progress.follow(tables, tenant_id, after=after, asked_at=at, timeout=timeout)
+        return watching.shown(moments, quiet=options.as_json)
     except TimeoutError as error:
         display.note(f"{error}; it goes on without being watched.")
         return None
 
 
 def _putting_back(session: Session, item: "Item") -> str:
-    """The command that writes exactly this item, unless there is one again."""
+    """Return the command that writes exactly this item, unless there is one again."""
     words = ["aws", "dynamodb", "put-item", "--region", session.region]
     if endpoint := session.endpoint:
         words += ["--endpoint-url", endpoint]

@@ -1,4 +1,4 @@
-"""`fluxion tenants restore`: a tenant's rows are to come back from the archive."""
+"""Give `fluxion tenants restore`, which asks that a tenant's rows come back from an archive."""
 
 from typing import Annotated, Any
 
@@ -7,44 +7,39 @@ import typer
 from cli import display
 from cli.confirming import confirm
 from cli.errors import Refused
-from cli.options import Json, Local, Stack, TenantId, Timeout, Watch, Yes
-from cli.session import Session, connected
+from cli.options import RunOptions, TenantId, Yes
+from cli.session import Session
 
 _MANIFEST = "/manifest.json"
 
 
 def command(
+    options: RunOptions,
     tenant_id: TenantId,
     archive: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Which archive, as ID/NAME; the last one on record if it is not given."),
+        typer.Option(metavar="FOLDER", help="The archive to restore, as ID/NAME; without it, the last one on record."),
     ] = None,
     cancel: Annotated[
-        bool, typer.Option("--cancel", help="Take a restore back that has failed, or not begun.")
+        bool, typer.Option("--cancel", help="Take back a restore that has failed or has not begun.")
     ] = False,
     yes: Yes = False,
-    watch: Watch = True,
-    timeout: Timeout = 900.0,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
     """Ask that a tenant gets the rows of an archive. What it has now is archived first, and only then replaced."""
     from cli import items
 
     if cancel and archive:
-        raise Refused("--cancel takes a restore back, whatever its archive: give one or the other.")
-    session = connected(stack, local)
+        raise Refused("--cancel takes a restore back, whatever its archive: give --cancel or --archive, not both.")
+    session = options.session
     item = items.existing(session, tenant_id)
     if cancel:
-        items.change(session, item, {"restore": {}}, watch=watch, timeout=timeout, as_json=as_json)
-        return
-    wanted = _wanted(session, item.values, archive, yes)
-    items.change(session, item, wanted, watch=watch, timeout=timeout, as_json=as_json)
+        items.change(options, item, {"restore": {}})
+    else:
+        items.change(options, item, _wanted(session, item.values, archive, yes))
 
 
 def _wanted(session: Session, item: dict[str, Any], archive: str | None, yes: bool) -> dict[str, Any]:
-    """What is to be written, once a person has agreed that it replaces what the tenant has."""
+    """Return what is to be written, once a person has agreed that it replaces what the tenant has."""
     from cli.items import require_valid
     from tenancy.platform import clock
 
@@ -67,7 +62,7 @@ def _wanted(session: Session, item: dict[str, Any], archive: str | None, yes: bo
 
 
 def _listed(session: Session, tenant_id: str) -> str:
-    """Archives of the tenant that have their manifest, in words."""
+    """Name the archives of the tenant that have their manifest."""
     from cli.archives import Archives
 
     names = Archives(session).files_below(tenant_id)

@@ -1,20 +1,10 @@
-"""`fluxion tenants resume`: a suspended tenant is served again."""
+"""Give `fluxion tenants resume`, after which a suspended tenant is served again."""
 
-from cli.options import Desired, Json, Local, Stack, TenantId, Timeout, Watch
-from cli.session import connected
+from cli.options import RunOptions, TenantId
 
 
-def command(
-    tenant_id: TenantId,
-    watch: Watch = True,
-    timeout: Timeout = 900.0,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
-) -> None:
+def command(options: RunOptions, tenant_id: TenantId) -> None:
     """Ask that a suspended tenant is served again."""
     from cli import items
 
-    session = connected(stack, local)
-    wanted = {"desired_state": Desired.ACTIVE.value}
-    items.change(session, items.existing(session, tenant_id), wanted, watch=watch, timeout=timeout, as_json=as_json)
+    items.change(options, items.existing(options.session, tenant_id), {"desired_state": "active"})

@@ -1,4 +1,4 @@
-"""`fluxion tenants retry`: another run, for one tenant or for all that one error has brought to a halt."""
+"""Give `fluxion tenants retry`, which asks for another run of one tenant, or of all that one error has halted."""
 
 from typing import Annotated
 
@@ -6,11 +6,12 @@ import typer
 
 from cli import display
 from cli.errors import Refused
-from cli.options import Json, Local, Stack, Timeout, Watch
-from cli.session import Session, connected, who
+from cli.options import RunOptions
+from cli.session import Session, who
 
 
 def command(
+    options: RunOptions,
     tenant_id: Annotated[str | None, typer.Argument(metavar="ID", help="The tenant.", show_default=False)] = None,
     cause: Annotated[
         str | None,
@@ -18,11 +19,6 @@ def command(
             metavar="ERROR", help="Instead of ID: all tenants that this error has brought to a halt; not watched."
         ),
     ] = None,
-    watch: Watch = True,
-    timeout: Timeout = 900.0,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
     """Ask for another run of a tenant's workflow. Changes nothing of the item but who asked, and when."""
     from cli.watching import follow_or_say
@@ -32,14 +28,14 @@ def command(
     if (tenant_id is None) == (cause is None):
         raise Refused("Name one tenant, or with --cause the error that has brought many to a halt.")
     at = clock.now()
-    session = connected(stack, local)
+    session = options.session
     if tenant_id is None:
-        _retry_all(session, str(cause), at, as_json)
+        _retry_all(session, str(cause), at, options.as_json)
         return
     before = run_of(session.tables.record(tenant_id))
     if not session.tables.ask_again(tenant_id, who(), at):
         raise Refused(f"There is no item '{tenant_id}': `fluxion tenants add {tenant_id} --name …` makes one.")
-    follow_or_say(session, tenant_id, after=before, at=at, watch=watch, timeout=timeout, as_json=as_json)
+    follow_or_say(options, tenant_id, after=before, at=at)
 
 
 def _retry_all(session: Session, cause: str, at: str, as_json: bool) -> None:

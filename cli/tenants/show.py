@@ -1,31 +1,28 @@
-"""`fluxion tenants show`: everything about one tenant."""
+"""Give `fluxion tenants show`, which shows everything about one tenant."""
 
 import json
 from typing import Any
 
 from cli import display
-from cli.options import Json, Local, Stack, TenantId
-from cli.session import connected
+from cli.options import StackOptions, TenantId
 
 _EVENTS_SHOWN = 20
 
 
 def command(
+    options: StackOptions,
     tenant_id: TenantId,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
 ) -> None:
-    """One tenant: what was asked for, what is, its effects on shared systems, its latest events."""
+    """Show one tenant: what was asked for, what is, its effects on shared systems, its latest events."""
     from cli.items import require_known
 
-    session = connected(stack, local)
+    session = options.session
     require_known(session, tenant_id)
     item, record = session.tables.item(tenant_id), session.tables.record(tenant_id)
     values = item.values if item else None
     effects = session.tables.below(tenant_id, "EFFECT#", 100)[::-1]
     events = session.tables.below(tenant_id, "EVENT#", _EVENTS_SHOWN)[::-1]
-    if as_json:
+    if options.as_json:
         with_details = [{**event, "detail": json.loads(event["detail"])} for event in events]
         display.document({"item": values, "record": record, "effects": effects, "events": with_details})
         return

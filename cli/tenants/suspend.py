@@ -1,20 +1,10 @@
-"""`fluxion tenants suspend`: visitors get 503, everything stays."""
+"""Give `fluxion tenants suspend`, after which visitors get 503 and everything stays."""
 
-from cli.options import Desired, Json, Local, Stack, TenantId, Timeout, Watch
-from cli.session import connected
+from cli.options import RunOptions, TenantId
 
 
-def command(
-    tenant_id: TenantId,
-    watch: Watch = True,
-    timeout: Timeout = 900.0,
-    stack: Stack = "fluxion",
-    local: Local = None,
-    as_json: Json = False,
-) -> None:
+def command(options: RunOptions, tenant_id: TenantId) -> None:
     """Ask that a tenant's visitors get 503. Data, records and alias stay."""
     from cli import items
 
-    session = connected(stack, local)
-    wanted = {"desired_state": Desired.SUSPENDED.value}
-    items.change(session, items.existing(session, tenant_id), wanted, watch=watch, timeout=timeout, as_json=as_json)
+    items.change(options, items.existing(options.session, tenant_id), {"desired_state": "suspended"})

@@ -17,7 +17,7 @@ type Call = {
   response: ServerResponse;
 };
 
-/** An answer that has been written already. */
+/** Stand for an answer that has been written already. */
 const WRITTEN = Symbol('written');
 
 export class Api {

@@ -6,7 +6,7 @@ const RESERVED = ['www', 'api', 'admin', 'auth', 'login', 'mail', 'status', 'flu
 
 const skeleton = (id: string) => id.replace(/rn/g, 'm').replace(/1/g, 'l').replace(/0/g, 'o');
 
-/** What the API says of a name. others: names that tenants have. */
+/** Return what the API says of a name. others: names that tenants have. */
 export function checkName(id: string, others: string[], base: string): NameCheck {
   const answer = (code: string | null, rule: string | null, like: string | null = null) => ({
     tenant_id: id,

@@ -9,7 +9,7 @@ import { Api } from './api.ts';
 
 const BASE = 'fluxionia.localhost';
 
-/** As strict as what the distribution sends; the development server itself could not work with it. */
+/** Be as strict as what the distribution sends; the development server itself could not work with it. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -24,13 +24,13 @@ const POLICY = [
 
 type Answer = { statusCode?: number; headers?: { location: { value: string } }; uri?: string };
 
-/** The CloudFront Function itself, from the file that is deployed. */
+/** Load the CloudFront Function itself, from the file that is deployed. */
 function edgeFunction(): (event: unknown) => Answer {
   const source = readFileSync(new URL('../../edge/viewer_request.js', import.meta.url), 'utf8');
   return vm.runInNewContext(`${source}; handler`) as (event: unknown) => Answer;
 }
 
-/** What Vite serves to itself while developing is no path of the frontend. */
+/** Return whether a path is one that Vite serves to itself while developing. */
 const isVites = (path: string) => /^\/(@|src\/|node_modules\/)/.test(path);
 
 function serve(server: ViteDevServer | PreviewServer, headers: Record<string, string>) {

@@ -1,4 +1,4 @@
-/** An answer that is a problem. */
+/** Stand for an answer that is a problem. */
 export class Refusal extends Error {
   readonly status: number;
   readonly code: string | undefined;

@@ -67,7 +67,7 @@ export function told(name: string, seconds: number): Stage {
   return { name, event: EVENTS[name] ?? null, state: 'done', started_at: now(), seconds };
 }
 
-/** Puts an event at the front of a tenant's history. */
+/** Put an event at the front of a tenant's history. */
 export function note(tenant: Tenant, event: string, stage: string, at = now(), more: Partial<HistoryEntry> = {}) {
   tenant.history.unshift({
     at,
@@ -85,7 +85,7 @@ export function note(tenant: Tenant, event: string, stage: string, at = now(), m
   });
 }
 
-/** A tenant whose onboarding ended three days ago. */
+/** Make a tenant whose onboarding ended three days ago. */
 export function standing(id: string, name: string, status: Status, more: Partial<Item>): Tenant {
   const at = new Date(Date.now() - 86_400_000 * 3).toISOString();
   const tenant: Tenant = {
@@ -115,7 +115,7 @@ export function standing(id: string, name: string, status: Status, more: Partial
   return tenant;
 }
 
-/** One of many that were removed within an hour: a person has to confirm it. */
+/** Make one of many that were removed within an hour: a person has to confirm it. */
 function held(): Tenant {
   const tenant = standing('quesos-la-vega', 'Quesos La Vega', 'ACTIVE', {});
   Object.assign(tenant, { item: null, kind: 'offboard', state: 'HELD', stages: [] });
@@ -123,7 +123,7 @@ function held(): Tenant {
   return tenant;
 }
 
-/** Its rows were to come back from an archive, which is not what was archived. Its site goes on. */
+/** Make a tenant whose rows were to come back from a damaged archive. Its site goes on. */
 function unrestored(): Tenant {
   const tenant = standing('miel-del-monte', 'Miel del Monte', 'ACTIVE', {});
   const message = "the file 'orders.parquet' of archive miel-del-monte/2026-11-20 is not the one in its manifest";
@@ -148,7 +148,7 @@ function unrestored(): Tenant {
   return tenant;
 }
 
-/** Somebody has deleted its records by hand; they were put back. */
+/** Make a tenant whose records somebody deleted by hand; they were put back. */
 function drifted(): Tenant {
   const tenant = standing('flores-del-alba', 'Flores del Alba', 'ACTIVE', {});
   const found = [{ kind: 'RecordMissing', where: 'dns_records', what: 'A flores-del-alba', repair: 'workflow' }];
@@ -157,7 +157,7 @@ function drifted(): Tenant {
   return tenant;
 }
 
-/** One of each kind. */
+/** Make one of each kind. */
 export function firstTenants(): Tenant[] {
   const long = 'Cooperativa Multiactiva de Productores Campesinos del Suroccidente Antioqueño y';
   const stalled = standing('frutas-del-valle', 'Frutas del Valle', 'PENDING', {});

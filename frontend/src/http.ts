@@ -1,8 +1,8 @@
-// Asking the API of this host. Every answer that is not a success becomes a Problem (RFC 9457).
+// Ask the API of this host. Every answer that is not a success becomes a Problem (RFC 9457).
 
 export type FieldError = { field: string; message: string };
 
-/** An error as the API tells it. status 0 and code `offline`: no answer came at all. */
+/** Hold an error as the API tells it. status 0 and code `offline`: no answer came at all. */
 export class Problem extends Error {
   readonly status: number;
   readonly code: string | undefined;
@@ -27,7 +27,7 @@ export type Request = {
   signal?: AbortSignal | undefined;
 };
 
-/** The response to a request, whatever its status. Throws Problem if there is none, and what an abort throws. */
+/** Return the response to a request, whatever its status. Throws Problem if there is none, and what an abort throws. */
 export async function send(path: string, { method = 'GET', body, token, headers, signal }: Request = {}) {
   const fields = new Headers({ Accept: 'application/json', ...headers });
   if (body !== undefined) fields.set('Content-Type', 'application/json');
@@ -46,13 +46,13 @@ export async function send(path: string, { method = 'GET', body, token, headers,
   }
 }
 
-/** The problem that a response tells, or one made from its status if it is not the API that answered. */
+/** Return the problem that a response tells, or one made from its status if it is not the API that answered. */
 export async function problemOf(response: Response): Promise<Problem> {
   const body: unknown = await response.json().catch(() => null);
   return new Problem(response.status, body && typeof body === 'object' ? body : {});
 }
 
-/** The JSON that the API answers. Throws Problem for anything else. */
+/** Return the JSON that the API answers. Throws Problem for anything else. */
 export async function ask<T>(path: string, request?: Request): Promise<T> {
   const response = await send(path, request);
   if (!response.ok) throw await problemOf(response);
@@ -64,7 +64,7 @@ export async function ask<T>(path: string, request?: Request): Promise<T> {
   }
 }
 
-/** A path with a query of those parameters that have a value. */
+/** Return a path with a query of those parameters that have a value. */
 export function withQuery(path: string, parameters: Record<string, string | number | null | undefined>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {

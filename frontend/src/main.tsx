@@ -1,4 +1,4 @@
-// The beginning of all three faces: finds out which one this host has, and loads that one.
+// Find out which of the three faces this host has, and load that one.
 
 import { lazy, StrictMode, Suspense, use } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -13,7 +13,7 @@ import { LanguageProvider } from './language/language.tsx';
 import { Boundary } from './ui/Boundary.tsx';
 import { Loading, Unavailable, UnknownSite } from './ui/pages.tsx';
 
-/** What the deployment puts beside the build. example_tenant: whose site the landing page may show as an example. */
+/** Read from /config.json, which the deployment puts beside the build. example_tenant: whose site the landing page may show as an example. */
 export type Deployment = { base_domain: string; example_tenant?: string };
 
 const Landing = lazy(() => import('./landing/Landing.tsx'));

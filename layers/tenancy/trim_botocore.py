@@ -1,4 +1,4 @@
-"""Leaves only the wanted services in botocore's descriptions of AWS: `python trim_botocore.py DATA SERVICE…`.
+"""This leaves only the wanted services in botocore's descriptions of AWS: `python trim_botocore.py DATA SERVICE…`.
 
 DATA: the installed `botocore/data`. It describes every service in 29 MB of JSON, and lists the endpoints of all of
 them in one more file of 1.2 MB, which the first client of a process parses whole: 20 ms and 7 MB of memory.
@@ -24,7 +24,7 @@ def main(data: Path, wanted: set[str]) -> None:
 
 
 def _endpoint_prefix(service: Path) -> str:
-    """What endpoints.json calls a service, after the newest description of it: `states` for `stepfunctions`."""
+    """Return what endpoints.json calls a service, by its newest description: `states` for `stepfunctions`."""
     newest = max(service.glob("*/service-2.json.gz"))
     return str(json.loads(gzip.decompress(newest.read_bytes()))["metadata"]["endpointPrefix"])
 

@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import { Route, Routes } from 'react-router';
+import { Heading } from '../ui/parts.tsx';
 import './landing.css';
 import './steps.css';
 import { LanguageSwitch, useWords } from '../language/language.tsx';
@@ -46,9 +47,7 @@ function Home({ deployment }: { deployment: Deployment }) {
       <main id="content">
         <section className="hero">
           <div className="pitch">
-            <h1 ref={heading} tabIndex={-1}>
-              {words.headline}
-            </h1>
+            <Heading at={heading}>{words.headline}</Heading>
             <p className="lead">{words.lead}</p>
             <div className="try">
               <label htmlFor="business">{words.nameLabel}</label>
@@ -141,7 +140,7 @@ function Wave() {
   );
 }
 
-/** A drawing of a shop's page with the name that was typed. It says nothing that the text does not. */
+/** Draw a shop's page with the name that was typed. It says nothing that the text does not. */
 function Preview({ name, base }: { name: string; base: string }) {
   const words = useWords(landingWords);
   return (

@@ -2,7 +2,7 @@
 
 const LONGEST = 32;
 
-/** The plain label that comes nearest to a name: no accents, no spaces, no signs. May be empty. */
+/** Return the plain label that comes nearest to a name: no accents, no spaces, no signs. May be empty. */
 export function suggestedLabel(name: string): string {
   return name
     .normalize('NFKD')
@@ -15,7 +15,7 @@ export function suggestedLabel(name: string): string {
     .replace(/^-+|-+$/g, '');
 }
 
-/** The address of another host of this deployment, seen from this page: the same scheme and the same port. */
+/** Return the address of another host of this deployment, seen from this page: the same scheme and the same port. */
 export function besides(location: Pick<Location, 'protocol' | 'port'>, label: string, baseDomain: string): string {
   const port = location.port ? `:${location.port}` : '';
   return `${location.protocol}//${label}.${baseDomain}${port}/`;

@@ -4,7 +4,7 @@ import type { Language } from './language.tsx';
 
 const LOCALE: Record<Language, string> = { es: 'es-CO', en: 'en-GB' };
 
-/** An amount in hundredths of a currency. Hundredths are shown only if there are any. */
+/** Format an amount in hundredths of a currency. Hundredths are shown only if there are any. */
 export function money(cents: number, currency: string, language: Language): string {
   const digits = cents % 100 === 0 ? 0 : 2;
   return new Intl.NumberFormat(LOCALE[language], {
@@ -20,13 +20,13 @@ export function quantity(value: number, language: Language): string {
   return new Intl.NumberFormat(LOCALE[language], { maximumFractionDigits: 3 }).format(value);
 }
 
-/** A moment, to the second, in this browser's time zone. */
+/** Format a moment, to the second, in this browser's time zone. */
 export function moment(iso: string, language: Language): string {
   const options = { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' } as const;
   return new Intl.DateTimeFormat(LOCALE[language], options).format(new Date(iso));
 }
 
-/** A duration: tenths of a second below a minute, then minutes and seconds, then hours and minutes. */
+/** Format a duration: tenths of a second below a minute, then minutes and seconds, then hours and minutes. */
 export function duration(seconds: number, language: Language): string {
   if (seconds < 60) {
     const number = new Intl.NumberFormat(LOCALE[language], { minimumFractionDigits: 1, maximumFractionDigits: 1 });

@@ -43,12 +43,12 @@ export function useLanguage(): Language {
   return useContext(Context).language;
 }
 
-/** The words of the chosen language. */
+/** Return the words of the chosen language. */
 export function useWords<T>(words: Words<T>): T {
   return words[useLanguage()];
 }
 
-/** One button, labelled in the language that it switches to. */
+/** Show one button, labelled in the language that it switches to. */
 export function LanguageSwitch() {
   const { language, choose } = useContext(Context);
   const other: Language = language === 'es' ? 'en' : 'es';

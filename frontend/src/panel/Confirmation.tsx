@@ -1,12 +1,13 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
 import { Problem } from '../http.ts';
 import { useWords } from '../language/language.tsx';
+import { Notice } from '../ui/parts.tsx';
 import { problemWords } from './forms.tsx';
 import { panelWords } from './words.ts';
 
 export type Change = 'suspend' | 'resume' | 'remove';
 
-/** Asks for the tenant's id before a change that its visitors notice. */
+/** Ask for the tenant's id before a change that its visitors notice. */
 export function Confirmation({
   change,
   tenantId,
@@ -63,11 +64,7 @@ export function Confirmation({
             spellCheck={false}
           />
         </div>
-        {problem ? (
-          <p className="notice bad" role="alert">
-            {problemWords(problem, words)}
-          </p>
-        ) : null}
+        <Notice tone="bad">{problem ? problemWords(problem, words) : null}</Notice>
         <div className="actions">
           <button
             type="submit"

@@ -3,6 +3,7 @@
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { useWords } from '../language/language.tsx';
+import { Notice } from '../ui/parts.tsx';
 import { type Change, Confirmation } from './Confirmation.tsx';
 import { problemWords } from './forms.tsx';
 import { useAsk, useAttempt } from './requests.ts';
@@ -12,7 +13,7 @@ import { panelWords } from './words.ts';
 // The item of a tenant that was just removed here: putting it back within the grace period cancels the removal.
 const removedItems = new Map<string, Item>();
 
-/** The calls behind the controls. told: tells the page what was asked for. */
+/** Make the calls behind the controls. told: tells the page what was asked for. */
 function useChanges(id: string, told: (answer: Asked) => void) {
   const ask = useAsk();
   const path = `/api/tenants/${encodeURIComponent(id)}`;
@@ -72,16 +73,8 @@ export function Controls({
           </button>
         ) : null}
       </div>
-      {idle ? (
-        <p className="notice" role="status">
-          {words.nothingToDo}
-        </p>
-      ) : null}
-      {problem ? (
-        <p className="notice bad" role="alert">
-          {problemWords(problem, words)}
-        </p>
-      ) : null}
+      <Notice>{idle ? words.nothingToDo : null}</Notice>
+      <Notice tone="bad">{problem ? problemWords(problem, words) : null}</Notice>
       {confirming ? (
         <Confirmation
           change={confirming}
@@ -94,7 +87,7 @@ export function Controls({
   );
 }
 
-/** The changes that are confirmed before they are asked for, and the way to the form. */
+/** Show the changes that are confirmed before they are asked for, and the way to the form. */
 function Changes({ item, confirm }: { item: Item; confirm: (change: Change) => void }) {
   const words = useWords(panelWords);
   const turn = item.desired_state === 'suspended' ? 'resume' : 'suspend';

@@ -8,7 +8,7 @@ import { type PanelWords, panelWords } from './words.ts';
 
 const idOf = (entry: HistoryEntry) => entry.event_id ?? `${entry.run} ${entry.event} ${entry.at}`;
 
-/** The newest first, without those that are there twice: pages that were read at different times overlap. */
+/** Return the newest first, without those that are there twice: pages that were read at different times overlap. */
 export function merged(newest: HistoryEntry[], older: HistoryEntry[]): HistoryEntry[] {
   const known = new Set(newest.map(idOf));
   const all = [...newest, ...older.filter((entry) => !known.has(idOf(entry)))];

@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, Outlet, Route, Routes, useLocation, useNavigate, useSearchParams } from 'react-router';
+import { Heading } from '../ui/parts.tsx';
 import './panel.css';
 import './forms.css';
 import { ask, Problem } from '../http.ts';
@@ -33,7 +34,7 @@ export default function Panel() {
   );
 }
 
-/** The pages for who is signed in; the way to sign in for everybody else. */
+/** Show the pages for who is signed in; the way to sign in for everybody else. */
 function Guarded() {
   const [token, setToken] = useState(currentToken);
   const [me, setMe] = useState<Me | null>(null);
@@ -131,9 +132,7 @@ function SignedOut({ reason }: { reason: Reason }) {
       </header>
       <main>
         <p className="sign">Fluxion</p>
-        <h1 ref={heading} tabIndex={-1}>
-          {words.signInTitle}
-        </h1>
+        <Heading at={heading}>{words.signInTitle}</Heading>
         <p className="text">{words.signInText}</p>
         {said ? (
           <p className={`notice ${said === 'expired' ? 'warn' : 'bad'}`} role="alert">
@@ -148,7 +147,7 @@ function SignedOut({ reason }: { reason: Reason }) {
   );
 }
 
-/** Where the sign-in page sends the browser back to. */
+/** End signing in, where the sign-in page sends the browser back to. */
 function SignedIn() {
   const [query] = useSearchParams();
   const navigate = useNavigate();

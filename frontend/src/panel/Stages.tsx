@@ -6,7 +6,7 @@ import { secondsOf, secondsTogether, type TimelineStage, timeline } from './time
 import type { Progress } from './types.ts';
 import { panelWords } from './words.ts';
 
-/** Now, ten times a second while something is running: the durations grow under one's eyes. */
+/** Return the time, ten times a second while something is running: the durations grow under one's eyes. */
 function useNow(ticking: boolean): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
@@ -17,7 +17,7 @@ function useNow(ticking: boolean): number {
   return now;
 }
 
-/** The stages of a run as they are now. */
+/** Show the stages of a run as they are now. */
 export function Stages({ progress, connected }: { progress: Progress; connected: boolean }) {
   const words = useWords(panelWords);
   const language = useLanguage();
@@ -58,7 +58,7 @@ export function Stages({ progress, connected }: { progress: Progress; connected:
   );
 }
 
-/** None while a removal is held: the number on record is that of the run before. */
+/** Show none while a removal is held: the number on record is that of the run before. */
 function RunNumber({ progress: { run, state } }: { progress: Progress }) {
   const words = useWords(panelWords);
   return run && state !== 'HELD' ? <span className="soft"> {words.run(run)}</span> : null;

@@ -1,13 +1,15 @@
 // One tenant: what its visitors get, what is being done to it, what has happened, and the controls to change that.
 
 import { type ReactNode, useEffect, useState } from 'react';
-import { Link, useLocation, useParams } from 'react-router';
+import { useLocation, useParams } from 'react-router';
+import { Heading, Notice } from '../ui/parts.tsx';
 import './tenant.css';
 import { Problem } from '../http.ts';
 import { moment } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
 import { usePage } from '../ui/page.ts';
 import { Controls } from './Controls.tsx';
+import { Back } from './forms.tsx';
 import { History } from './History.tsx';
 import { StatusMark } from './marks.tsx';
 import { usePolled } from './requests.ts';
@@ -20,7 +22,7 @@ import { panelWords } from './words.ts';
 
 const SECONDS = 4; // between looks at the rest of the page; a run under way is streamed
 
-/** The run that is under way, or the last one. after: the run to wait for is newer than this one. */
+/** Follow the run that is under way, or the last one. after: the run to wait for is newer than this one. */
 function useProgress(tenantId: string, after: string | null, wanted: string, ended: () => void) {
   const { token, signOut } = useSession();
   const [progress, setProgress] = useState<Progress | null>(null);
@@ -72,26 +74,18 @@ function Tenant({ tenantId }: { tenantId: string }) {
   if (problem?.status === 404) {
     return (
       <div className="narrow">
-        <p className="back">
-          <Link to="/">← {words.backToList}</Link>
-        </p>
-        <h1 ref={heading} tabIndex={-1}>
-          {tenantId}
-        </h1>
+        <Back to="/">{words.backToList}</Back>
+        <Heading at={heading}>{tenantId}</Heading>
         <p className="notice">{words.notFound}</p>
       </div>
     );
   }
   return (
     <div className="tenant">
-      <p className="back">
-        <Link to="/">← {words.backToList}</Link>
-      </p>
+      <Back to="/">{words.backToList}</Back>
       <div className="head">
         <div className="title">
-          <h1 ref={heading} tabIndex={-1}>
-            {detail?.name ?? tenantId}
-          </h1>
+          <Heading at={heading}>{detail?.name ?? tenantId}</Heading>
           <p className="under">
             <StatusMark status={progress?.status ?? detail?.status ?? 'NOT_SEEN'} />
             <span className="mono">{detail?.host ?? tenantId}</span>
@@ -108,11 +102,7 @@ function Tenant({ tenantId }: { tenantId: string }) {
           />
         ) : null}
       </div>
-      {problem ? (
-        <p className="notice warn" role="status">
-          {words.unavailable}
-        </p>
-      ) : null}
+      <Notice tone="warn">{problem ? words.unavailable : null}</Notice>
       <Standing detail={detail} progress={progress} />
       <div className="columns">
         <div>
@@ -125,7 +115,7 @@ function Tenant({ tenantId }: { tenantId: string }) {
   );
 }
 
-/** What there is to know at first sight: what visitors get, and what went wrong. */
+/** Show what there is to know at first sight: what visitors get, and what went wrong. */
 function Standing({ detail, progress }: { detail: TenantDetail | null; progress: Progress | null }) {
   const words = useWords(panelWords);
   const language = useLanguage();
@@ -147,7 +137,7 @@ function Standing({ detail, progress }: { detail: TenantDetail | null; progress:
   );
 }
 
-/** A removal that waits: for its time, or for a person, where there were too many at once. */
+/** Show a removal that waits: for its time, or for a person, where there were too many at once. */
 function Held({ detail }: { detail: TenantDetail }) {
   const words = useWords(panelWords);
   const language = useLanguage();

@@ -4,6 +4,7 @@ import { withQuery } from '../http.ts';
 import { moment } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
 import { usePage } from '../ui/page.ts';
+import { Heading, Notice } from '../ui/parts.tsx';
 import { OperationWords, StatusMark } from './marks.tsx';
 import { usePolled } from './requests.ts';
 import { useMayChange } from './session.tsx';
@@ -17,7 +18,7 @@ const STATES = ['RUNNING', 'ROLLING_BACK', 'STALLED', 'HELD'];
 const REMOVED = 'removed';
 const OF_REMOVED = [REMOVED, 'HELD']; // such tenants have no item any more
 
-/** A value that has stood still for a moment: not every letter is a request. */
+/** Return a value that has stood still for a moment: not every letter is a request. */
 function useSettled(value: string, milliseconds: number): string {
   const [settled, setSettled] = useState(value);
   useEffect(() => {
@@ -65,9 +66,7 @@ export function Tenants() {
   return (
     <div className="tenants">
       <div className="head">
-        <h1 ref={heading} tabIndex={-1}>
-          {words.tenants}
-        </h1>
+        <Heading at={heading}>{words.tenants}</Heading>
         {mayChange ? (
           <Link className="button" to="/new">
             {words.newTenant}
@@ -82,11 +81,7 @@ export function Tenants() {
           narrow(changes);
         }}
       />
-      {problem ? (
-        <p className="notice warn" role="status">
-          {page ? words.listStale : words.unavailable}
-        </p>
-      ) : null}
+      <Notice tone="warn">{problem ? (page ? words.listStale : words.unavailable) : null}</Notice>
       {page || problem ? null : <p role="status">{words.loading}</p>}
       {page?.items.length ? <Table rows={page.items} /> : null}
       {page?.items.length === 0 ? <Nothing narrowed={narrowed} clear={clear} mayChange={mayChange} /> : null}
@@ -130,7 +125,7 @@ function Filters({ typed, filter, narrow }: { typed: string; filter: string; nar
   );
 }
 
-/** Forwards and back, where there is more than one page. cursors: of the pages after the first, up to this one. */
+/** Lead forwards and back, where there is more than one page. cursors: of the pages after the first, up to this one. */
 function Pages({ cursors, next, go }: { cursors: string[]; next: string | null; go: (cursors: string[]) => void }) {
   const words = useWords(panelWords);
   if (cursors.length === 0 && !next) return null;

@@ -7,6 +7,7 @@ import { useWords } from '../language/language.tsx';
 import { Field } from '../ui/Field.tsx';
 import { fieldErrors, focusFirstInvalid } from '../ui/form.ts';
 import { usePage } from '../ui/page.ts';
+import { Heading, Notice } from '../ui/parts.tsx';
 import { useAsk, useAttempt } from './requests.ts';
 import { useMayChange } from './session.tsx';
 import type { Asked, NameCheck, Settings, TenantDetail } from './types.ts';
@@ -16,7 +17,7 @@ type Values = { name: string; tier: string; contact_email: string; colour: strin
 
 const EMPTY: Values = { name: '', tier: 'standard', contact_email: '', colour: '' };
 
-/** The settings with another colour; all others stay. */
+/** Return the settings with another colour; all others stay. */
 function withColour(settings: Settings, colour: string): Settings {
   const { colour: _, ...others } = settings;
   return colour.trim() ? { ...others, colour: colour.trim() } : others;
@@ -24,7 +25,7 @@ function withColour(settings: Settings, colour: string): Settings {
 
 type Check = { state: 'none' } | { state: 'checking' } | { state: 'unknown' } | { state: 'told'; check: NameCheck };
 
-/** What the API says of a name while it is typed. An answer that was overtaken is dropped. */
+/** Ask the API about a name while it is typed. An answer that was overtaken is dropped. */
 function useNameCheck(id: string): Check {
   const ask = useAsk();
   const [told, setTold] = useState<{ id: string; check: NameCheck | null } | null>(null);
@@ -115,9 +116,7 @@ export function NewTenant() {
   return (
     <div className="narrow">
       <Back to="/">{words.backToList}</Back>
-      <h1 ref={heading} tabIndex={-1}>
-        {words.newTenant}
-      </h1>
+      <Heading at={heading}>{words.newTenant}</Heading>
       <TenantForm
         first={(error) => <NameField id={id} setId={setId} check={check} refused={refused} error={error} />}
         initial={EMPTY}
@@ -140,7 +139,7 @@ export function NewTenant() {
   );
 }
 
-/** The tenant as it is to be edited. again: loads what has become of it; round: how often that was needed. */
+/** Load the tenant that is to be edited. again: loads what has become of it; round: how often that was needed. */
 function useLoaded(path: string) {
   const ask = useAsk();
   const [loaded, setLoaded] = useState<{ detail: TenantDetail; round: number } | null>(null);
@@ -172,9 +171,7 @@ export function EditTenant() {
   return (
     <div className="narrow">
       <Back to={back}>{tenantId}</Back>
-      <h1 ref={heading} tabIndex={-1}>
-        {words.editTitle(tenantId)}
-      </h1>
+      <Heading at={heading}>{words.editTitle(tenantId)}</Heading>
       {problem ? <p className="notice bad">{problem.status === 404 ? words.notFound : words.unavailable}</p> : null}
       {loaded && !item ? <p className="notice bad">{words.notFound}</p> : null}
       {item ? (
@@ -289,11 +286,7 @@ function TenantForm({
         spellCheck={false}
         {...field('colour', errors.settings ?? errors['settings.colour'])}
       />
-      {problem ? (
-        <p className="notice bad" role="alert">
-          {problemWords(problem, words)}
-        </p>
-      ) : null}
+      <Notice tone="bad">{problem ? problemWords(problem, words) : null}</Notice>
       <div className="actions">
         <button type="submit" className="button" disabled={busy || blocked}>
           {busy ? labels.busy : labels.submit}
@@ -322,7 +315,8 @@ export function problemWords(problem: Problem, words: PanelWords): string {
   return known ?? words.failed(problem.detail ?? problem.message);
 }
 
-function Back({ to, children }: { to: string; children: ReactNode }) {
+/** Show the way back to another page. */
+export function Back({ to, children }: { to: string; children: ReactNode }) {
   return (
     <p className="back">
       <Link to={to}>← {children}</Link>

@@ -15,7 +15,7 @@ const TONE: Record<string, string> = {
   OFFBOARDED: 'idle',
 };
 
-/** What visitors get. The name that the console and the records use stands beside it for who hovers, and in search. */
+/** Show what visitors get. The name that the console and the records use stands beside it for who hovers, and in search. */
 export function StatusMark({ status }: { status: string }) {
   const words = useWords(panelWords);
   return (
@@ -25,7 +25,7 @@ export function StatusMark({ status }: { status: string }) {
   );
 }
 
-/** What the control plane is doing; nothing when it has done what was asked. */
+/** Say what the control plane is doing; nothing when it has done what was asked. */
 export function OperationWords({ row: { operation, due_for } }: { row: Pick<TenantRow, 'operation' | 'due_for'> }) {
   const words = useWords(panelWords);
   if (!operation || operation.state === 'SUCCEEDED') return null;

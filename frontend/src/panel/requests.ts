@@ -4,7 +4,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { ask, Problem, type Request } from '../http.ts';
 import { useSession } from './session.tsx';
 
-/** `ask` in the name of who is signed in; a refused token signs out. */
+/** Return `ask` in the name of who is signed in; a refused token signs out. */
 export function useAsk(): <T>(path: string, request?: Request) => Promise<T> {
   const { token, signOut } = useSession();
   return useCallback(
@@ -22,20 +22,20 @@ export function useAsk(): <T>(path: string, request?: Request) => Promise<T> {
 
 type Polled<T> = { path: string; value: T | null; problem: Problem | null };
 
-/** The state after another answer. The same answer again is the same state: what somebody is reading does not flicker. */
+/** Return the state after another answer. The same answer again is the same state: what somebody is reading does not flicker. */
 function answered<T>(before: Polled<T>, path: string, value: T): Polled<T> {
   const same = before.path === path && !before.problem && JSON.stringify(before.value) === JSON.stringify(value);
   return same ? before : { path, value, problem: null };
 }
 
-/** The state after a failure: the last good answer for the path stands, with the problem beside it. */
+/** Return the state after a failure: the last good answer for the path stands, with the problem beside it. */
 function failed<T>(before: Polled<T>, path: string, error: unknown): Polled<T> {
   const problem = error instanceof Problem ? error : new Problem(0);
   return { path, value: before.path === path ? before.value : null, problem };
 }
 
 /**
- * What the API answers for a path, and again every `seconds` while the page is seen.
+ * Ask the API for a path, and again every `seconds` while the page is seen.
  *
  * value: the last answer for this path, null before the first. stale: the last answer for any path. again: asks now.
  */
@@ -81,7 +81,7 @@ export function usePolled<T>(path: string, seconds: number) {
   return { value: current ? state.value : null, stale: state.value, problem: current ? state.problem : null, again };
 }
 
-/** A change that a person has asked for: whether it is on its way, and what went wrong with the last one. */
+/** Make a change that a person has asked for, and tell whether it is on its way, and what went wrong with the last one. */
 export function useAttempt() {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);

@@ -24,7 +24,7 @@ function random(): string {
   return base64url(crypto.getRandomValues(new Uint8Array(32)));
 }
 
-/** RFC 7636, S256. */
+/** Return the challenge of a verifier (RFC 7636, S256). */
 export async function challengeOf(verifier: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier));
   return base64url(new Uint8Array(digest));
@@ -34,7 +34,7 @@ export function redirectUri(): string {
   return `${window.location.origin}/signed-in`;
 }
 
-/** Where the browser has to go to sign in. */
+/** Return where the browser has to go to sign in. */
 export function authorizationUrl(provider: Provider, state: string, challenge: string): string {
   const url = new URL(provider.authorization_endpoint);
   const parameters = {
@@ -50,7 +50,7 @@ export function authorizationUrl(provider: Provider, state: string, challenge: s
   return url.href;
 }
 
-/** Leaves this page for the sign-in page. back: the path to return to. Throws Problem. */
+/** Leave this page for the sign-in page. back: the path to return to. Throws Problem. */
 export async function signIn(back: string): Promise<void> {
   const provider = await ask<Provider>('/api/auth');
   const pending: Pending = { state: random(), verifier: random(), back };
@@ -58,7 +58,7 @@ export async function signIn(back: string): Promise<void> {
   window.location.assign(authorizationUrl(provider, pending.state, await challengeOf(pending.verifier)));
 }
 
-/** Ends signing in, with the query that the browser came back with. Returns the path to go to. */
+/** End signing in, with the query that the browser came back with. Returns the path to go to. */
 export async function completeSignIn(query: URLSearchParams): Promise<string> {
   const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? 'null') as Pending | null;
   sessionStorage.removeItem(PENDING); // a state is good for one answer
@@ -74,7 +74,7 @@ export async function completeSignIn(query: URLSearchParams): Promise<string> {
   return /^\/(?![/\\])/.test(pending.back) ? pending.back : '/';
 }
 
-/** The token of this tab while it is good, else null. */
+/** Return the token of this tab while it is good, else null. */
 export function currentToken(): string | null {
   const kept = JSON.parse(sessionStorage.getItem(TOKEN) ?? 'null') as Token | null;
   return kept && kept.expires_at > Date.now() ? kept.token : null;

@@ -21,7 +21,7 @@ const PAUSES = [500, 1000, 2000, 5000, 10_000];
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
 /**
- * Follows a run until it has ended. A connection that breaks is taken up again where it was. Resolves at the end, and
+ * Follow a run until it has ended. A connection that breaks is taken up again where it was. Resolves at the end, and
  * when the signal aborts; throws Problem when asking again is no use: the token is not taken, there is no such tenant.
  */
 export async function follow({ pause = sleep, ...options }: Follow): Promise<void> {
@@ -38,7 +38,7 @@ export async function follow({ pause = sleep, ...options }: Follow): Promise<voi
   }
 }
 
-/** `listen`, where a connection that fails is one that has ended, unless asking again is no use. */
+/** Return what `listen` does, where a connection that fails is one that has ended, unless asking again is no use. */
 async function tryToListen(options: Omit<Follow, 'pause'>, at: { lastId: string }): Promise<boolean> {
   try {
     return await listen(options, at);
@@ -49,7 +49,7 @@ async function tryToListen(options: Omit<Follow, 'pause'>, at: { lastId: string 
   }
 }
 
-/** Reads one connection to its end. True if the run has ended, false if only the connection has. */
+/** Read one connection to its end. True if the run has ended, false if only the connection has. */
 async function listen(options: Omit<Follow, 'pause'>, at: { lastId: string }): Promise<boolean> {
   const { tenantId, token, after, signal, onProgress, onConnection } = options;
   const response = await send(withQuery(`/api/tenants/${encodeURIComponent(tenantId)}/events`, { after }), {

@@ -5,7 +5,7 @@ import type { Progress, Stage } from './types.ts';
 export type TimelineStage = Omit<Stage, 'state'> & { state: Stage['state'] | 'coming' };
 
 /**
- * The stages of a run in their order. What is to come is only shown while the run goes its ordinary way: after a
+ * Return the stages of a run in their order. What is to come is only shown while the run goes its ordinary way: after a
  * failure, or while it is being undone, nobody waits for the rest.
  */
 export function timeline(progress: Progress): TimelineStage[] {
@@ -16,7 +16,7 @@ export function timeline(progress: Progress): TimelineStage[] {
 }
 
 /**
- * What was undone comes after what failed. The API tells of a failure last, when all is undone, and when it was is not
+ * Put what was undone after what failed. The API tells of a failure last, when all is undone, and when it was is not
  * on record: so it has no duration there.
  */
 function failedFirst(stages: readonly Stage[]): Stage[] {
@@ -27,7 +27,7 @@ function failedFirst(stages: readonly Stage[]): Stage[] {
   return [...before, ...failed.map((stage) => ({ ...stage, seconds: null })), ...undone];
 }
 
-/** What is to come after the furthest stage that was told: one that had nothing to do is not told of at all. */
+/** Return what is to come after the furthest stage that was told: one that had nothing to do is not told of at all. */
 function coming(told: readonly Stage[], plan: readonly string[]): TimelineStage[] {
   const furthest = Math.max(-1, ...told.map((stage) => plan.indexOf(stage.name)));
   return plan
@@ -47,20 +47,20 @@ function begun(progress: Progress, [next, ...rest]: TimelineStage[]): TimelineSt
   return [{ ...next, state: 'running', started_at: since ? new Date(since).toISOString() : null }, ...rest];
 }
 
-/** Of what was streamed and what was polled, the newer: once a run has ended, nothing more of it is streamed. */
+/** Return the newer of what was streamed and what was polled: once a run has ended, nothing more of it is streamed. */
 export function newer(streamed: Progress | null, polled: Progress | null): Progress | null {
   if (!streamed || !polled) return streamed ?? polled;
   return streamed.ended && polled.ended && polled.run === streamed.run ? polled : streamed;
 }
 
-/** How long a stage has taken, or is taking; null for one that has not begun. now: milliseconds since 1970. */
+/** Return how long a stage has taken, or is taking; null for one that has not begun. now: milliseconds since 1970. */
 export function secondsOf(stage: TimelineStage, now: number): number | null {
   if (stage.seconds !== null) return stage.seconds;
   if (stage.state !== 'running' || !stage.started_at) return null;
   return Math.max(0, (now - Date.parse(stage.started_at)) / 1000); // the server's clock may be ahead of this one
 }
 
-/** What the stages that have ended took together. */
+/** Return how long the stages that have ended took together. */
 export function secondsTogether(stages: readonly TimelineStage[]): number {
   return stages.reduce((sum, stage) => sum + (stage.seconds ?? 0), 0);
 }

@@ -49,7 +49,7 @@ export type TenantRow = {
 
 export type Settings = Record<string, string | number | boolean>;
 
-/** What an item may hold that an operator may set. */
+/** Hold what an item may have that an operator may set. */
 export type Item = {
   tenant_id: string;
   name: string;
@@ -67,7 +67,7 @@ export type Stage = {
   seconds: number | null;
 };
 
-/** The whole picture of a tenant's run, each time. */
+/** Give the whole picture of a tenant's run, each time. */
 export type Progress = {
   tenant_id: string;
   status: Status;

@@ -3,6 +3,7 @@ import { Link, useSearchParams } from 'react-router';
 import { money, quantity as shownQuantity } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
 import { usePage } from '../ui/page.ts';
+import { Heading } from '../ui/parts.tsx';
 import { lines, type Shopping, total } from './cart.ts';
 import { categories, found } from './catalogue.ts';
 import { Quantity } from './Quantity.tsx';
@@ -32,9 +33,7 @@ export function Catalogue({ shop, shopping }: { shop: Shop; shopping: Shopping }
     <div className="with-cart">
       <section className="catalogue">
         <div className="find">
-          <h1 ref={heading} tabIndex={-1}>
-            {words.catalogue}
-          </h1>
+          <Heading at={heading}>{words.catalogue}</Heading>
           {shop.products.length > 0 ? (
             <>
               <input
@@ -130,7 +129,7 @@ function Item({ product, shopping }: { product: Product; shopping: Shopping }) {
   );
 }
 
-/** The order so far: a column beside the catalogue, or a bar below it where there is no room for one. */
+/** Show the order so far: a column beside the catalogue, or a bar below it where there is no room for one. */
 function CartBeside({ shop, shopping }: { shop: Shop; shopping: Shopping }) {
   const words = useWords(siteWords);
   const language = useLanguage();

@@ -1,5 +1,6 @@
 import { type FormEvent, useRef, useState } from 'react';
 import { Link, useNavigate } from 'react-router';
+import { Heading, Notice } from '../ui/parts.tsx';
 import './order.css';
 import { ask, Problem } from '../http.ts';
 import { money } from '../language/formats.ts';
@@ -19,7 +20,7 @@ type Customer = { name: string; phone: string; email: string; address: string; n
 
 const NOBODY: Customer = { name: '', phone: '', email: '', address: '', note: '' };
 
-/** The body of POST /api/orders: what was left empty is not sent. */
+/** Return the body of POST /api/orders: what was left empty is not sent. */
 export function orderBody(customer: Customer, items: readonly Line[]) {
   const { note, ...person } = customer;
   const filled = Object.entries(person)
@@ -44,14 +45,8 @@ export function Order({ shop, shopping, reload }: { shop: Shop; shopping: Shoppi
       <p>
         <Link to="/">← {words.back}</Link>
       </p>
-      <h1 ref={heading} tabIndex={-1}>
-        {words.orderTitle}
-      </h1>
-      {gone ? (
-        <p className="notice warn" role="status">
-          {words.gone(gone)}
-        </p>
-      ) : null}
+      <Heading at={heading}>{words.orderTitle}</Heading>
+      <Notice tone="warn">{gone ? words.gone(gone) : null}</Notice>
       {items.length === 0 ? (
         <p className="notice">{words.orderEmpty}</p>
       ) : (
@@ -72,7 +67,7 @@ export function Order({ shop, shopping, reload }: { shop: Shop; shopping: Shoppi
 
 type FormProps = { items: Line[]; shopping: Shopping; onSuspended: () => void; onGone: (line: Line) => void };
 
-/** Sending an order. refused: what the API did not take, unless another page tells of it. */
+/** Send an order. refused: what the API did not take, unless another page tells of it. */
 function usePlacing({ items, shopping, onSuspended, onGone }: FormProps, refused: (problem: Problem) => void) {
   const navigate = useNavigate();
   const [busy, setBusy] = useState(false);
@@ -163,11 +158,7 @@ function OrderForm(props: FormProps) {
           maxLength={500}
           {...field('note')}
         />
-        {problem ? (
-          <p className="notice bad" role="alert">
-            {wordsFor(problem, words)}
-          </p>
-        ) : null}
+        <Notice tone="bad">{problem ? wordsFor(problem, words) : null}</Notice>
         <button type="submit" className="button brand" disabled={busy}>
           {busy ? words.placing : words.place(sum)}
         </button>

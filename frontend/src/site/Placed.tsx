@@ -2,6 +2,7 @@ import { Link, Navigate } from 'react-router';
 import { money, quantity } from '../language/formats.ts';
 import { useLanguage, useWords } from '../language/language.tsx';
 import { usePage } from '../ui/page.ts';
+import { Heading } from '../ui/parts.tsx';
 import type { Shop } from './Site.tsx';
 import type { PlacedOrder } from './types.ts';
 import { siteWords } from './words.ts';
@@ -9,7 +10,7 @@ import { siteWords } from './words.ts';
 const KEY = 'fluxion.placed';
 let last: PlacedOrder | null = null;
 
-/** Keeps the order just placed, so that its page survives a reload. It goes with the tab: others may use the browser. */
+/** Keep the order just placed, so that its page survives a reload. It goes with the tab: others may use the browser. */
 export function keep(order: PlacedOrder): void {
   last = order;
   try {
@@ -39,9 +40,7 @@ function Receipt({ shop, order }: { shop: Shop; order: PlacedOrder }) {
   const heading = usePage(`${words.placedTitle} · ${shop.tenant.name}`);
   return (
     <div className="placed">
-      <h1 ref={heading} tabIndex={-1}>
-        {words.placedTitle}
-      </h1>
+      <Heading at={heading}>{words.placedTitle}</Heading>
       <p className="lead">{words.placedText(shop.tenant.name)}</p>
       <section className="receipt">
         <p className="number">

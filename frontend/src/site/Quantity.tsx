@@ -5,7 +5,7 @@ import { MOST, type Shopping, typedQuantity } from './cart.ts';
 import type { Product } from './types.ts';
 import { siteWords } from './words.ts';
 
-/** − 1 +, where the number can be typed too: half a kilo is 0,5. */
+/** Show − 1 +, where the number can be typed too: half a kilo is 0,5. */
 export function Quantity({ product, quantity, shopping }: { product: Product; quantity: number; shopping: Shopping }) {
   const words = useWords(siteWords);
   const language = useLanguage();

@@ -5,7 +5,7 @@ import type { Page, Product } from './types.ts';
 
 const MOST_PAGES = 20; // 2,000 products; a shop with more needs another kind of page
 
-/** All products that are for sale, as the edge keeps them: its copies are shared, so one visitor's cost is everyone's. */
+/** Return all products for sale, as the edge keeps them: its copies are shared, so one visitor's cost is everyone's. */
 export async function allProducts(signal?: AbortSignal): Promise<Product[]> {
   const products: Product[] = [];
   let cursor: string | null = null;
@@ -18,7 +18,7 @@ export async function allProducts(signal?: AbortSignal): Promise<Product[]> {
   return products;
 }
 
-/** A text without case and accents: people search for `maracuya`. */
+/** Return a text without case and accents: people search for `maracuya`. */
 export function folded(text: string): string {
   return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
 }
@@ -27,7 +27,7 @@ export function categories(products: readonly Product[]): string[] {
   return [...new Set(products.map((product) => product.category))];
 }
 
-/** Products of a category ('' for all) in whose name or description every word of the search is found. */
+/** Return the products of a category ('' for all) in whose name or description every word of the search is found. */
 export function found(products: readonly Product[], category: string, search: string): Product[] {
   const words = folded(search).split(/\s+/).filter(Boolean);
   return products.filter((product) => {

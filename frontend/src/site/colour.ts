@@ -6,7 +6,7 @@ const LIGHT: Rgb = [255, 255, 255];
 const DARK: Rgb = [18, 33, 28];
 const READABLE = 4.5; // WCAG 2.2, 1.4.3, for text of any size
 
-/** `#rgb` or `#rrggbb` as numbers; null for anything else. */
+/** Return `#rgb` or `#rrggbb` as numbers; null for anything else. */
 export function parsed(colour: unknown): Rgb | null {
   if (typeof colour !== 'string') return null;
   const short = /^#([0-9a-f])([0-9a-f])([0-9a-f])$/i.exec(colour.trim());
@@ -24,7 +24,7 @@ function luminance(colour: Rgb): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-/** How far two colours are apart, from 1 (equal) to 21 (black and white). */
+/** Return how far two colours are apart, from 1 (equal) to 21 (black and white). */
 export function contrast(one: Rgb, other: Rgb): number {
   const [low = 0, high = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
   return (high + 0.05) / (low + 0.05);
@@ -35,7 +35,7 @@ function mixed(colour: Rgb, other: Rgb, share: number): Rgb {
   return [part(0), part(1), part(2)];
 }
 
-/** The colour itself if it is readable on a ground, else the nearest shade of it that is. */
+/** Return the colour itself if it is readable on a ground, else the nearest shade of it that is. */
 function readableOn(ground: Rgb, colour: Rgb): Rgb {
   const away: Rgb = luminance(ground) > 0.2 ? [0, 0, 0] : [255, 255, 255];
   for (let share = 0; share < 1; share += 0.05) {
@@ -50,7 +50,7 @@ const css = ([red, green, blue]: Rgb) => `rgb(${red} ${green} ${blue})`;
 /** The page's grounds that text in the tenant's colour stands on: the darkest light one, the lightest dark one. */
 const GROUNDS = { light: [233, 238, 235], dark: [23, 32, 29] } as const satisfies Record<string, Rgb>;
 
-/** Custom properties for a tenant's colour; empty without a valid one, and the page keeps its own. */
+/** Return custom properties for a tenant's colour; empty without a valid one, and the page keeps its own. */
 export function brandProperties(colour: unknown): Record<string, string> {
   const brand = parsed(colour);
   if (!brand) return {};

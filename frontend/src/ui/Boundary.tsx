@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react';
 
-/** Shows the fallback if something below it fails while rendering, a part of the build that did not load for example. */
+/** Show the fallback if something below it fails while rendering, a part of the build that did not load for example. */
 export class Boundary extends Component<{ children: ReactNode; fallback: ReactNode }, { failed: boolean }> {
   override state = { failed: false };
 

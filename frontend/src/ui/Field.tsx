@@ -33,7 +33,7 @@ function Frame({
   );
 }
 
-/** A labelled input; its hint and its error are read together with it. */
+/** Show a labelled input; its hint and its error are read together with it. */
 export function Field({ label, hint, error, optional, ...input }: InputProps) {
   const id = useId();
   return (

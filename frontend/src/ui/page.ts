@@ -3,7 +3,7 @@ import { type RefObject, useEffect, useRef } from 'react';
 let shown = 0;
 
 /**
- * Gives the document its title, and moves the focus to the page's heading when the visitor has come from another page
+ * Give the document its title, and moves the focus to the page's heading when the visitor has come from another page
  * of this site: a screen reader would not notice otherwise. Put the ref on an <h1 tabIndex={-1}>.
  */
 export function usePage(title: string): RefObject<HTMLHeadingElement | null> {

@@ -3,9 +3,10 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import { LanguageSwitch, useWords } from '../language/language.tsx';
 import { usePage } from './page.ts';
+import { Heading } from './parts.tsx';
 import { uiWords } from './words.ts';
 
-/** Says so only after a moment: most loads are over before. */
+/** Say so only after a moment: most loads are over before. */
 export function Loading() {
   const words = useWords(uiWords);
   const [slow, setSlow] = useState(false);
@@ -31,9 +32,7 @@ function Whole({ sign, title, text, children }: { sign: string; title: string; t
         <p className="sign" aria-hidden="true">
           {sign}
         </p>
-        <h1 ref={heading} tabIndex={-1}>
-          {title}
-        </h1>
+        <Heading at={heading}>{title}</Heading>
         <p className="text">{text}</p>
         {children}
       </main>
@@ -41,24 +40,26 @@ function Whole({ sign, title, text, children }: { sign: string; title: string; t
   );
 }
 
+/** Say that there is no site at this address. */
 export function UnknownSite() {
-  const words = useWords(uiWords);
-  return (
-    <Whole sign="404" title={words.unknownTitle} text={words.unknownText}>
-      <p className="address">{window.location.host}</p>
-    </Whole>
-  );
+  return <AtAddress sign="404" of="unknown" />;
 }
 
+/** Say that the site at this address is paused. */
 export function Suspended() {
+  return <AtAddress sign="❚❚" of="suspended" />;
+}
+
+function AtAddress({ sign, of }: { sign: string; of: 'unknown' | 'suspended' }) {
   const words = useWords(uiWords);
   return (
-    <Whole sign="❚❚" title={words.suspendedTitle} text={words.suspendedText}>
+    <Whole sign={sign} title={words[`${of}Title`]} text={words[`${of}Text`]}>
       <p className="address">{window.location.host}</p>
     </Whole>
   );
 }
 
+/** Say that there is no answer, and offers to try again. */
 export function Unavailable() {
   const words = useWords(uiWords);
   return (

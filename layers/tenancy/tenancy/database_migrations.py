@@ -19,7 +19,7 @@ from tenancy.domain.values import shown
 from tenancy.platform import clock
 from tenancy.platform.settings import DatabaseSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tables.transaction import ConditionFailed, as_read, where
+from tenancy.tables.transaction import as_read, where
 
 STAGE = "MigrateDatabase"
 
@@ -125,22 +125,19 @@ class FleetMigrations:
         fields: dict[str, Any],
         remove: list[str] | None = None,
     ) -> None:
-        """Raises NotRecorded if somebody else has decided anything about the tenant meanwhile."""
-        result = (
+        """Write the outcome down. Raises NotRecorded if anybody has decided anything about the tenant meanwhile."""
+        (
             self._provisioning.transaction(record.tenant_id)
             .set(fields)
             .remove(*(remove or []))
             .require(as_read(record))
             .require(where("database_path = :database", database=record.database_path))
             .tell(fact, generation=record.generation, execution_arn=request.origin)
+            .commit(otherwise=NotRecorded())
         )
-        try:
-            result.commit()
-        except ConditionFailed:
-            raise NotRecorded from None
 
 
 def _is_answered(record: TenantRecord, request: MigrationRequest) -> bool:
-    """Whether this very request has failed for good before; only another one tries again."""
+    """Return whether this very request has failed for good before: only another one tries again."""
     failure = record.migration_error or {}
     return (failure.get("version"), failure.get("requested_at")) == (request.version, request.requested_at)

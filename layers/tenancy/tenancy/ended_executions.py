@@ -1,5 +1,5 @@
-"""Executions that ended badly, as Step Functions itself tells it: those that were stopped, ran out of time, or failed
-before they could say so. They lead to the same record, and the same mail, as a state that fails.
+"""Step Functions tells of executions that were stopped, ran out of time, or failed before they could say so. They lead
+to the same record, and the same e-mail, as a state that fails.
 """
 
 import json
@@ -40,8 +40,7 @@ class EndedExecutions:
         detail: dict[str, Any] = json.loads(message)["detail"]
         execution, tenant_id = detail["executionArn"], json.loads(detail["input"])["tenant_id"]
         record = self._provisioning.record(tenant_id)
-        holds_lease = record is not None and record.lease is not None and record.lease.holder == execution
-        if not holds_lease and self._provisioning.outbox.has_ended(tenant_id, execution):
+        if not (record and record.is_held_by(execution)) and self._provisioning.outbox.has_ended(tenant_id, execution):
             return
         call = RecordFailureCall(
             tenant_id=tenant_id,

@@ -1,4 +1,4 @@
-"""From failure events to e-mails that a person understands, no faster than SNS sends them."""
+"""Failure events become e-mails that a person understands, no faster than SNS sends them."""
 
 import json
 import time
@@ -59,7 +59,7 @@ class FailureNotifier:
         return again
 
     def _send(self, mails: Sequence[Mail], until: float) -> list[tuple[Mail, Exception]]:
-        """Mails that were not sent. One that SNS refuses holds up no other; an outage holds up all that follow."""
+        """Return mails that were not sent. SNS may refuse one and take the next; an outage holds up all that follow."""
         unsent: list[tuple[Mail, Exception]] = []
         outage: Exception | None = None
         for mail in mails:
@@ -104,11 +104,11 @@ class FailureNotifier:
 
 
 def postponed(tries: int) -> int:
-    """Seconds until a message comes again. tries: how often it has come."""
+    """Return seconds until a message comes again. tries: how often it has come."""
     return int(min(LONGEST_POSTPONED_SECONDS, FIRST_POSTPONED_SECONDS * 2.0 ** (tries - 1)))
 
 
 def _read(message: Message) -> Report:
-    """Raises KeyError, TypeError or ValueError for what is no failure event."""
+    """Read a message. Raises KeyError, TypeError or ValueError for what is no failure event."""
     event = json.loads(message["body"])
     return Report.parse(event["detail-type"], event["detail"])

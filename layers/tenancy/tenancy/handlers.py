@@ -1,4 +1,4 @@
-"""What every function does around its one call: reading the request, logs, metrics, trace, partial failures.
+"""Every function does this around its one call: reading the request, logs, metrics, trace, partial failures.
 
 Each log line carries the tenant and the execution. Nothing here decides anything.
 """
@@ -151,7 +151,7 @@ def _observed(run: Handler) -> Handler:
 
 
 def _requests(records: Sequence[Mapping[str, Any]]) -> tuple[list[Request], list[str]]:
-    """Requests to work on; what is none is reported, and ends in the dead-letter queue."""
+    """Return the requests, and what is none: that is delivered again, and ends in the dead-letter queue."""
     requests, unreadable = [], []
     for record in records:
         if record["eventName"] != "INSERT":  # a request that expires is removed, and that is a record too
@@ -170,7 +170,7 @@ def _count(error: TenancyError | None) -> None:
 
 
 def _partial_response(event: Mapping[str, Any], again: Iterable[str]) -> dict[str, Any]:
-    """What tells Lambda which records of a batch to deliver again (ReportBatchItemFailures), by their identifiers."""
+    """Return which records of a batch Lambda is to deliver again (ReportBatchItemFailures)."""
     failures = [{"itemIdentifier": identifier} for identifier in again]
     metrics.add_metric("RecordsTogether", MetricUnit.Count, len(event["Records"]))
     metrics.add_metric("RecordsComingAgain", MetricUnit.Count, len(failures))

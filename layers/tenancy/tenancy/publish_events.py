@@ -1,4 +1,4 @@
-"""From the outbox to EventBridge: every event at least once, under the same id each time."""
+"""Events go from the outbox to EventBridge: every one at least once, under the same id each time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

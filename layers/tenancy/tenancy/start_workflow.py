@@ -1,4 +1,4 @@
-"""From a change of the ``tenants`` table to an execution. The record says only which tenant: the item decides."""
+"""A change of the ``tenants`` table starts an execution. The record says only which tenant: the item decides."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ class Machines:
         step_functions.prepare()
 
     def start(self, tenant_id: str, event_id: str) -> bool:
-        """Start the machine that fits the tenant's item as it is now. False if this event has started one before."""
+        """Start the machine that fits the item as it is now. Returns False if this event has started one before."""
         settings = self._settings
         machine = (
             settings.onboard_state_machine_arn if self._is_wanted(tenant_id) else settings.offboard_state_machine_arn
@@ -28,10 +28,7 @@ class Machines:
         with aws.calls("DynamoDB"):
             key = {"tenant_id": {"S": tenant_id}}
             found = self._dynamodb.get_item(
-                TableName=self._settings.tenants_table,
-                Key=key,
-                ConsistentRead=True,
-                ProjectionExpression="tenant_id",
+                TableName=self._settings.tenants_table, Key=key, ConsistentRead=True, ProjectionExpression="tenant_id"
             )
         return "Item" in found
 

@@ -88,7 +88,7 @@ PLANTS = (
     _plant(
         "discarding a database takes the folder with a stranger's file",
         "the_samples_of_a_roll_back_leave_nothing",
-        code("$FOLDER.rmdir()", "shutil.rmtree($FOLDER)", "discard"),
+        code("$FOLDER.rmdir()", "shutil.rmtree($FOLDER)", "remove_folder"),
     ),
     _plant(
         "an intent of which nothing came is kept, and a stranger's record is ours on the next try",

@@ -231,11 +231,11 @@ def test_an_execution_that_begins_meanwhile_finds_the_database_that_it_knows(
 ) -> None:
     commit = Transaction.commit
 
-    def too_late(self: Transaction) -> bool:
+    def too_late(self: Transaction, otherwise: Exception) -> bool:
         with monkeypatch.context() as again:
             again.setattr(Transaction, "commit", commit)
             lifecycle.claim("granja", "two")
-        return commit(self)
+        return commit(self, otherwise)
 
     monkeypatch.setattr(Transaction, "commit", too_late)
     with pytest.raises(NotNow):
@@ -260,9 +260,9 @@ def test_a_table_that_does_not_answer_is_asked_again(
 ) -> None:
     commit = Transaction.commit
 
-    def unavailable(self: Transaction) -> None:
+    def unavailable(self: Transaction, otherwise: Exception) -> None:
         if answered:
-            commit(self)
+            commit(self, otherwise)
         raise ServiceUnavailable("no answer")
 
     with monkeypatch.context() as outage:

@@ -1,4 +1,4 @@
-"""Tenants' databases: one DuckDB file per tenant on a shared file system, and one door to each.
+"""A tenant's database is one DuckDB file on a shared file system, with one door to it.
 
 Nothing outside this package opens, copies or names a database file.
 """

@@ -1,4 +1,4 @@
-"""The one door to tenants' databases, for the functions and the backend alike.
+"""This is the one door to tenants' databases, for the functions and the backend alike.
 
 Nothing else may open a tenant's file, not even to hash or copy it: the engine's own lock is a POSIX record lock, which
 the process loses as soon as any of its threads closes any descriptor of that file; a second writer then gets in, and a

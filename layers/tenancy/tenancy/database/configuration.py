@@ -1,4 +1,4 @@
-"""A tenant's configuration: the part of its item that its database holds as rows."""
+"""A tenant's configuration is the part of its item that its database holds as rows."""
 
 import json
 import secrets
@@ -105,7 +105,7 @@ class ConfigurationRows:
         self._write_contact(connection)
 
     def _write_contact(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """The tenant's contact is its first administrator. Users that the tenant added itself are its own."""
+        """Make the contact the first administrator; users that the tenant added itself stay as they are."""
         if self.wanted.contact_email is None:
             connection.execute("DELETE FROM users WHERE tenant_id = ? AND user_id = ?", [self.tenant_id, _CONTACT])
             return
@@ -117,7 +117,7 @@ class ConfigurationRows:
         )
 
     def _log(self, connection: duckdb.DuckDBPyConnection, action: str, before: str | None) -> None:
-        """Digests instead of values: the log outlives a contact who asked to be forgotten."""
+        """Log digests instead of values: the log outlives a contact who asked to be forgotten."""
         detail = {"generation": self.generation, "before": before, "after": self.wanted.digest}
         connection.execute(
             "INSERT INTO audit_log (tenant_id, entry_id, occurred_at, actor, action, detail) VALUES (?, ?, ?, ?, ?, ?)",
@@ -126,7 +126,7 @@ class ConfigurationRows:
 
 
 def _as_json(value: Any) -> str:
-    """JSON in one spelling: sorted keys, and the same number as the same text whatever type it came in."""
+    """Return JSON in one spelling: sorted keys, and a number as the same text whatever type it came in."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

@@ -1,4 +1,4 @@
-"""How the engine is opened: the same narrow configuration for every database, and nothing at import time."""
+"""The engine is opened with the same narrow configuration for every database, and never at import time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

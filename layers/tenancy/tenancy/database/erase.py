@@ -1,11 +1,11 @@
-"""What is left of a tenant's files when the tenant is to be forgotten."""
+"""What is left of a tenant's files is found and removed when the tenant is to be forgotten."""
 
-import errno
 import os
 import shutil
 from pathlib import Path
 
 from tenancy.database.paths import TenantFolder, sync_directory
+from tenancy.database.publish import remove_folder
 
 SET_ASIDE = ".set-aside"
 """Beside the tenants' folders: where an operator moves a file that was in the way. No tenant can have the name."""
@@ -26,14 +26,7 @@ def erase(folder: TenantFolder) -> None:
         if entry not in (folder.lock, folder.turn):
             _remove(entry)
     sync_directory(folder.path)
-    folder.lock.unlink(missing_ok=True)
-    folder.turn.unlink(missing_ok=True)
-    try:
-        folder.path.rmdir()
-    except OSError as error:
-        if error.errno != errno.ENOTEMPTY:  # who waits in front of the door has made the lock again
-            raise
-    sync_directory(folder.directory)
+    remove_folder(folder)
 
 
 def erase_set_aside(folder: TenantFolder) -> None:
@@ -55,5 +48,5 @@ def _remove(entry: Path) -> None:
 
 
 def _files(place: Path) -> list[Path]:
-    """Files below a folder, links not followed."""
+    """List the files below a folder; links are not followed."""
     return sorted(Path(at) / name for at, _, names in os.walk(place) for name in names)

@@ -1,4 +1,4 @@
-"""What the file system and the engine complain about, said in this package's errors."""
+"""Complaints of the file system and the engine become errors of this package."""
 
 import errno
 import re

@@ -1,4 +1,4 @@
-"""The lock in front of a tenant's database, across processes and machines.
+"""This lock is in front of a tenant's database, across processes and machines.
 
 flock, because on NFS 4 (which EFS speaks) the server keeps it for all machines, and because locally it belongs to the
 open file: closing another descriptor of the same file does not drop it, as it would drop a POSIX record lock.

@@ -1,4 +1,4 @@
-"""What lies in the tenants' folders, by name: nothing is opened but the pointers, so nobody has to wait."""
+"""The tenants' folders are looked through by name: nothing is opened but the pointers, so nobody has to wait."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What one process has open, tenant by tenant: who may enter when, and when a handle is closed again."""
+"""A process has these handles open, tenant by tenant; they decide who may enter when, and close again."""
 
 import atexit
 import logging
@@ -293,7 +293,7 @@ _left_to_the_parent: list[object] = []
 
 
 def _begin_anew_after_fork() -> None:
-    """A forked child has no part in its parent's handles; it neither uses nor closes them."""
+    """Keep a forked child from using or closing its parent's handles."""
     global _registry_lock, _closer  # noqa: PLW0603
     for gate in _gates.values():
         # The child's copies of the descriptors would keep the lock when the parent has let go. This does not unlock.

@@ -1,4 +1,4 @@
-"""Bringing the database of a tenant in service to a later version of the schema.
+"""The database of a tenant in service is brought to a later version of the schema.
 
 The door is held from the first look to the last step, so nobody writes meanwhile and no row is lost. Nothing is changed
 where the tenant's files are: the current file is copied to scratch space with whatever log lies beside it, changed
@@ -43,11 +43,7 @@ class TenantMigrator:
     """Migrates one tenant at a time. scratch: local disk, made if need be."""
 
     def __init__(
-        self,
-        directory: Path,
-        scratch: Path,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self, directory: Path, scratch: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         # Nothing stays open afterwards: the environment may be frozen right then, lock and all.
         self._databases = TenantDatabases(directory, idle_after=0)
@@ -62,10 +58,7 @@ class TenantMigrator:
         Raises SchemaMigrationFailed (the rows do not fit; nothing is changed), NotRecorded, TenantDatabaseBusy,
         TenantDatabaseMissing, StorageFull, StorageUnavailable.
         """
-        with (
-            named_failures(f"migrate the database of '{tenant_id}'"),
-            self._databases.hold(tenant_id) as folder,
-        ):
+        with named_failures(f"migrate the database of '{tenant_id}'"), self._databases.hold(tenant_id) as folder:
             old = folder.current()
             if old is None:
                 raise TenantDatabaseMissing(f"'{tenant_id}' has no database.")
@@ -92,7 +85,7 @@ class TenantMigrator:
 
     @contextmanager
     def _built(self, old: Path, tenant_id: str, version: int) -> Iterator[tuple[Path | None, int, int]]:
-        """The migrated copy in scratch space, until the block ends, with the versions before and after.
+        """Yield the migrated copy in scratch space, until the block ends, with the versions before and after.
 
         None instead of a copy if the database has the version already.
         """
@@ -112,7 +105,7 @@ class TenantMigrator:
             yield database, before, after
 
     def _apply(self, connection: duckdb.DuckDBPyConnection, tenant_id: str, have: int, version: int) -> int:
-        """All steps up to the version, or none of them. Returns the version that the database has now."""
+        """Take all steps up to the version, or none. Returns the version that the database has now."""
         now = self._now().astimezone(UTC).replace(tzinfo=None)
         with engine.transaction(connection):
             for step in schema_versions.shipped()[have:version]:
@@ -127,7 +120,7 @@ class TenantMigrator:
 
 
 def _copied(database: Path, space: Path) -> Path:
-    """A copy under the same name, with the logs that belong to it: they hold committed rows of a writer that died."""
+    """Copy a database under its name, with its logs: they hold committed rows of a writer that died."""
     for source in (database, *write_ahead_logs(database)):
         shutil.copyfile(source, space / source.name)
     return space / database.name

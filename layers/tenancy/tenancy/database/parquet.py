@@ -1,4 +1,4 @@
-"""An archive of a tenant's database: every table as a Parquet file, and a manifest that proves them."""
+"""An archive of a tenant's database is every table as a Parquet file, and a manifest that proves them."""
 
 import hashlib
 from collections.abc import Iterator
@@ -123,7 +123,7 @@ def exported(database: Path, tenant_id: str, scratch: Path, exported_at: str) ->
 
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str, file: Path) -> TableInArchive:
-    """What the archive holds of a table, after its file has been read back and found to be the same."""
+    """Return what the archive holds of a table, after its file was read back and found to be the same."""
     there = rows_of(connection.sql(f"FROM {identifier(name)}"))
     kept = rows_of(connection.read_parquet(str(file)))
     if there != kept:

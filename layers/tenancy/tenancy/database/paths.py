@@ -1,4 +1,4 @@
-"""Where a tenant's files are, and the only place where a tenant's name becomes part of a path.
+"""A tenant's files are here. Nowhere else does a tenant's name become part of a path.
 
 <directory>/<tenant_id>/<32 hex>.duckdb    a database; its name is used once, ever
 <directory>/<tenant_id>/current            the pointer: the name of the database that counts, and nothing else

@@ -1,4 +1,4 @@
-"""How a tenant gets a new database: built aside, published whole or not at all.
+"""A tenant's new database is built aside, and published whole or not at all.
 
 The order of the steps is the point; a crash between any two leaves the old state, or the new one, and at most files
 that are known as left-overs:
@@ -89,7 +89,7 @@ def workshop(scratch: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Whether the folder is there and nobody works in it; inside the block, nobody else can begin to."""
+    """Yield whether the folder is there and nobody works in it; inside the block, nobody else can begin to."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -175,12 +175,17 @@ def discard(folder: TenantFolder) -> None:
         _mark(folder, current)
     folder.pointer.unlink(missing_ok=True)
     _remove_left_overs(folder, None)
+    remove_folder(folder)
+
+
+def remove_folder(folder: TenantFolder) -> None:
+    """Remove the locks and the folder, unless something else lies in it. Call it while the tenant is held."""
     folder.lock.unlink(missing_ok=True)
     folder.turn.unlink(missing_ok=True)
     try:
         folder.path.rmdir()
     except OSError as error:
-        if error.errno != errno.ENOTEMPTY:  # a stranger's file keeps the folder
+        if error.errno != errno.ENOTEMPTY:  # a stranger's file, or the lock that a waiter has made again
             raise
     sync_directory(folder.directory)
 

@@ -1,4 +1,4 @@
-"""Where the rows of a tenant's new database come from, and the one way in which they get into it."""
+"""The rows of a tenant's new database come from a source, and get into it in one way."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The schema as numbered SQL, and which of it a database has.
+"""The schema is numbered SQL; a database says how much of it it has.
 
 ``migrations/0001_initial.sql`` is version 1, and so on without a gap. A published file never changes: a correction is
 the next number.
@@ -86,7 +86,7 @@ def version_of(connection: duckdb.DuckDBPyConnection, tenant_id: str) -> int:
 
 
 def _for_tenant(sql: str, tenant_id: str) -> str:
-    """The SQL with the tenant's name in its CHECK constraints.
+    """Return the SQL with the tenant's name in its CHECK constraints.
 
     The one place where a value is put into the text of SQL, because a constraint has no parameters. (DuckDB 1.5
     accepts one in CREATE TABLE without a word, and stores a constraint that does not hold.) It is safe as a quoted

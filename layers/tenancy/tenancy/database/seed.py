@@ -105,7 +105,7 @@ class TenantSeeder:
                 publish.clean(folder)
 
     def _unchanged(self, rows: ConfigurationRows) -> SeedResult | None:
-        """A look through the door in read mode: most seeds end here."""
+        """Look without writing: most seeds end here. Returns None if the rows differ."""
         with self._databases.open(rows.tenant_id, "read") as connection:
             if Configuration.stored(connection, rows.tenant_id) == rows.wanted:
                 return _result(rows, connection, changed=False)

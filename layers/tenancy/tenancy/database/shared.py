@@ -1,4 +1,4 @@
-"""A database that several tenants shared before each had its own. It is only ever read.
+"""Several tenants shared such a database before each had its own. It is only ever read.
 
 Its columns are matched by name with the schema of this release. What does not fit is refused by the name of table and
 column, so that nothing is left behind without a word.
@@ -96,7 +96,7 @@ def _opened(directory: Path, name: str, space: Path) -> Iterator[duckdb.DuckDBPy
 
 
 def _relations(connection: duckdb.DuckDBPyConnection, tenant_id: str) -> dict[str, duckdb.DuckDBPyRelation]:
-    """The tenant's rows of each table that the schema knows, as the schema has its columns."""
+    """Return the tenant's rows of each table that the schema knows, as the schema has its columns."""
     schema, found = _shipped(tenant_id), schema_of(connection)
     relations = {}
     for table, columns in found.items():

@@ -1,4 +1,4 @@
-"""A table's rows as a Parquet file: counted and hashed, and put into a table of this release's schema.
+"""A table's rows become a Parquet file, counted and hashed, and go into a table of this release's schema.
 
 What is trusted of a file is nothing: tables and columns are called as the schema calls them, each table's constraints
 hold, and what is in the table at last must hash as was promised.
@@ -49,11 +49,7 @@ class TableFile:
     rows_sha256: str
 
     def load(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        table: str,
-        columns: Sequence[Column],
-        required: Iterable[str] = (),
+        self, connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Column], required: Iterable[str] = ()
     ) -> None:
         """Put the rows into an empty table that has these columns. A column that the file lacks gets its default.
 

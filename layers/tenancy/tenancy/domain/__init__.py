@@ -1,1 +1,1 @@
-"""What tenants are and what is decided about them: values in, values out. Nothing here knows AWS, files or the time."""
+"""The domain says what tenants are and decides about them: values in, values out. It knows no AWS, files or time."""

@@ -1,4 +1,4 @@
-"""How requests that wait together become calls: what fits into one, when it may go, what becomes of a refused one.
+"""Requests that wait together become calls: what fits into one, when it may go, and what if one is refused.
 
 Pure: it says what is to be done next and is told what came of it. Who carries it out brings the clock, the pauses and
 the calls: the writers with real ones, the simulation in ``bench/`` with virtual time.
@@ -24,7 +24,7 @@ BUSY = (ServiceThrottled, ZoneBusy, ConcurrentUpdate)
 def packs[Item](
     items: Sequence[Item], limits: Measures, measure: Callable[[Item], Measures]
 ) -> Iterator[tuple[Item, ...]]:
-    """Return the items in order, in runs that keep every limit: one run is one call.
+    """Yield the items in order, in runs that keep every limit: one run is one call.
 
     limits:  the most that one call may hold, by what is counted.
     measure: what an item adds. One that breaks a limit by itself goes alone: the service says so best.

@@ -1,4 +1,4 @@
-"""What the functions are asked, by states and by people: a type for each caller, with exactly what it passes."""
+"""Calls say what states and people ask of the functions: a type for each caller, with exactly what it passes."""
 
 from typing import Annotated
 
@@ -121,7 +121,7 @@ class MigrationRequest(Asked):
 
     @property
     def origin(self) -> str:
-        """What its events give where those of a run give their execution."""
+        """Return what its events give where those of a run give their execution."""
         return f"migration/{self.version}/{self.requested_at}"
 
 

@@ -1,4 +1,4 @@
-"""Drift: what is not as it is on record. Values in, values out.
+"""Drift is what is not as it is on record. Values in, values out.
 
 Compared is what the control plane has made, and nothing else: a record at a host that is no tenant's, say, is not
 looked at. A tenant that an execution works on is not judged at all.
@@ -60,25 +60,16 @@ DISTRUST: Mapping[Kind, System] = {
 }
 """Whose result on record is not to be believed any more, so that the workflow looks again."""
 _WHERE: Mapping[Kind, System] = {
-    Kind.RECORD_MISSING: System.DNS_RECORDS,
+    **DISTRUST,
     Kind.RECORD_CHANGED: System.DNS_RECORDS,
-    Kind.ALIAS_MISSING: System.CDN_ALIASES,
     Kind.ALIAS_FOREIGN: System.CDN_ALIASES,
     Kind.DATABASE_MISSING: System.TENANT_DATABASE,
     Kind.DATABASE_ORPHANED: System.TENANT_DATABASE,
     Kind.POINTER_WRONG: System.TENANT_DATABASE,
     Kind.LOG_STALE: System.TENANT_DATABASE,
-    Kind.SUSPENDED_SERVED: System.EDGE_CACHE,
 }
 BY_WORKFLOW = frozenset(
-    {
-        *DISTRUST,
-        Kind.CLAIM_MISSING,
-        Kind.LEASE_ABANDONED,
-        Kind.CHANGE_MISSED,
-        Kind.REMOVAL_MISSED,
-        Kind.RETRY_MISSED,
-    }
+    {*DISTRUST, Kind.CLAIM_MISSING, Kind.LEASE_ABANDONED, Kind.CHANGE_MISSED, Kind.REMOVAL_MISSED, Kind.RETRY_MISSED}
 )
 """What the tenant's own workflow puts right."""
 LEFT_OVERS = frozenset({Kind.CLAIM_ORPHANED, Kind.EFFECT_LEFT})
@@ -95,17 +86,17 @@ class Finding:
 
     @property
     def key(self) -> str:
-        """The same for the same thing in every scan."""
+        """Return a text that is the same for the same thing in every scan."""
         return f"{self.kind}#{self.tenant_id}#{self.what}"
 
     @property
     def where(self) -> str:
-        """The function that owns the system in which it is."""
+        """Return the function that owns the system in which it is."""
         return _WHERE.get(self.kind, "tenant_record")
 
     @property
     def repair(self) -> str:
-        """Who puts it right: the tenant's own ``workflow``, a ``removal`` if that is configured, or a ``person``."""
+        """Return who puts it right: the tenant's ``workflow``, a ``removal`` if that is configured, or a ``person``."""
         return "workflow" if self.kind in BY_WORKFLOW else "removal" if self.kind in LEFT_OVERS else "person"
 
 
@@ -231,9 +222,9 @@ def _claim(tenant_id: str, record: TenantRecord, observed: Observed) -> Iterator
 
 
 def _missed_changes(observed: Observed) -> Iterator[Finding]:
-    """What was asked for, and never seen: a stream that was late by more than a day has lost it.
+    """Find what was asked for and never seen: a stream that was late by more than a day has lost it.
 
-    Of a run that failed the failure is on record, and it may be the item's own; that is no change that was missed.
+    After a failed run nothing counts as missed: the failure is on record, and may be the item's own.
     """
     for tenant_id, item in observed.items.items():
         record = observed.records.get(tenant_id)
@@ -266,7 +257,7 @@ def _orphaned_databases(observed: Observed) -> Iterator[Finding]:
 
 
 def _foreign_aliases(observed: Observed, base_domain: str) -> Iterator[Finding]:
-    """Aliases that neither the stack nor a tenant's effect accounts for."""
+    """Find aliases that neither the stack nor a tenant's effect accounts for."""
     ours = {record.host for tenant_id, record in observed.records.items() if observed.effects.get(tenant_id)}
     for alias in observed.aliases - ours:
         label = alias.removesuffix(f".{base_domain}")

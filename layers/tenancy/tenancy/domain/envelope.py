@@ -1,4 +1,4 @@
-"""An event as the outbox keeps it and EventBridge gets it: a fact, and whose, when and by whom.
+"""An event, as the outbox keeps it and EventBridge gets it, is a fact, and whose, when and by whom.
 
 Its id is derived from what it says, so that every repetition of a stage produces the same event, and a subscriber that
 keeps ids sees each fact once.
@@ -59,16 +59,15 @@ class Event(BaseModel):
 
     @property
     def type(self) -> str:
-        """The detail-type on the bus."""
+        """Return the detail-type on the bus."""
         return type(self.data).__name__
 
     @property
     def sort_key(self) -> str:
-        """Key in the outbox, below the tenant: in the order in which things happened.
+        """Return the key in the outbox, below the tenant: in the order in which things happened.
 
-        It ends in a mark of the execution: that the key is taken means that this execution has recorded this very
-        event before, and never that another one, which read the same record at the same moment, was faster. What no
-        execution has done is marked by what it says.
+        It ends in a mark of the execution: a key that is taken means that this execution has recorded this very event
+        before, never that another one was faster. What no execution has done is marked by its id.
         """
         mark = mark_of(self.metadata.execution_arn or self.metadata.id)
         run = f"{self.metadata.generation:06d}#{self.data.attempt:06d}"
@@ -76,7 +75,7 @@ class Event(BaseModel):
 
     @property
     def detail(self) -> str:
-        """The detail on the bus, as JSON text."""
+        """Return the detail on the bus, as JSON text."""
         return json.dumps({"metadata": self.metadata.model_dump(), "data": self.data.model_dump()}, sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, and who must do what about it.
+"""These errors say what can go wrong, and who must do something about it.
 
 The class name is the contract: Step Functions matches it by exact name in Retry and Catch, ``last_error.code`` holds
 it, the e-mail and the runbook are called by it. So the leaves are flat, and renaming one is a breaking change. What a
@@ -33,6 +33,9 @@ class TransientError(TenancyError):
     """
 
     comes_to: ClassVar[str] = "transient"
+
+    def __init_subclass__(cls, *, comes_to: str = "transient") -> None:
+        cls.comes_to = comes_to
 
 
 class PermanentError(TenancyError):
@@ -140,44 +143,32 @@ class ServiceUnavailable(TransientError):
     """An AWS service answers with a server error, or not at all."""
 
 
-class ZoneBusy(TransientError):
+class ZoneBusy(TransientError, comes_to="transient of the zone"):
     """Route 53 still works on the zone's last change (``PriorRequestNotComplete``)."""
-
-    comes_to = "transient of the zone"
 
 
 class ConcurrentUpdate(TransientError):
     """Somebody else changed the same thing between our read and our write, more than once."""
 
 
-class SiteNotReady(TransientError):
+class SiteNotReady(TransientError, comes_to="transient of the site"):
     """The tenant's site does not answer as it should, yet. The message says which step of the check fails."""
 
-    comes_to = "transient of the site"
 
-
-class TenantDatabaseBusy(TransientError):
+class TenantDatabaseBusy(TransientError, comes_to="transient of databases"):
     """The tenant's database is locked by another process for longer than a waiter waits."""
 
-    comes_to = "transient of databases"
 
-
-class TenantDatabaseMissing(TransientError):
+class TenantDatabaseMissing(TransientError, comes_to="transient of databases"):
     """The tenant's pointer names no file, or the file is not there."""
 
-    comes_to = "transient of databases"
 
-
-class StorageFull(TransientError):
+class StorageFull(TransientError, comes_to="transient of databases"):
     """The file system has no room, or refuses to grow a file."""
 
-    comes_to = "transient of databases"
 
-
-class StorageUnavailable(TransientError):
+class StorageUnavailable(TransientError, comes_to="transient of databases"):
     """The file system answers with an input/output error."""
-
-    comes_to = "transient of databases"
 
 
 def leaves(kind: type[TenancyError] = TenancyError) -> dict[str, type[TenancyError]]:

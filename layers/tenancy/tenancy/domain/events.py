@@ -1,6 +1,6 @@
-"""The facts that EventBridge is told, one class each; `make generate` writes their schemas to ``events/schemas/``."""
+"""Facts are what EventBridge is told, one class each; `make generate` writes their schemas to ``events/schemas/``."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,16 +18,20 @@ class Fact(BaseModel):
     stage: str = Field(description="Name of the state in the state machine; Reconcile for drift.")
     attempt: int = Field(description="Counts the runs of this tenant.")
 
+    def __init_subclass__(cls, *, order: int | None = None, **config: Any) -> None:
+        super().__init_subclass__(**config)
+        if order is not None:
+            cls.order = order
+
     @property
     def occasion(self) -> str:
-        """What tells two events of this type in one run apart; nothing, for what happens once in a run."""
+        """Return what tells two events of this type in one run apart; nothing, for what happens once in a run."""
         return ""
 
 
-class TenantClaimed(Fact):
+class TenantClaimed(Fact, order=10):
     """The item is valid, its name is ours, and one execution is responsible for the tenant: first event of each run."""
 
-    order = 10
     kind: str = Field(description="onboard; or update, suspend or resume of a tenant that is live.")
     name: str
     tier: str
@@ -37,33 +41,29 @@ class TenantClaimed(Fact):
         default_factory=list, description="Names of what is asked for otherwise than in the run before."
     )
     before: dict[str, str] = Field(
-        default_factory=dict,
-        description="What was asked for before: name, tier and desired_state, where changed.",
+        default_factory=dict, description="What was asked for before: name, tier and desired_state, where changed."
     )
     after: dict[str, str] = Field(default_factory=dict, description="What is asked for now, of the same.")
 
 
-class CnameAttached(Fact):
+class CnameAttached(Fact, order=20):
     """The distribution answers for the tenant's host by name."""
 
-    order = 20
     host: str
     distribution_id: str
 
 
-class DnsRecordsCreated(Fact):
+class DnsRecordsCreated(Fact, order=30):
     """The zone holds the A and AAAA alias records of the tenant's host."""
 
-    order = 30
     host: str
     hosted_zone_id: str
     target: str = Field(description="Domain name of the distribution that both records point at.")
 
 
-class DatabaseSeeded(Fact):
+class DatabaseSeeded(Fact, order=40):
     """The tenant's own database is published, or its configuration rows are up to date."""
 
-    order = 40
     database_path: str = Field(description="Relative to the tenants' folder.")
     schema_version: int
     created: bool = Field(description="False when an existing database got new configuration rows.")
@@ -74,18 +74,16 @@ class DatabaseSeeded(Fact):
     kept_as: str | None = Field(None, description="Folder of the archive of the database that it takes the place of.")
 
 
-class CacheInvalidated(Fact):
+class CacheInvalidated(Fact, order=50):
     """CloudFront has accepted to forget what it has cached of this tenant, and of no other."""
 
-    order = 50
     tag: str
     invalidation_id: str = Field(description="Several tenants may share one.")
 
 
-class TenantVerified(Fact):
+class TenantVerified(Fact, order=60):
     """The site was asked as a visitor asks: name server, address, TLS, answer of the right tenant, twice."""
 
-    order = 60
     host: str
     address: str = Field(description="The IPv4 address that the zone's own name server gave.")
 
@@ -110,67 +108,58 @@ class Drift(Fact):
 
     @property
     def occasion(self) -> str:
-        """The same kind of thing may be found again for one run of a tenant: another day it is another event."""
+        """Tell findings apart by when they were seen first: the same thing may be found again within one run."""
         return "\n".join(f"{found.kind} {found.what} {found.since}" for found in self.findings)
 
 
-class DriftDetected(Drift):
+class DriftDetected(Drift, order=97):
     """Two scans in a row have found that something is not as it is on record.
 
     One event for each tenant, or for each thing that is no tenant's, with all that is found for the first time. Both
     events of drift come from no execution.
     """
 
-    order = 97
 
-
-class DriftRepaired(Drift):
+class DriftRepaired(Drift, order=98):
     """What was reported is not found any more, whoever has put it right."""
-
-    order = 98
 
 
 class Ending(Fact):
     """The last word of a run on the tenant."""
 
 
-class TenantActivated(Ending):
+class TenantActivated(Ending, order=70):
     """The tenant is live for the first time.
 
     **Subscribe to this one to welcome a customer.** A tenant whose very first item says `suspended` gets
     TenantSuspended instead, and TenantResumed once it is served.
     """
 
-    order = 70
     host: str
 
 
-class TenantUpdated(Ending):
+class TenantUpdated(Ending, order=71):
     """A later run of a live tenant has ended well."""
 
-    order = 71
     host: str
     changed: bool = Field(description="False when everything already was as the item asks.")
 
 
-class TenantSuspended(Ending):
+class TenantSuspended(Ending, order=72):
     """Visitors get 503 from now on, and the edge was told to forget. Data, records and alias stay."""
 
-    order = 72
     host: str
 
 
-class TenantResumed(Ending):
+class TenantResumed(Ending, order=73):
     """A suspended tenant is served again."""
 
-    order = 73
     host: str
 
 
-class DatabaseExported(Fact):
+class DatabaseExported(Fact, order=74):
     """A customer's data was asked for: a copy is in the bucket for 7 days. Nothing of the tenant has changed."""
 
-    order = 74
     beside_runs = True
     request: str = Field(description="The same for every repetition of one request.")
     requested_by: str
@@ -194,43 +183,39 @@ class Migration(Fact):
 
     @property
     def occasion(self) -> str:
-        """A migration may be asked for, and fail, more than once within one run of a tenant."""
+        """Tell requests apart: a migration may be asked for, and fail, more than once within one run."""
         return f"{self.to_version} {self.requested_at}"
 
 
-class DatabaseMigrated(Migration):
+class DatabaseMigrated(Migration, order=75):
     """The tenant's database has a later version of the schema.
 
     It belongs to no run; `attempt` is that of the last one.
     """
 
-    order = 75
     from_version: int
     database_path: str = Field(description="The new file, relative to the tenants' folder.")
 
 
-class DatabaseArchived(Fact):
+class DatabaseArchived(Fact, order=83):
     """The tenant's rows are in the archive, and its database is gone."""
 
-    order = 83
     archive: str | None = Field(description="Folder in the archive bucket; null if there was no database.")
     rows: dict[str, int] = Field(description="How many rows each table had.")
     bytes: int = Field(description="Size of the archive without its manifest.")
     manifest_sha256: str | None
 
 
-class HostnameReleased(Fact):
+class HostnameReleased(Fact, order=85):
     """Nobody holds the name any more; names that look like it are kept from others until the cool-down is over."""
 
-    order = 85
     host: str
     free_at: str = Field(description="From when on a look-alike may be claimed. The same id may return at any time.")
 
 
-class TenantOffboarded(Ending):
+class TenantOffboarded(Ending, order=86):
     """Nothing of the tenant is left but its archive and its record."""
 
-    order = 86
     host: str
     requested_by: str | None = Field(
         None, description="Who removed the item with `fluxion tenants remove`; otherwise CloudTrail knows."
@@ -238,25 +223,23 @@ class TenantOffboarded(Ending):
     confirmed_by: str | None = Field(None, description="Who confirmed it, if it was held among many.")
 
 
-class ArchiveExpired(Fact):
+class ArchiveExpired(Fact, order=87):
     """The archive of a tenant's database is gone from the bucket, after ArchiveRetentionDays.
 
     Generation and attempt are those of the run that had made it; the tenant may be back since.
     """
 
-    order = 87
     beside_runs = True
     archive: str = Field(description="Folder in the archive bucket, of which nothing is left.")
     manifest_sha256: str
 
 
-class TenantPurged(Fact):
+class TenantPurged(Fact, order=95):
     """All data of a tenant that was taken down is erased, but for what runs out by itself.
 
     **Subscribe to this one if you keep data of tenants, and erase yours.**
     """
 
-    order = 95
     beside_runs = True
     requested_by: str
     archive_files: int = Field(description="Versions of files in the archive bucket that were erased.")
@@ -267,25 +250,21 @@ class TenantPurged(Fact):
     effects: int
 
 
-class DatabaseDiscarded(Fact):
+class DatabaseDiscarded(Fact, order=80):
     """The database of a tenant that was never live is gone; nobody but the control plane had written to it."""
 
-    order = 80
 
-
-class DnsRecordsDeleted(Fact):
+class DnsRecordsDeleted(Fact, order=81):
     """The zone holds no record any more that the control plane created for the tenant's host."""
 
-    order = 81
     host: str
     hosted_zone_id: str
     target: str = Field(description="Domain name of the distribution that the records pointed at.")
 
 
-class CnameDetached(Fact):
+class CnameDetached(Fact, order=82):
     """The distribution does not list the tenant's host any more."""
 
-    order = 82
     host: str
     distribution_id: str
 
@@ -304,37 +283,27 @@ class Failure(Ending):
     undo_errors: list[str] = Field(default_factory=list, description="What kept it from being undone.")
 
 
-class TenantOnboardingFailed(Failure):
+class TenantOnboardingFailed(Failure, order=90):
     """A tenant that was never live can't be onboarded without a person. What was begun is undone, or listed."""
 
-    order = 90
 
-
-class TenantUpdateFailed(Failure):
+class TenantUpdateFailed(Failure, order=91):
     """A change of a live tenant can't be carried out; its site is as it was."""
 
-    order = 91
 
-
-class TenantOffboardingFailed(Failure):
+class TenantOffboardingFailed(Failure, order=93):
     """The tenant is not served any more, and something of it is still there. It is tried again with growing pauses."""
 
-    order = 93
 
-
-class TenantStalled(Failure):
+class TenantStalled(Failure, order=92):
     """Retries are used up, or the execution was stopped. Nothing is undone; a later run starts by itself."""
 
-    order = 92
 
-
-class DatabaseMigrationFailed(Migration, Failure):
+class DatabaseMigrationFailed(Migration, Failure, order=94):
     """The tenant's rows do not fit a step of the schema; its database is as it was, and in service.
 
     It belongs to no run. `message` holds no value of a row.
     """
-
-    order = 94
 
 
 TYPES: dict[str, type[Fact]] = {

@@ -1,4 +1,4 @@
-"""What people read: the failure e-mail, alone or as a digest, in each language. Values in, text out."""
+"""Failures become the e-mails that people read, alone or as a digest, in each language. Values in, text out."""
 
 import shlex
 import textwrap
@@ -18,7 +18,7 @@ LONGEST_ID_IN_SUBJECT = 40
 
 # How many mails a batch of the queue becomes. FEW failures are mailed one by one. More become digests, and 1,000 (a
 # whole batch) become one, at most 8 of them: a line is of 60 to 510 bytes, and a digest has at most LONGEST_DIGEST. SNS
-# would take 256 KB, but mail programs cut off what is longer (Gmail at 102 KB). ``notifying`` says how fast they go.
+# would take 256 KB, but mail programs cut off what is longer (Gmail at 102 KB). ``failure_notifier`` has the pace.
 FEW = 10
 LONGEST_DIGEST = 100_000
 LONGEST_MESSAGE_IN_DIGEST = 200
@@ -50,33 +50,26 @@ class Report:
         if event_type not in ENGLISH.what:
             raise KeyError(event_type)
         return cls(
-            id=metadata["id"],
             type=event_type,
             tenant_id=str(metadata["tenant_id"]),
-            execution_arn=metadata["execution_arn"],
-            stage=data["stage"],
-            status=data["status"],
-            code=data["code"],
-            message=data["message"],
-            remedy=data["remedy"],
-            name=data.get("name"),
-            remaining=data.get("remaining") or (),
-            undo_errors=data.get("undo_errors") or (),
+            **{name: metadata[name] for name in ("id", "execution_arn")},
+            **{name: data[name] for name in ("stage", "status", "code", "message", "remedy")},
+            **{name: data[name] for name in ("name", "remaining", "undo_errors") if data.get(name)},
         )
 
     @property
     def page(self) -> str:
-        """The runbook's page."""
+        """Return the name of the runbook's page."""
         return (self.code.lower() if self.code in leaves() else "other") + ".md"
 
     @property
     def starts_by_itself(self) -> bool:
-        """Whether what is to be done starts a run, or a run comes anyway. Else a person says when the cause is gone."""
+        """Return whether a run comes by itself. Otherwise a person says when the cause is gone."""
         return again_after(self.code) is Again.WHEN_CORRECTED or self.type == "TenantOffboardingFailed"
 
     @property
     def is_migration(self) -> bool:
-        """Whether it comes from no execution, but from a migration over the fleet."""
+        """Return whether it comes from a migration over the fleet, and so from no execution."""
         return self.type == "DatabaseMigrationFailed"
 
 
@@ -141,7 +134,7 @@ def single(report: Report, links: Links) -> Mail:
 
 
 def _paragraphs(language: Language, report: Report, links: Links) -> list[str]:
-    """What happened; what visitors get; what to do; where to look."""
+    """Say what happened, what visitors get, what to do, and where to look."""
     name = _escaped(report.tenant_id)
     who = f"{report.name} ({name})" if report.name else name
     return [
@@ -160,19 +153,18 @@ def _paragraphs(language: Language, report: Report, links: Links) -> list[str]:
 
 
 def _undo_error(language: Language, error: str) -> str:
-    """``stage: error: message``, as events have it."""
+    """Translate ``stage: error: message``, as events have it."""
     stage, _, said = error.partition(": ")
     code, _, message = said.partition(": ")
     return f"{stage}: {code}: {language.message(code, message)}"
 
 
 def _remedy(language: Language, report: Report) -> str:
-    """In the language of events what the event says: it may be older than this release."""
+    """Return what to do; in English as the event says it, which may be older than this release."""
     return report.remedy if language is ENGLISH else language.remedy(report.code)
 
 
 def _command(language: Language, report: Report) -> str:
-    """What a person types about one failure, or about all that have its cause."""
     name = shlex.quote(_escaped(report.tenant_id))
     if report.is_migration:
         return f"{language.command['retry']}\n  fluxion fleet migrate --tenant {name}"
@@ -240,7 +232,7 @@ def digest_subject(reports: Sequence[Report]) -> str:
 
 
 def _cause(language: Language, reports: Sequence[Report], links: Links) -> str:
-    """How many in which state; what their visitors get; what to do; where to look."""
+    """Say how many failed in which state, what their visitors get, what to do, and where to look."""
     first = reports[0]
     stages = Counter(report.stage for report in reports)
     visitors = Counter(_for_visitors(language, report) for report in reports)
@@ -258,7 +250,7 @@ def _cause(language: Language, reports: Sequence[Report], links: Links) -> str:
 
 
 def _listed(reports: Sequence[Report]) -> str:
-    """Every tenant of one cause, by stage, with its message; those that have the same one stand together."""
+    """List every tenant of one cause, by stage, with its message; those with the same message stand together."""
     lines = [_escaped(reports[0].code)]
     for stage, some in groupby(reports, key=lambda report: report.stage):
         tenants: dict[str, list[str]] = {}
@@ -271,7 +263,7 @@ def _listed(reports: Sequence[Report]) -> str:
 
 
 def _message(report: Report) -> str:
-    """One line. The whole of it, and what went wrong while undoing, is in the tenant's record."""
+    """Return the message on one line. The tenant's record has the whole of it, and what went wrong while undoing."""
     message = _cut(" ".join(report.message.split()), LONGEST_MESSAGE_IN_DIGEST)
     return f"{message} [{report.status}: {', '.join(report.remaining)}]" if report.remaining else message
 
@@ -286,5 +278,5 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """ASCII, without control characters; every other text as Python would write it."""
+    """Return ASCII without control characters; every other character as Python would write it."""
     return "".join(char if char.isascii() and char.isprintable() else ascii(char)[1:-1] for char in text)

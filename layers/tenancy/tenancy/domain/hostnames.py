@@ -1,4 +1,4 @@
-"""Which names a tenant may have, and which host a name means.
+"""The rules for names say which a tenant may have, and which host a name means.
 
 A tenant's name is one DNS label below the base domain. It is never normalised: what is not already in its plain form
 is refused, so that no two spellings can mean one tenant.

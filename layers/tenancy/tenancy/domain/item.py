@@ -1,4 +1,4 @@
-"""What people ask for: an item of the ``tenants`` table, deserialised, as a checked value."""
+"""An item of the ``tenants`` table, which people write, becomes a checked value here."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -151,7 +151,7 @@ class TenantItem(BaseModel):
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What the stages act on, as the record keeps it; ``requested_at`` is no such thing."""
+        """Return what the states act on, as the record keeps it; ``requested_at`` is no such thing."""
         no_such_thing = {"tenant_id", "domains", "requested_by", "requested_at"}
         return self.model_dump(exclude=no_such_thing, exclude_none=True)
 

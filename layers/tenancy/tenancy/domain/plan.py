@@ -1,4 +1,4 @@
-"""What must change so that the shared systems are as the tenants need them. Values in, values out.
+"""A plan says what must change so that the shared systems are as the tenants need them. Values in, values out.
 
 The workflow, a dry run, drift and repair use the same plans. Ownership is an input: it is proven by an intent
 (STARTED) that the control plane wrote down before it acted, never by a likeness of names or targets.

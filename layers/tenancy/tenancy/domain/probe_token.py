@@ -1,4 +1,4 @@
-"""The proof by which VerifyTenant, and nobody else, sees the site of a tenant that is not active yet.
+"""This proof lets VerifyTenant, and nobody else, see the site of a tenant that is not active yet.
 
 Shared by the probe (signs) and the backend (verifies); the secret lies in Secrets Manager. The proof names the host
 and an expiry, so one that leaks opens one tenant's site for a minute.

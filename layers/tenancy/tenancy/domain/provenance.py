@@ -1,4 +1,4 @@
-"""Where a tenant's rows come from, if not from the sample catalogue: what an item may ask for, as values."""
+"""An item may say where a tenant's rows come from, if not from the sample catalogue; it is checked here."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What is: a record of the ``provisioning`` table, deserialised, as a value."""
+"""A record of the ``provisioning`` table says what is; here it is a value."""
 
 from enum import StrEnum
 from typing import Any
@@ -19,12 +19,12 @@ class Status(StrEnum):
 
     @property
     def is_served(self) -> bool:
-        """Whether the tenant is live for its visitors, be it with a notice."""
+        """Return whether the tenant is live for its visitors, be it with a notice."""
         return self in (Status.ACTIVE, Status.SUSPENDED)
 
     @property
     def keeps_its_database(self) -> bool:
-        """Whether the tenant's database, if it has one, is to stay."""
+        """Return whether the tenant's database, if it has one, is to stay."""
         return self in (Status.PENDING, Status.ACTIVE, Status.SUSPENDED)
 
 
@@ -39,7 +39,7 @@ class OperationKind(StrEnum):
 
 
 class OperationState(StrEnum):
-    """How far it has come."""
+    """How far an operation has come."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -123,38 +123,42 @@ class TenantRecord(BaseModel):
     created_at: str
     updated_at: str
 
+    def is_held_by(self, execution_arn: str) -> bool:
+        """Return whether an execution holds the tenant's lease."""
+        return self.lease is not None and self.lease.holder == execution_arn
+
     @property
     def found_records(self) -> frozenset[str]:
-        """Types of records of the host that were there before the tenant was, and stay if it never becomes live."""
+        """Return the types of the host's records that were there before the tenant, and stay if it is never live."""
         return frozenset((self.adopting or {}).get("records", ()))
 
     @property
     def found_alias(self) -> bool:
-        """The same of the host as an alias of the distribution."""
+        """Return the same of the host as an alias of the distribution."""
         return bool((self.adopting or {}).get("alias"))
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the tenant's effects on shared systems are to be there, or to be undone."""
+        """Return whether the tenant's effects on shared systems are to be there, or to be undone."""
         is_leaving = self.status in (Status.OFFBOARDING, Status.OFFBOARDED)
         return not is_leaving and not self.is_rolling_back
 
     @property
     def has_database_in_service(self) -> bool:
-        """Whether there is a database that is to stay. That of a tenant that leaves is archived as it is."""
+        """Return whether there is a database that is to stay. That of a tenant that leaves is archived as it is."""
         return self.database_path is not None and self.status.keeps_its_database and self.is_wanted
 
     @property
     def is_rolling_back(self) -> bool:
-        """Whether what a failed onboarding has begun is being undone."""
+        """Return whether what a failed onboarding has begun is being undone."""
         return self.operation.state == OperationState.ROLLING_BACK
 
     @property
     def known_databases(self) -> set[str]:
-        """Files that may be the tenant's current one: the one on record, and one that a restore has published since."""
+        """Return files that may be the current one: that on record, and one that a restore has published since."""
         return {path for path in (self.database_path, (self.restoring or {}).get("database")) if path}
 
     @property
     def was_ever_live(self) -> bool:
-        """Whether a failure must leave the tenant's site alone."""
+        """Return whether a failure must leave the tenant's site alone."""
         return self.live_since is not None

@@ -1,4 +1,4 @@
-"""Names of errors that a state's ErrorEquals may hold, in groups: the one table behind both state machines.
+"""Errors that a state's ErrorEquals may name stand here in groups, for both state machines.
 
 Which of our own errors can come to which kind of state, they say themselves (``TransientError.comes_to``).
 """

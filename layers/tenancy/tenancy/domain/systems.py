@@ -1,4 +1,4 @@
-"""The systems in which something is made for a tenant."""
+"""Here are the systems in which something is made for a tenant."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""A run as its stages: what the operator's command and the panel show of a tenant. Values in, values out."""
+"""A run is told as its stages, to the operator's command and the panel. Values in, values out."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ class Stage:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the run ended with it, and not well."""
+        """Return whether the run ended with it, and not well."""
         return bool(self.event) and str(self.event).endswith(_GONE_WRONG)
 
 

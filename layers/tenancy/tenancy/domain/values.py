@@ -1,4 +1,4 @@
-"""Values in messages and digests: how both are made everywhere."""
+"""Values are written into messages and digests in one way everywhere."""
 
 import hashlib
 import json

@@ -1,1 +1,1 @@
-"""One call to a contended system for all tenants that wait: the protocol, and the three functions that follow it."""
+"""A contended system gets one call for all tenants that wait: here are the protocol, and the writers that follow it."""

@@ -1,4 +1,4 @@
-"""The distribution: the tenants' hosts as its alternate domain names, all of them behind one ETag."""
+"""The distribution has the tenants' hosts as its alternate domain names, all of them behind one ETag."""
 
 from collections.abc import Sequence
 
@@ -87,7 +87,7 @@ class Distribution:
         return [refused.get(item.record.host) or self._fact(item) for item in batch]
 
     def _not_as_proven(self, batch: Sequence[Work], current: Sequence[str]) -> dict[str, PermanentError]:
-        """Hosts that are to be adopted, and are no aliases of the distribution any more."""
+        """Refuse hosts that are to be adopted, and are no aliases of the distribution any more."""
         return {
             item.record.host: AliasBelongsToOthers(
                 f"{item.record.host} was to be adopted as an alias of {self._id}, which does not have it; if it has "

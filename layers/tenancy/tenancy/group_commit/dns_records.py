@@ -1,4 +1,4 @@
-"""The hosted zone: A and AAAA alias records of the tenants, by CREATE and DELETE: nobody's record is replaced."""
+"""The hosted zone gets the tenants' A and AAAA alias records by CREATE and DELETE: nobody's record is replaced."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -31,10 +31,7 @@ _COUNT_KEPT_SECONDS, _NEARLY_FULL = 60.0, 0.8
 
 _IN_THE_WAY = ("A", "AAAA", "CNAME")
 
-_KNOWN = {
-    "InvalidChangeBatch": ZoneRefusedRecord,
-    "PriorRequestNotComplete": ZoneBusy,
-}
+_KNOWN = {"InvalidChangeBatch": ZoneRefusedRecord, "PriorRequestNotComplete": ZoneBusy}
 
 
 logger = Logger(child=True)
@@ -52,11 +49,7 @@ class HostedZone:
         self._target = settings.distribution_domain_name.lower().rstrip(".")
         self._count = 0, float("-inf")  # records in the zone, and when they were counted
         self.rules = Rules[Work](
-            limits={
-                "tenants": settings.tenants_a_call,
-                "records": _RECORDS_A_CALL,
-                "characters": _CHARACTERS_A_CALL,
-            },
+            limits={"tenants": settings.tenants_a_call, "records": _RECORDS_A_CALL, "characters": _CHARACTERS_A_CALL},
             measure=self._measure,
             cost=self._cost,
             divisible=(ZoneRefusedRecord,),
@@ -81,7 +74,7 @@ class HostedZone:
         return alias_records(item.record.host, self._target)
 
     def _undone(self, item: Work) -> RecordSet:
-        """What may be deleted: not what was there before the tenant was."""
+        """Return what may be deleted: not what was there before the tenant was."""
         return frozenset(record for record in self._records(item) if record.type not in item.record.found_records)
 
     def target(self, record: TenantRecord) -> str:
@@ -98,7 +91,7 @@ class HostedZone:
         return [refused.get(item.record.host) or next(results) for item in batch]
 
     def _not_as_proven(self, batch: Sequence[Work]) -> dict[str, RecordBelongsToOthers]:
-        """Hosts that are to be adopted, and whose records are not exactly those that the operator has proven."""
+        """Refuse hosts that are to be adopted, and whose records are not exactly what the operator has proven."""
         differs = {}
         for item in batch:
             if item.is_wanted and item.is_adopted:
@@ -148,7 +141,7 @@ class HostedZone:
         return self._fact(item)
 
     def _no_room(self, batch: Sequence[Work]) -> dict[str, ZoneQuotaExceeded]:
-        """Hosts that the zone has no room for. A count that can't be had holds nobody up: the zone itself refuses."""
+        """Refuse hosts that the zone has no room for. If it can't be counted, nobody waits: the zone itself refuses."""
         wanted = {item.record.host: self._records(item) for item in batch if item.is_wanted and not item.is_owned}
         if not wanted:
             return {}
@@ -163,7 +156,7 @@ class HostedZone:
         return {host: ZoneQuotaExceeded(f"the zone may have {most} records: no room for {host}") for host in beyond}
 
     def _counted(self) -> int:
-        """How many records the zone has: counted by Route 53 once a minute, or each time when it is nearly full."""
+        """Count the zone's records, by Route 53, once a minute, or each time when it is nearly full."""
         count, since = self._count
         if time.monotonic() - since > _COUNT_KEPT_SECONDS or count > _NEARLY_FULL * self._settings.zone_record_quota:
             with aws.calls(WHO):

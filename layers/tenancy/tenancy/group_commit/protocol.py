@@ -1,4 +1,4 @@
-"""Group commit: one call to a contended system for everything that waits for it.
+"""Group commit is one call to a contended system for everything that waits for it.
 
 The state machine puts a request into the system's request table; the table's stream hands over what arrived while the
 last call was under way. Requests say only who asks. What is to be done is read again from ``provisioning``, so a late
@@ -23,7 +23,7 @@ from tenancy.domain.values import shown
 from tenancy.platform import step_functions
 from tenancy.tables.effects import ADOPTED, Effect, EffectState
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tables.transaction import ConditionFailed, where
+from tenancy.tables.transaction import where
 
 THREADS = 16
 _JOINS = 5  # times another writer may be faster
@@ -79,17 +79,17 @@ class Work:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the effect is to be there, or to be undone."""
+        """Return whether the effect is to be there, or to be undone."""
         return self.record.is_wanted
 
     @property
     def is_adopted(self) -> bool:
-        """Whether what is there was there before, and nobody of ours has written to it yet."""
+        """Return whether what is there was there before, and nobody of ours has written to it yet."""
         return self.effect is not None and self.effect.writer == ADOPTED
 
     @property
     def is_owned(self) -> bool:
-        """Whether what is found for the tenant may be ours."""
+        """Return whether what is found for the tenant may be ours."""
         return self.effect is not None
 
 
@@ -123,7 +123,7 @@ class Writer(Protocol):
 
     @property
     def system(self) -> System:
-        """What the effect is on."""
+        """Return the system that the effect is on."""
 
     def target(self, record: TenantRecord) -> str:
         """Return what the effect is to make true. If it is on record as done, nothing is done."""
@@ -174,19 +174,14 @@ class GroupCommit:
             what: Steps[Work, Any] = batching.steps(
                 work, rules, pace, until=until, now=time.monotonic, chance=random.random
             )
-            batching.carry_out(
-                what,
-                pause=time.sleep,
-                call=self._write,
-                settled=settled,
-            )
+            batching.carry_out(what, pause=time.sleep, call=self._write, settled=settled)
         answered: dict[Request, Exception | None] = dict.fromkeys(requests, Left())
         for each in told:
             answered |= each.result()
         return answered
 
     def _look_up(self, stages: Mapping[Key, str]) -> tuple[list[Work], dict[Key, Outcome]]:
-        """(what is to be done, what is known already): the record decides, not the request."""
+        """Return (what is to be done, what is known already): the record decides, not the request."""
         found = self._provisioning.records_and_effects((tenant_id for tenant_id, _ in stages), self._writer.system)
         work: list[Work] = []
         known: dict[Key, Outcome] = {}
@@ -204,7 +199,7 @@ class GroupCommit:
         return work, known
 
     def _write(self, batch: Sequence[Work]) -> Sequence[Settlement]:
-        """One call for all, unless another writer has the same in hand: then what it does is ours too."""
+        """Make one call for all, unless another writer has the same in hand: then what it does is ours too."""
         settled: dict[Key, Settlement] = {}
         left = list(batch)
         for _ in range(_JOINS):
@@ -230,13 +225,13 @@ class GroupCommit:
         return [settled[item.key] for item in batch]
 
     def _join(self, batch: Sequence[Work], tenants: Set[str]) -> tuple[list[Work], dict[Key, Settlement]]:
-        """The batch as it is on record now, as far as these tenants are concerned."""
+        """Read the batch again, as far as these tenants are concerned."""
         again, known = self._look_up({item.key: item.stage for item in batch if item.record.tenant_id in tenants})
         fresh = {item.key: item for item in again}
         return [fresh.get(item.key, item) for item in batch if item.key not in known], dict(known)
 
     def _has_rival(self, item: Work, result: Settlement) -> bool:
-        """Whether what was found, and taken for somebody else's, may be the work of another writer of ours."""
+        """Return whether what was taken for somebody else's may be the work of another writer of ours."""
         if (item.is_owned and not item.is_adopted) or not isinstance(result, PermanentError):
             return False
         tenant_id = item.record.tenant_id
@@ -287,10 +282,7 @@ class GroupCommit:
             result.effect(self._effect(item, EffectState.DONE))
         else:
             result.forget(self._writer.system)
-        try:
-            result.commit()
-        except ConditionFailed:
-            raise GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}") from None
+        result.commit(otherwise=GenerationSuperseded(f"{shown(record.tenant_id)} changed hands during {item.stage}"))
 
     def _effect(self, item: Work, state: EffectState) -> Effect:
         record = item.record

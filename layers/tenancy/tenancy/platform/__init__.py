@@ -1,1 +1,1 @@
-"""What the product stands on: AWS clients, the environment, the clock, Step Functions, values of DynamoDB."""
+"""The product stands on this: AWS clients, the environment, the clock, Step Functions, values of DynamoDB."""

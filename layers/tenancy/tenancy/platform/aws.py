@@ -1,4 +1,4 @@
-"""AWS clients, and AWS's refusals in this package's words."""
+"""AWS is called through these clients, and its refusals become errors of this package."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +49,7 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "Unaut
 
 @cache
 def client(service: str, *, contended: bool = False, impatient: bool = False) -> Any:
-    """The one client of a service in this process.
+    """Return the one client of a service in this process.
 
     Making it costs some ten milliseconds of processor time, and is not safe in several threads at once. So objects ask
     for theirs in their constructors, which run before a function's first invocation.
@@ -76,7 +76,7 @@ def calls(what: str, known: Mapping[str, type[TenancyError]] | None = None) -> I
 
 
 def translated(error: ClientError, what: str, known: Mapping[str, type[TenancyError]] | None = None) -> TenancyError:
-    """The error of this package that a refusal means. The message is the service's own."""
+    """Return the error of this package that a refusal means, with the service's own message."""
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
     if code in (known or {}):
@@ -93,7 +93,7 @@ def translated(error: ClientError, what: str, known: Mapping[str, type[TenancyEr
 
 
 def at_once[Part, Found](work: Callable[[Part], Found], parts: Iterable[Part]) -> list[Found]:
-    """The work on all parts, some at a time, in their order. Raises what it raises for one of them."""
+    """Work on all parts, some at a time. Returns the results in their order; raises what any part raises."""
     some = list(parts)
     if len(some) == 1:
         return [work(some[0])]

@@ -1,4 +1,4 @@
-"""Items of DynamoDB, as values that JSON can say and as the service writes them."""
+"""Items of DynamoDB are translated between what JSON can say and what the service writes."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""How near a quota is: a metric with an alarm, and a line in the log once it is near."""
+"""A metric with an alarm, and a line in the log, say how near a quota is."""
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit

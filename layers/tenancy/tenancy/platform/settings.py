@@ -1,4 +1,4 @@
-"""The environment of each function as a value: read once, at the door, failing by the name of what is missing.
+"""The environment of each function is a value: read once, at import, failing by the name of what is missing.
 
 Nothing else in this package reads the environment. A test compares these models with the template.
 """

@@ -1,4 +1,4 @@
-"""Step Functions as the control plane uses it: starting executions, asking whether one runs, answering task tokens."""
+"""Step Functions is asked to start executions, whether one runs, and to take answers to task tokens."""
 
 import hashlib
 import json
@@ -24,13 +24,13 @@ def prepare() -> None:
 
 
 def execution_name(tenant_id: str, event_id: str) -> str:
-    """A legal name that says which tenant it is, and is the same for every delivery of one stream record."""
+    """Return a legal name that tells the tenant, and is the same for every delivery of one stream record."""
     readable = re.sub(r"[^A-Za-z0-9_-]", "_", tenant_id)[:LONGEST_ID_IN_NAME] or "_"
     return f"{readable}-{hashlib.sha256(event_id.encode()).hexdigest()[:16]}"
 
 
 def start(state_machine_arn: str, name: str, tenant_id: str) -> bool:
-    """Start an execution. False if the name was used before: the record has been delivered already."""
+    """Start an execution. Returns False if the name was used before: the record has been delivered already."""
     with aws.calls(WHO):
         try:
             _states().start_execution(
@@ -44,7 +44,7 @@ def start(state_machine_arn: str, name: str, tenant_id: str) -> bool:
 
 
 def is_running(execution_arn: str) -> bool:
-    """Whether an execution may still act. One that Step Functions does not know any more may not."""
+    """Return whether an execution may still act. One that Step Functions does not know any more may not."""
     with aws.calls(WHO):
         try:
             return bool(_states().describe_execution(executionArn=execution_arn)["status"] == "RUNNING")
@@ -55,7 +55,7 @@ def is_running(execution_arn: str) -> bool:
 
 
 def running(state_machine_arns: Iterable[str]) -> set[str]:
-    """All executions that run, a little while ago: Step Functions lists what is new with a delay."""
+    """Return the executions that run, a little while ago: Step Functions lists what is new with a delay."""
     with aws.calls(WHO):
         paginator = _states().get_paginator("list_executions")
         pages = (
@@ -67,7 +67,7 @@ def running(state_machine_arns: Iterable[str]) -> set[str]:
 
 
 def last_state(execution_arn: str) -> str:
-    """The state that an execution entered last."""
+    """Return the state that an execution entered last."""
     with aws.calls(WHO):
         # A task that is retried leaves a handful of events for each try.
         pages = (

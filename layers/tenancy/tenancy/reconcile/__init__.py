@@ -1,1 +1,1 @@
-"""What is done without a hand: starting who is due, and putting right what is not as it is on record."""
+"""Without a hand, whoever is due is started, and what is not as it is on record is put right."""

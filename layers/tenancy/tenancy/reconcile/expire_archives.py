@@ -1,4 +1,4 @@
-"""Archives that the bucket has removed by itself: the record does not claim any longer that they are there.
+"""When the bucket has removed an archive by itself, the record does not claim any longer that it is there.
 
 ``fluxion-reconcile`` has no database engine, so nothing here may load what opens archives.
 """

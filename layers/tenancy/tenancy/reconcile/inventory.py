@@ -1,4 +1,4 @@
-"""All that there is, read from where it is: tables, zone, distribution, file system, executions, suspended sites."""
+"""The inventory is read from where things are: tables, zone, distribution, file system, executions, suspended sites."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ class Inventory:
         self._functions = aws.client("lambda", contended=True)
 
     def observe(self) -> Observed:
-        """What there is now. What changes meanwhile may look wrong once; that is why nothing is believed but twice."""
+        """Read all that there is. What changes meanwhile may look wrong, so nothing is believed that is seen once."""
         records, effects, claims = self._on_record()
         suspended = {record.host: id_ for id_, record in records.items() if record.status == Status.SUSPENDED}
         return Observed(
@@ -85,7 +85,7 @@ class Inventory:
         return self._ask(self._settings.tenant_probe_function, "VisitSuspended", hosts=hosts)["served"] if hosts else []
 
     def _ask(self, function: str, stage: str, **more: Any) -> Any:
-        """What another function sees that this one can't. Raises ServiceUnavailable if it fails."""
+        """Ask another function what this one can't see. Raises ServiceUnavailable if it fails."""
         call = {"tenant_id": "", "stage": stage, "execution_arn": "", **more}
         with aws.calls("Lambda"):
             answer = self._functions.invoke(FunctionName=function, Payload=json.dumps(call).encode())

@@ -125,7 +125,7 @@ class Repairing:
         return sorted(tenant_id for tenant_id, is_new in zip(latest, begun, strict=True) if is_new)
 
     def _distrust(self, tenants: Sequence[str], system: System) -> None:
-        """What is on record as done is an intent again: then the writer looks, and knows that it is its own."""
+        """Turn results on record into intents again: then the writer looks, and knows that it is its own."""
         if not tenants:
             return
         found = self._provisioning.records_and_effects(tenants, system)
@@ -138,13 +138,13 @@ class Repairing:
         )
 
     def _start(self, tenant_id: str, since: str, observed: Observed, now: str) -> bool:
-        """For the same drift once an hour at most; if the last run has failed, once a day: each failure is a mail."""
+        """Start a run once an hour at most; once a day if the last one has failed: each failure is an e-mail."""
         record = observed.records.get(tenant_id)
         has_failed = record is not None and record.operation.state in (OperationState.FAILED, OperationState.STALLED)
         return self._machines.start(tenant_id, f"drift/{tenant_id}/{since}/{now[: 10 if has_failed else 13]}")
 
     def _remove(self, lasting: Sequence[Finding]) -> None:
-        """What the control plane has made and nobody needs, if the stack is configured so."""
+        """Remove what the control plane has made and nobody needs, if the stack is configured so."""
         if not self._settings.remove_left_overs:
             return
         for finding in lasting:
@@ -154,7 +154,7 @@ class Repairing:
                 self._take_down_again(finding.tenant_id)
 
     def _take_down_again(self, tenant_id: str) -> None:
-        """The tenant is gone, and something of it is not: it is on its way out once more, and due at once."""
+        """Take down once more, and at once, a tenant that is gone and of which something is left."""
         try:
             self._provisioning.update(
                 tenant_id,

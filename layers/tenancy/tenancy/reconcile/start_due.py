@@ -1,4 +1,4 @@
-"""Tenants that are due: those that have stalled, whose roll-back is not complete, or whose grace period is over."""
+"""Tenants are started that are due: they stalled, were not rolled back wholly, or their grace period is over."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ class Reconciler:
         return {"started": started, "held": held, "expired": self._archives.note_expired()}
 
     def _are_too_many(self, removals: int) -> bool:
-        """The tenants are counted only if there are enough removals to be suspicious."""
+        """Return whether this is a mass removal. Tenants are counted only if there are enough removals for one."""
         if removals < self._settings.mass_removal_at_least:
             return False
         return removals > self._settings.mass_removal_percent / 100 * self._provisioning.count_served()

@@ -1,1 +1,1 @@
-"""The tables of the control plane: what is wanted, and what is."""
+"""The tables of the control plane hold what is wanted, and what is."""

@@ -1,4 +1,4 @@
-"""Archives in the bucket that are on record, and when to look whether they are still there."""
+"""Archives in the bucket are on record, with when to look whether they are still there."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields

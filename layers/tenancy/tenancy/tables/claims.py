@@ -1,4 +1,4 @@
-"""Claims: who holds a name, and with it all names that look like it."""
+"""A claim says who holds a name, and with it all names that look like it."""
 
 from datetime import datetime
 from typing import Any

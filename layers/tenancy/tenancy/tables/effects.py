@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -66,15 +66,8 @@ def forgotten(tenant_id: str, system: str) -> Request:
 
 def read(item: Mapping[str, Any]) -> Effect:
     """Return the effect that an item, as values, holds."""
-    return Effect(
-        tenant_id=item["tenant_id"],
-        system=item["sk"].removeprefix("EFFECT#"),
-        state=EffectState(item["state"]),
-        generation=item["generation"],
-        attempt=item["attempt"],
-        target=item["target"],
-        writer=item["writer"],
-    )
+    kept = {name: item[name] for name in ("tenant_id", "generation", "attempt", "target", "writer")}
+    return Effect(system=item["sk"].removeprefix("EFFECT#"), state=EffectState(item["state"]), **kept)
 
 
 class Effects:
@@ -166,14 +159,6 @@ def _unless_faster(intent: Effect, found: Effect | None) -> Request:
 
 
 def _item(effect: Effect) -> dict[str, Any]:
-    return {
-        "pk": f"TENANT#{effect.tenant_id}",
-        "sk": f"EFFECT#{effect.system}",
-        "tenant_id": effect.tenant_id,
-        "state": str(effect.state),
-        "generation": effect.generation,
-        "attempt": effect.attempt,
-        "target": effect.target,
-        "writer": effect.writer,
-        "at": clock.now(),
-    }
+    kept = asdict(effect) | {"state": str(effect.state), "at": clock.now()}
+    system = kept.pop("system")
+    return {"pk": f"TENANT#{effect.tenant_id}", "sk": f"EFFECT#{system}", **kept}

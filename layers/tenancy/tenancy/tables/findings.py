@@ -1,4 +1,4 @@
-"""Findings: what the last scan has found not to be as it is on record."""
+"""Findings are what the last scan has found not to be as it is on record."""
 
 import itertools
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The outbox: what EventBridge is told, written down in the transaction that makes it true."""
+"""The outbox holds what EventBridge is told, written down in the transaction that makes it true."""
 
 import time
 from typing import Any

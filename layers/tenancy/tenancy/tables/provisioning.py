@@ -1,4 +1,4 @@
-"""What is: the tenants' records, and their effects, claims and archives, as the control plane's functions use them."""
+"""This is what the functions use of tenants' records, effects, claims and archives."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A stage that works on one tenant at a time: what it may do, and how its result is written down."""
+"""A state that works on one tenant at a time is told whether it may, and writes its result down here."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,12 +27,7 @@ class Run:
     def of(cls, call: GenerationCall, provisioning: Provisioning) -> "Run":
         """Read the record. Raises GenerationSuperseded unless it is this execution's turn."""
         record = provisioning.record(call.tenant_id)
-        if (
-            record is None
-            or record.generation != call.generation
-            or record.lease is None
-            or record.lease.holder != call.execution_arn
-        ):
+        if record is None or record.generation != call.generation or not record.is_held_by(call.execution_arn):
             raise GenerationSuperseded(
                 f"generation {call.generation} of {shown(call.tenant_id)} is not in the hands of {call.execution_arn}"
             )
@@ -79,10 +74,7 @@ class Run:
         )
         if effect:
             result.effect(effect)
-        try:
-            result.commit()
-        except ConditionFailed:
-            raise self._superseded() from None
+        result.commit(otherwise=self._superseded())
 
     @property
     def _is_ours(self) -> Condition:

@@ -1,4 +1,4 @@
-"""The ``provisioning`` table as DynamoDB has it: the calls that its parts share. Only this package writes the table.
+"""The parts of the ``provisioning`` table share these calls to DynamoDB. Only this package writes the table.
 
 Items, all below ``TENANT#<id>`` but for the last two:
 

@@ -1,4 +1,4 @@
-"""The ``tenants`` table: what people asked for. The control plane reads it, and never writes it."""
+"""The ``tenants`` table holds what people asked for. The control plane reads it, and never writes it."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""A change of a tenant's record and all that belongs to it, in one transaction: all of it happens, or nothing."""
+"""A transaction changes a tenant's record and all that belongs to it: all of it happens, or nothing."""
 
 import re
 from collections.abc import Mapping
@@ -115,11 +115,7 @@ class Transaction:
         earlier try whose answer was lost.
         """
         event = Event.of(
-            fact,
-            tenant_id=self._tenant_id,
-            generation=generation,
-            execution_arn=execution_arn,
-            occurred_at=clock.now(),
+            fact, tenant_id=self._tenant_id, generation=generation, execution_arn=execution_arn, occurred_at=clock.now()
         )
         return self._also("event", outbox.told(event))
 
@@ -155,10 +151,10 @@ class Transaction:
         """Delete items below the tenant: at most 90 in one transaction."""
         return self._also("item", *(delete(below(self._tenant_id, sort_key)) for sort_key in sort_keys))
 
-    def commit(self) -> bool:
+    def commit(self, otherwise: Exception | None = None) -> bool:
         """Do all of it, or nothing. Returns False if nothing was done because the event is there already.
 
-        Raises ConditionFailed, NameTaken, ConcurrentUpdate.
+        otherwise: raised in place of ConditionFailed. Raises also NameTaken, ConcurrentUpdate.
         """
         record = [("record", self._record(self._condition))] if self._condition else []
         refused = self._table.transact([*record, *self._others], f"the record of {self._tenant_id}")
@@ -167,7 +163,7 @@ class Transaction:
         if "claim" in refused:
             raise NameTaken
         if refused:
-            raise ConditionFailed(self._tenant_id)
+            raise otherwise or ConditionFailed(self._tenant_id)
         return True
 
     def _record(self, condition: Condition) -> Request:

@@ -1,1 +1,1 @@
-"""The states and questions about a tenant's database, each in a module of its name."""
+"""Each state, and each question, about a tenant's database is a module of its name."""

@@ -73,7 +73,7 @@ class AdoptRows:
 
 
 def _require_equal(found: Mapping[str, TableFile], proof: Mapping[str, Any]) -> None:
-    """Raises AdoptionProofDiffers, which names the first table that is not as it was proven."""
+    """Raise AdoptionProofDiffers, which names the first table that is not as it was proven."""
     tables = proof["tables"]
     for name in sorted(found.keys() | tables.keys()):
         here, there = found.get(name), tables.get(name)

@@ -83,7 +83,7 @@ class ArchiveDatabase:
 
 
 def _kept_before(record: TenantRecord) -> dict[str, Any]:
-    """What an earlier try has archived, of the very database that is on record. Nothing if there never was one."""
+    """Return what an earlier try has archived of the database on record; nothing if there never was one."""
     if record.database_path is None:
         return {}
     kept = record.archive or {}

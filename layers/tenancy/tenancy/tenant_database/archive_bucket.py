@@ -1,4 +1,4 @@
-"""Archives of tenants' databases in a bucket: one folder each, and the manifest last.
+"""Archives of tenants' databases lie in a bucket: one folder each, and the manifest last.
 
 What has no manifest is no archive: an upload that was cut short.
 
@@ -130,7 +130,7 @@ class ArchiveBucket:
         return Archive(directory, manifest)
 
     def _fetch(self, key: str, path: Path, absent: type[TenancyError]) -> str:
-        """One object as a file. Returns its SHA-256 in hex."""
+        """Download one object. Returns its SHA-256 in hex."""
         digest = hashlib.sha256()
         try:
             with aws.calls(WHO, dict.fromkeys(_ABSENT, absent)), path.open("wb") as file:

@@ -1,4 +1,4 @@
-"""ExportDatabase: a customer's data, as a copy that can be taken away. Asked for by a person, beside the workflow."""
+"""ExportDatabase copies a customer's data, to be taken away, when a person asks, beside the workflow."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tenancy.domain.values import shown
 from tenancy.platform import clock
 from tenancy.platform.settings import ArchiveSettings
 from tenancy.tables.provisioning import Provisioning
-from tenancy.tables.transaction import ConditionFailed, where
+from tenancy.tables.transaction import where
 from tenancy.tenant_database.archive_bucket import ArchiveBucket, export_folder_of
 
 KEPT_DAYS = 7
@@ -68,12 +68,10 @@ class ExportDatabase:
         }
 
     def _put_on_record(self, record: TenantRecord, fact: DatabaseExported) -> None:
-        note = (
+        changed = GenerationSuperseded(f"{shown(record.tenant_id)} got another database meanwhile")
+        (
             self._provisioning.transaction(record.tenant_id)
             .require(where("database_path = :path", path=record.database_path))
             .tell(fact, generation=record.generation)
+            .commit(otherwise=changed)
         )
-        try:
-            note.commit()
-        except ConditionFailed:
-            raise GenerationSuperseded(f"{shown(record.tenant_id)} got another database meanwhile") from None

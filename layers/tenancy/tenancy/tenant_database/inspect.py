@@ -1,4 +1,4 @@
-"""What is there, for whoever can't see the file system: InspectDatabases and InspectShared. Nothing is written."""
+"""InspectDatabases and InspectShared look for those who can't see the file system. Nothing is written."""
 
 from pathlib import Path
 from typing import Any

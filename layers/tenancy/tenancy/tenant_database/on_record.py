@@ -1,4 +1,4 @@
-"""What a tenant's record says of its database, besides what the archive has."""
+"""A tenant's record says these things of its database, besides what the archive has."""
 
 from collections.abc import Mapping
 from typing import Any

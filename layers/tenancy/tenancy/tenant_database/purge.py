@@ -80,14 +80,14 @@ class PurgeDatabase:
         return record
 
     def _answer_of_another(self, call: OrderCall) -> dict[str, Any]:
-        """The record is not as it was read: somebody else has purged the tenant, or it is back."""
+        """Answer when the record is not as it was read: the tenant was purged by somebody else, or is back."""
         record = self._record(call.tenant_id)
         if receipt := _receipt(record):
             return receipt
         raise GenerationSuperseded(f"the record of {shown(call.tenant_id)} changed during the purge: look at it again")
 
     def _begun(self, record: TenantRecord, call: OrderCall) -> TenantRecord:
-        """The record with what is to be erased counted on it, before the first of it goes."""
+        """Return the record with what is to be erased counted on it, before the first of it goes."""
         if (record.purging or {}).get("attempt") == record.attempt:
             return record
         files, manifests = self._found(record)
@@ -182,6 +182,6 @@ class PurgeDatabase:
 
 
 def _receipt(record: TenantRecord) -> dict[str, Any] | None:
-    """Of a purge after which nothing has happened to the tenant."""
+    """Return the receipt of a purge after which nothing has happened to the tenant."""
     is_of_now = (record.purged or {}).get("attempt") == record.attempt
     return record.purged if is_of_now else None

@@ -87,8 +87,6 @@ class SeedDatabase:
         )
 
     def _require_database(self, record: TenantRecord) -> None:
-        """An empty database in the place of one that is gone would look like success, and hide that a customer's rows
-        are gone.
-        """
+        """Refuse to seed in the place of a database that is gone: that would hide that a customer's rows are gone."""
         if record.database_path and not self._seeder.found(record.tenant_id):
             raise TenantDatabaseMissing(f"the database file {record.database_path} of a tenant that had one is gone")

@@ -1,1 +1,1 @@
-"""The first visitor of every site."""
+"""The probe is the first visitor of every site."""

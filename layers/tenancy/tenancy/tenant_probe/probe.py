@@ -1,11 +1,10 @@
-"""Asking for a tenant's site as a visitor would: name server, address, TLS, answer. Nothing is cached on the way."""
+"""The probe asks for a site as a visitor would: name server, address, TLS, answer. Nothing is cached on the way."""
 
 import json
 import random
 import socket
 import ssl
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import dns.exception
@@ -29,13 +28,6 @@ _PATH = "/api/tenant"
 _VARIANTS = ({"Accept-Encoding": "identity"}, {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "br,gzip"})
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a probe found: the IPv4 address that was given and asked."""
-
-    address: str
-
-
 class SiteProbe:
     """A visitor with a proof (probe_token) that lets it see a site that is not active yet."""
 
@@ -45,8 +37,8 @@ class SiteProbe:
         self._secrets = aws.client("secretsmanager")
         self._secret: tuple[bytes, float] | None = None
 
-    def visit(self, tenant_id: str, host: str) -> Answer:
-        """One visit, from the name server to the answer.
+    def visit(self, tenant_id: str, host: str) -> str:
+        """Visit the site once, from the name server to the answer. Returns the IPv4 address that was given and asked.
 
         Raises SiteNotReady, whose message says which step did not go as it should.
         """
@@ -56,10 +48,10 @@ class SiteProbe:
         found = self._ask(host, address)
         if found.get("tenant_id") != tenant_id:
             raise SiteNotReady(f"https://{host}{_PATH} answers for {found.get('tenant_id')!r}, not for {tenant_id!r}")
-        return Answer(address)
+        return address
 
     def is_served(self, host: str) -> bool:
-        """Whether everybody gets the site. One that can't be reached is not served."""
+        """Return whether everybody gets the site. One that can't be reached is not served."""
         name_server = random.choice(self._settings.name_servers)  # noqa: S311
         try:
             address = self._resolve(host, "A", name_server)

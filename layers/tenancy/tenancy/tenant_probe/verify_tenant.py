@@ -11,7 +11,7 @@ from tenancy.platform import aws
 from tenancy.platform.settings import ProbeSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.run import Run
-from tenancy.tenant_probe.probe import Answer, SiteProbe
+from tenancy.tenant_probe.probe import SiteProbe
 
 IN_A_ROW = 2
 PAUSE_SECONDS = 0.1
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 2.0  # of the first try; a later one looks once, so that wait
 
 
 class Verification:
-    """The stage VerifyTenant, and visits to suspended sites."""
+    """The state VerifyTenant, and visits to suspended sites."""
 
     def __init__(self, settings: ProbeSettings) -> None:
         self._provisioning = Provisioning(settings.provisioning_table)
@@ -29,10 +29,8 @@ class Verification:
         """Visit the tenant's site. Raises SiteNotReady, which the state tries again with growing pauses."""
         run = Run.of(call, self._provisioning)
         until = time.monotonic() + (0 if call.retry else PATIENCE_SECONDS)
-        answer = self._visit(run.record, until)
-        run.finish(
-            TenantVerified(stage=call.stage, attempt=run.record.attempt, host=run.record.host, address=answer.address)
-        )
+        address = self._visit(run.record, until)
+        run.finish(TenantVerified(stage=call.stage, attempt=run.record.attempt, host=run.record.host, address=address))
         return {"changed": False}
 
     def visit_suspended(self, call: VisitSuspendedCall) -> dict[str, Any]:
@@ -40,12 +38,12 @@ class Verification:
         answers = aws.at_once(self._probe.is_served, call.hosts)
         return {"served": [host for host, is_served in zip(call.hosts, answers, strict=True) if is_served]}
 
-    def _visit(self, record: TenantRecord, until: float) -> Answer:
-        """The answer of the last of enough visits in a row."""
+    def _visit(self, record: TenantRecord, until: float) -> str:
+        """Return the address of the last of enough good visits in a row."""
         good = 0
         while True:
             try:
-                answer = self._probe.visit(record.tenant_id, record.host)
+                address = self._probe.visit(record.tenant_id, record.host)
             except SiteNotReady:
                 good = 0
                 if time.monotonic() > until:
@@ -53,5 +51,5 @@ class Verification:
             else:
                 good += 1
                 if good == IN_A_ROW:
-                    return answer
+                    return address
             time.sleep(PAUSE_SECONDS)

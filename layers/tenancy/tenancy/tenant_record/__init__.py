@@ -1,1 +1,1 @@
-"""The states that move a tenant from one status to the next, each in a module of its name, and the lease they share."""
+"""Each state that moves a tenant from one status to the next is a module of its name; they share the lease."""

@@ -17,14 +17,7 @@ from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.tenants import DesiredState
 from tenancy.tables.transaction import NameTaken, as_read
 from tenancy.tenant_record.hold_tenant import HoldTenant
-from tenancy.tenant_record.lease import (
-    DUE,
-    first_fields,
-    has_begun,
-    refuse_the_dead,
-    require_lease,
-    until_undisturbed,
-)
+from tenancy.tenant_record.lease import DUE, first_fields, has_begun, refuse_the_dead, require_lease, until_undisturbed
 from tenancy.tenant_record.roll_back import RollBack, failure_of, is_rolling_back
 
 _TOLD = ("name", "tier", "desired_state")
@@ -105,7 +98,7 @@ class ClaimTenant:
     def _intents_of_adoption(
         self, record: TenantRecord | None, item: TenantItem, claimed: Mapping[str, Any]
     ) -> list[Effect]:
-        """Intents for exactly what the proof names, so that the writers take it for ours.
+        """Return intents for exactly what the proof names, so that the writers take it for ours.
 
         None if the tenant has any effect: then it is under management already, or an earlier run has written these.
         """
@@ -121,7 +114,7 @@ class ClaimTenant:
         ]
 
     def _resume_roll_back(self, record: TenantRecord, call: StateCall) -> dict[str, Any]:
-        """Nothing new is asked for, and something of the last run is still to be undone."""
+        """Go on undoing the last run, since nothing new is asked for."""
         self._roll_back.begin(record, call, record.last_error or {}, counts=True)
         return _outcome("undo", record.generation, record.attempt + 1, failure_of(record))
 
@@ -144,7 +137,7 @@ def _asks_the_same(record: TenantRecord, item: TenantItem) -> bool:
 
 
 def _next_record(record: TenantRecord | None, item: TenantItem, call: StateCall, base_domain: str) -> dict[str, Any]:
-    """The record once the tenant is claimed. The generation counts desired states, the attempt counts runs."""
+    """Return the record of a claimed tenant. The generation counts desired states, the attempt counts runs."""
     digest = digest_of(item.spec)
     is_new = record is None or record.spec_digest != digest
     requested = record.requested if record else 0
@@ -168,14 +161,14 @@ def _next_record(record: TenantRecord | None, item: TenantItem, call: StateCall,
 
 
 def _is_known_live(record: TenantRecord | None) -> bool:
-    """Whether there is somebody's live site to take care of. With its database archived, a tenant begins anew."""
+    """Return whether a live site is to be taken care of. With its database archived, a tenant begins anew."""
     if record is None or not record.was_ever_live:
         return False
     return record.status not in (Status.OFFBOARDING, Status.OFFBOARDED) or record.database_path is not None
 
 
 def _direction(record: TenantRecord | None, item: TenantItem) -> tuple[OperationKind, Status]:
-    """What the run is for, and what visitors get meanwhile."""
+    """Return what the run is for, and what visitors get meanwhile."""
     if record is None or not _is_known_live(record):
         return OperationKind.ONBOARD, Status.PENDING
     if record.status == Status.OFFBOARDING:
@@ -194,7 +187,7 @@ def _first_step(kind: str, status: str) -> str:
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What is asked for otherwise than before: all names, and the values of what may stand in an event."""
+    """Return what is asked for otherwise than before: all names, and the values of what an event may tell."""
     changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     told = [name for name in changed if name in _TOLD]
     return {

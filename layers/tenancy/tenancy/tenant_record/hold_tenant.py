@@ -1,4 +1,4 @@
-"""HoldTenant: a tenant's item is removed.
+"""HoldTenant: a tenant's item was removed.
 
 A tenant that was ever live is held first, and served as before: for the grace period, which is a moment on record and
 no execution that waits. An item that comes back ends the hold. After it, offboarding goes forward only.
@@ -14,13 +14,7 @@ from tenancy.platform.settings import LifecycleSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.tenants import DesiredState
 from tenancy.tables.transaction import as_read
-from tenancy.tenant_record.lease import (
-    DUE,
-    has_begun,
-    refuse_the_dead,
-    require_lease,
-    until_undisturbed,
-)
+from tenancy.tenant_record.lease import DUE, has_begun, refuse_the_dead, require_lease, until_undisturbed
 
 
 class HoldTenant:
@@ -74,7 +68,7 @@ class HoldTenant:
             note.require(as_read(record)).commit()
 
     def _due_to_go(self, record: TenantRecord, call: StateCall, confirmed_by: str) -> dict[str, Any] | None:
-        """What is to be written of a removal. None: it is on record, or there is nothing to take down."""
+        """Return what to write of a removal; None if it is on record, or there is nothing to take down."""
         if _is_gone(record):
             return None
         if _is_leaving(record) or not record.was_ever_live:
@@ -114,17 +108,16 @@ def _is_leaving(record: TenantRecord) -> bool:
 
 
 def _is_gone(record: TenantRecord) -> bool:
-    """Whether nothing of the tenant is left on shared systems. Of one that failed for good, nothing is."""
+    """Return whether nothing is left on shared systems. Of a tenant that failed for good, nothing is."""
     return record.status in (Status.OFFBOARDED, Status.FAILED)
 
 
 def _is_held(record: TenantRecord) -> bool:
-    """Whether the grace period has begun, be it that a look after its end has failed."""
+    """Return whether the grace period has begun, be it that a look after its end has failed."""
     return record.operation.kind == OperationKind.OFFBOARD and record.hold_until is not None
 
 
 def _may_go(record: TenantRecord, call: HoldCall) -> bool:
-    """Whether the tenant may be taken down now."""
     if _is_leaving(record) or not record.was_ever_live:
         return True
     if not _is_held(record) or not record.hold_until or not _is_past(record.hold_until):

@@ -1,4 +1,4 @@
-"""Who is responsible for a tenant: what the states share that move its record.
+"""The lease says who is responsible for a tenant; the states that move its record share it.
 
 One execution at a time holds a tenant's lease. A loser counts up ``requested`` and ends; the holder gives the lease
 back only if ``requested`` is what it had ``seen`` when it read the item, else it goes round again. So no change is
@@ -46,9 +46,7 @@ def require_lease(provisioning: Provisioning, record: TenantRecord | None, call:
         call.tenant_id,
         {"requested": record.requested + 1},
         where(
-            "lease.holder = :other AND requested = :requested",
-            other=record.lease.holder,
-            requested=record.requested,
+            "lease.holder = :other AND requested = :requested", other=record.lease.holder, requested=record.requested
         ),
     )
     raise LeaseHeldByOther(f"{record.lease.holder} works on tenant {shown(call.tenant_id)} and goes round again")
@@ -71,7 +69,7 @@ def held_by_other(call: StateCall) -> LeaseHeldByOther:
 
 def is_mine(record: TenantRecord | None, call: StateCall) -> bool:
     """Return whether this execution holds the tenant's lease."""
-    return record is not None and record.lease is not None and record.lease.holder == call.execution_arn
+    return record is not None and record.is_held_by(call.execution_arn)
 
 
 def has_begun(record: TenantRecord, call: StateCall) -> bool:

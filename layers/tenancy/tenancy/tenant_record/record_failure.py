@@ -15,15 +15,7 @@ from tenancy.platform import clock
 from tenancy.platform.settings import RecordSettings
 from tenancy.tables.provisioning import Provisioning
 from tenancy.tables.transaction import Transaction, as_read
-from tenancy.tenant_record.lease import (
-    CLAIMING,
-    DUE,
-    first_fields,
-    is_mine,
-    is_over,
-    require_lease,
-    until_undisturbed,
-)
+from tenancy.tenant_record.lease import CLAIMING, DUE, first_fields, is_mine, is_over, require_lease, until_undisturbed
 from tenancy.tenant_record.roll_back import NOTHING_TO_UNDO, error_of, message_of, remaining_of
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60, 6 * 3600
@@ -80,14 +72,14 @@ class RecordFailure:
         return {"again": again}
 
     def _clean(self, failure: Transaction, record: TenantRecord | None) -> None:
-        """Nothing is left of the tenant: its name is free, and what was there before it is not its own."""
+        """Free the name of a tenant of which nothing is left, and forget what was there before it."""
         failure.remove("adopting").forget(*NOTHING_TO_UNDO)
         if skeleton := self._provisioning.claims.own(record):
             failure.release(skeleton)
 
 
 def _is_recorded(record: TenantRecord, call: RecordFailureCall) -> bool:
-    """Whether this very failure is on record, and only the answer was lost. An execution may fail more than once."""
+    """Return whether this very failure is on record. An execution may fail more than once."""
     error = record.last_error or {}
     is_same = (error.get("execution_arn"), error.get("entered_at")) == (call.execution_arn, call.entered_at)
     return is_same and record.operation.state in (OperationState.FAILED, OperationState.STALLED)
@@ -100,7 +92,7 @@ def _fields(
     state: OperationState,
     error: Mapping[str, str],
 ) -> dict[str, Any]:
-    """What the failed run leaves on the record, but for what comes of it.
+    """Return what the failed run leaves on the record, but for what comes of it.
 
     A run that failed before it had claimed anything is a run all the same, and counted: its failure must not look like
     a repetition of the last one. A roll-back has counted it already.
@@ -119,7 +111,7 @@ def _fields(
 def _due(
     record: TenantRecord | None, kind: OperationKind, state: OperationState, remaining: Sequence[str]
 ) -> dict[str, Any]:
-    """When to try again, if at all: after pauses that double, and never end."""
+    """Return when to try again, if at all: after pauses that double, and never end."""
     if record and kind == OperationKind.OFFBOARD and record.due_for == DueFor.CONFIRMATION:
         return {"due_for": DueFor.CONFIRMATION, "due_at": record.due_at}  # a failure confirms nothing
     if not remaining and state != OperationState.STALLED and kind != OperationKind.OFFBOARD:
@@ -130,7 +122,6 @@ def _due(
 
 
 def _kind_of(record: TenantRecord | None, call: RecordFailureCall) -> OperationKind:
-    """What the run that failed was for."""
     if call.failed_stage == "HoldTenant" or (record and record.status == Status.OFFBOARDING):
         return OperationKind.OFFBOARD
     if record is None or not record.was_ever_live:
@@ -175,7 +166,7 @@ def _failure_fact(
 
 
 def _undo_errors(record: TenantRecord | None, call: RecordFailureCall) -> list[str]:
-    """What kept things from being undone, be it that the execution itself was stopped meanwhile."""
+    """Return what kept things from being undone, be it that the execution itself was stopped meanwhile."""
     found = [f"{each.stage}: {each.error}: {message_of(each.cause)}" for each in call.undo_errors]
     if record and record.is_rolling_back and call.error != (record.last_error or {}).get("code"):
         found.append(f"{call.failed_stage}: {call.error}: {message_of(call.cause)}")
@@ -183,7 +174,7 @@ def _undo_errors(record: TenantRecord | None, call: RecordFailureCall) -> list[s
 
 
 def _first_error(record: TenantRecord | None, call: RecordFailureCall) -> dict[str, str]:
-    """What the record keeps: the failure, or, of a roll-back, what it began with. Its own errors come on top."""
+    """Return what the record keeps: the failure, or, of a roll-back, the failure that it began with."""
     error = error_of(call)
     if record and record.is_rolling_back and record.last_error:
         error |= {key: record.last_error[key] for key in ("code", "stage", "message", "remedy")}

@@ -1,4 +1,4 @@
-"""What people read of errors, and in mails, in each language. A further one is a file, and named here."""
+"""Each language says here what people read of errors and in e-mails. A further one is a file, and named here."""
 
 from tenancy.domain.languages.english import ENGLISH
 from tenancy.domain.languages.language import Language

@@ -1,4 +1,4 @@
-"""English: what errors say of themselves, and what their mails say."""
+"""English is what errors say of themselves, and what their e-mails say."""
 
 from tenancy.domain.languages.language import Language
 

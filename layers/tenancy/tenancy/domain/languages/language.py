@@ -1,4 +1,4 @@
-"""What a language has to say: a file of this package is one language."""
+"""A language is a file of this package; this is what it has to say."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

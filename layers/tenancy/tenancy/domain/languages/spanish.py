@@ -1,4 +1,4 @@
-"""Spanish, of the mails and of the panel."""
+"""Spanish is what e-mails and the panel say besides."""
 
 from tenancy.domain.languages.language import Language
 

@@ -12,6 +12,8 @@ from tests.faults.points import Place
 from tests.faults.scenarios import SCENARIOS, trace_of
 from tests.faults.template import ROOT
 
+pytestmark = pytest.mark.slow
+
 SEED = int(os.environ.get("FLUXION_FAULTS_SEED", "5"))
 PROCESSES = 2
 _COMMON = {  # errors that every operation of a service has, and that models do not list
@@ -34,7 +36,6 @@ def part() -> list[Case]:
     return list({case.strikes[0].signature: case for case in cases}.values())
 
 
-@pytest.mark.slow
 def test_whatever_goes_wrong_all_is_well_in_the_end() -> None:
     cases = part()
     outcomes = suite.run(cases, SEED, PROCESSES)

@@ -11,6 +11,8 @@ from tests.faults.refusals import Refused
 from tests.faults.scenarios import SCENARIOS, begun, trace_of
 from tests.faults.world import Settled, World, populated
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def settled() -> Settled:

@@ -5,6 +5,8 @@ import pytest
 from tests.faults.points import Fault, Place
 from tests.faults.world import NEIGHBOUR, Settled, World, populated
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def settled() -> Settled:

@@ -9,6 +9,8 @@ from tests.unit.backend import matrix
 from tests.unit.backend.conftest import NAMES
 from tests.unit.backend.matrix import PUBLIC, READS, ROUTES, asked
 
+pytestmark = pytest.mark.slow
+
 BASE = "fluxionia.example"
 OWN, OTHER = "granja", "vecino"
 HOSTS = {tenant_id: f"{tenant_id}.{BASE}" for tenant_id in (OWN, OTHER)}

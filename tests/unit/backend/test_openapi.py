@@ -16,6 +16,8 @@ from schemathesis.specs.openapi.checks import (
 
 from tests import endurance
 
+pytestmark = pytest.mark.slow
+
 BASE = "fluxionia.example"
 TENANT, ADMIN = f"granja.{BASE}", f"admin.{BASE}"
 CHECKS = [

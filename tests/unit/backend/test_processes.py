@@ -22,6 +22,8 @@ from tenancy import database
 from tenancy.database import TenantSeeder
 from tests import endurance
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 TENANTS = [f"tienda-{number}" for number in range(50 if endurance.is_long() else 6)]

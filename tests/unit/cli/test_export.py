@@ -15,6 +15,8 @@ from control.stacks import Output
 
 from .conftest import Deployed, Fluxion
 
+pytestmark = pytest.mark.slow
+
 ROWS = b"PAR1 rows PAR1"
 FOLDER = "exports/granja/18ab-20261124T080000000Z"
 

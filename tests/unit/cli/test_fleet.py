@@ -14,6 +14,8 @@ from control.stacks import Output
 from tenancy.database.schema_versions import latest_version
 from tests.unit.cli.conftest import Deployed, Fluxion
 
+pytestmark = pytest.mark.slow
+
 LATEST = latest_version()
 FAILURE = {"version": LATEST, "code": "SchemaMigrationFailed", "message": "0002: no", "at": "then", "requested_at": "x"}
 

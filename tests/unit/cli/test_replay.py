@@ -15,6 +15,8 @@ from cli.dead_letters.functions import NotReplayed, matches
 from tests.unit.cli.conftest import Deployed, Fluxion
 from tests.unit.template.reading import FUNCTIONS, RESOURCES, of_type
 
+pytestmark = pytest.mark.slow
+
 RECORD = {"eventID": "e1", "eventName": "MODIFY", "dynamodb": {"Keys": {"tenant_id": {"S": "granja"}}}}
 POISON = {"record": RECORD, "error": "AccessDenied", "message": "no"}
 QUEUES = {"FailureEventsDeadLetterQueue", "PoisonQueue", "ReconcileDeadLetterQueue", "StreamFailuresQueue"}

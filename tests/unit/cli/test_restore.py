@@ -11,6 +11,8 @@ from control.stacks import Output
 
 from .conftest import Deployed, Fluxion
 
+pytestmark = pytest.mark.slow
+
 KEPT = {"folder": "granja/0a1b", "manifest_sha256": "0" * 64}
 
 

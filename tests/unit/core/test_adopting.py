@@ -17,6 +17,8 @@ from .conftest import BASE, CDN, DNS, RUN, TARGET, Ask, Lifecycle, Tables, recor
 from .fakes import FakeCloudFront, FakeRoute53
 from .granja import PROOF
 
+pytestmark = pytest.mark.slow
+
 HOST = f"granja.{BASE}"
 
 

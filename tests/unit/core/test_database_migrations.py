@@ -21,6 +21,8 @@ from tenancy.tenant_database.seed import SeedDatabase
 
 from .conftest import Lifecycle, Tables, generation_call
 
+pytestmark = pytest.mark.slow
+
 LATEST = schema_versions.latest_version()
 
 

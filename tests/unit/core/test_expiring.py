@@ -21,6 +21,8 @@ from tenancy.tables.transaction import ConditionFailed, Transaction
 from .conftest import Lifecycle, Tables, reconcile_settings
 from .gone import Customer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def gone(tables: Tables, lifecycle: Lifecycle, tmp_path: Path) -> Customer:

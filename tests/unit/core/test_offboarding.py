@@ -11,6 +11,8 @@ from tenancy.tables.provisioning import Provisioning
 
 from .conftest import GRACE_SECONDS, Lifecycle, Tables, reconcile_settings
 
+pytestmark = pytest.mark.slow
+
 
 def set_due(tables: Tables, tenant: str, moment: str) -> None:
     tables.provisioning.update_item(

@@ -10,6 +10,8 @@ from tenancy.tables.provisioning import Provisioning
 
 from .conftest import Lifecycle, Tables
 
+pytestmark = pytest.mark.slow
+
 
 def remover(provisioning: Provisioning) -> str | None:
     record = provisioning.record("granja")

@@ -22,6 +22,8 @@ from tenancy.tables.provisioning import Provisioning
 from .conftest import BASE, CACHE, CDN, DNS, Ask, Lifecycle, Tables, VirtualTime
 from .fakes import FakeCloudFront, FakeRoute53, refused
 
+pytestmark = pytest.mark.slow
+
 # --- the zone ---------------------------------------------------------------------------------------------------------
 
 

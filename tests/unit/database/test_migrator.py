@@ -16,6 +16,8 @@ from tenancy.domain.errors import SchemaMigrationFailed, StorageFull, TenantData
 
 from .child import INSERT, spec_of
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 1, 1)  # noqa: DTZ001
 LATEST = schema_versions.latest_version()
 

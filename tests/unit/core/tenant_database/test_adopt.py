@@ -16,6 +16,8 @@ from tenancy.tenant_database.inspect import Inspection
 from ..conftest import generation_call, last_event
 from ..granja import PROOF, Granja
 
+pytestmark = pytest.mark.slow
+
 SHOP = """
 CREATE TABLE products (
     tenant_id VARCHAR, product_id VARCHAR, name VARCHAR, category VARCHAR, unit VARCHAR, price_cents INTEGER,

@@ -16,6 +16,8 @@ from tenancy.tenant_database.seed import SeedDatabase
 
 from ..conftest import Lifecycle, Tables, generation_call
 
+pytestmark = pytest.mark.slow
+
 RUN = "off"
 
 

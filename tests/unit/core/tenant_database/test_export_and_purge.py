@@ -22,6 +22,8 @@ from tenancy.tenant_database.archive_bucket import ArchiveBucket
 from ..conftest import Lifecycle, Tables
 from ..gone import Customer
 
+pytestmark = pytest.mark.slow
+
 CANARY = "canario"
 
 

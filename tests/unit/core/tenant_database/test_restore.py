@@ -18,6 +18,8 @@ from tenancy.tenant_database import archive_bucket, restore
 from ..conftest import last_event
 from ..granja import Granja
 
+pytestmark = pytest.mark.slow
+
 ASKED_AT = "2026-11-24T12:00:00Z"
 
 

@@ -13,6 +13,8 @@ from moto import mock_aws
 from tests.faults.dynamodb import DynamoDb, Schema
 from tests.faults.refusals import Refused
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = Schema("t", ("pk", "sk"), "NEW_AND_OLD_IMAGES", {"DueIndex": ("due_for", "due_at")})
 _METHODS = {
     "PutItem": "put_item",

@@ -9,6 +9,9 @@ import sysconfig
 from pathlib import Path
 
 from packaging.requirements import Requirement
+import pytest
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (ROOT / "backend" / "Dockerfile").read_text()

@@ -4,6 +4,8 @@ import pytest
 
 from bench.efs import Delays, Model, ModelUnavailable, WrongModel, compiled, doubts
 
+pytestmark = pytest.mark.slow
+
 SLOW = {"pread": 1.05, "pwrite": 2.75, "stat": 2.75, "flock": 2.75, "link": 2.75, "fsync": 2.9}
 FAST = {"pread": 0.01, "pwrite": 0.01, "stat": 0.01, "flock": 0.01, "link": 0.02, "fsync": 0.8}
 ENGINE = {"reads": 0, "writes": 18, "syncs": 5, "metadata": 9, "locks": 4}

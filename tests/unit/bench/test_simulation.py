@@ -14,6 +14,8 @@ from bench.simulation import product
 from bench.simulation.burst import Burst, Case, Outcome
 from tenancy.domain.batching import Pace
 
+pytestmark = pytest.mark.slow
+
 THOUSAND = 1_000
 
 

@@ -17,6 +17,8 @@ from botocore.session import Session
 
 from .reading import FOLDERS, FUNCTIONS, MAIN, ROOT
 
+pytestmark = pytest.mark.slow
+
 LAYER = ROOT / "layers" / "tenancy"
 REGION = "us-east-1"
 FUNCTION_NAMES = sorted(FOLDERS.values())

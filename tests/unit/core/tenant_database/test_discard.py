@@ -14,6 +14,8 @@ from tenancy.tenant_database.seed import SeedDatabase
 
 from ..conftest import Lifecycle, Tables, generation_call
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_discard_that_was_cut_short_is_not_trusted(
     tables: Tables, lifecycle: Lifecycle, provisioning: Provisioning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

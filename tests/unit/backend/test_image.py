@@ -8,8 +8,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from packaging.requirements import Requirement
 import pytest
+from packaging.requirements import Requirement
 
 pytestmark = pytest.mark.slow
 

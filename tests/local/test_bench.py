@@ -74,9 +74,8 @@ def test_a_table_shows_every_key_but_the_benchs_name_and_command() -> None:
 
 
 WITHOUT_A_STACK = ("backend", "database", "gateway", "poison_simulated")
-# The last one stops what starts executions.
-ON_A_SHARED_STACK = ("single", "imports", "burst_simulated", "burst_emulated", "growth", "reconcile")
-ON_ITS_OWN_STACK = ("poison", "up")
+ON_A_SHARED_STACK = ("single", "imports", "burst_simulated", "burst_emulated", "growth")
+ON_ITS_OWN_STACK = ("poison", "reconcile", "up")
 
 
 def small(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:

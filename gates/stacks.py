@@ -24,7 +24,7 @@ MAY_HOLD = (
     "AWS::SQS::",
     "AWS::StepFunctions::StateMachine",
 )
-_SHORT_LIVED_TABLE = "RequestsTable"
+_SHORT_LIVED_TABLES = ("AliasRequestsTable", "CacheRequestsTable", "DnsRequestsTable")
 
 
 def findings(root: Path) -> list[str]:
@@ -39,7 +39,7 @@ def held(template: Template) -> list[str]:
         f"{RELEASED}: {name}: {resource['Type']} outlives releases: move it to a stack before this one"
         for name, resource in template["Resources"].items()
         if not resource["Type"].startswith(MAY_HOLD)
-        and not (resource["Type"] == "AWS::DynamoDB::Table" and name.endswith(_SHORT_LIVED_TABLE))
+        and not (resource["Type"] == "AWS::DynamoDB::Table" and name in _SHORT_LIVED_TABLES)
     ]
 
 

@@ -1,6 +1,6 @@
 """A real account to run the cases in: whatever they make there is tagged, written down, and taken away again.
 
-Never run on AWS so far; shown against an embedded AWS (tests/local/test_conformance_in_an_account.py).
+Never run on AWS so far; shown against an embedded AWS (local_aws/tests/test_conformance_in_an_account.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The distribution has the tenants' hosts as its alternate domain names, all of them behind one ETag."""
+"""AttachCname and DetachCname: the distribution has the tenants' hosts as its aliases, all behind one ETag."""
 
 from collections.abc import Sequence
 

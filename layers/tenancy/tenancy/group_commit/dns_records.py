@@ -1,4 +1,7 @@
-"""The hosted zone gets the tenants' A and AAAA alias records by CREATE and DELETE: nobody's record is replaced."""
+"""CreateDnsRecords and DeleteDnsRecords: the hosted zone gets the tenants' A and AAAA alias records.
+
+By CREATE and DELETE: nobody's record is replaced.
+"""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The edge cache forgets what it has of one tenant, by its tag, and of no other."""
+"""InvalidateCache: the edge cache forgets what it has of one tenant, by its tag, and of no other."""
 
 from collections.abc import Sequence
 

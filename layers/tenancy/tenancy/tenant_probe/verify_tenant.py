@@ -26,7 +26,7 @@ class Verification:
         self._probe = SiteProbe(settings)
 
     def verify(self, call: VerifyCall) -> dict[str, Any]:
-        """Visit the tenant's site. Raises SiteNotReady, which the state tries again with growing pauses."""
+        """Visit the tenant's site. Raises SiteNotReady: then the state tries again."""
         run = Run.of(call, self._provisioning)
         until = time.monotonic() + (0 if call.retry else PATIENCE_SECONDS)
         address = self._visit(run.record, until)

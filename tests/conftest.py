@@ -13,20 +13,23 @@ from local_aws.tests.isolation import no_real_aws
 
 __all__ = ["no_real_aws"]
 
-_WITH_AN_EMBEDDED_AWS = ("local", "workflow")
+_WITH_A_STACK = ("local", "workflow")
 
 
 class SharedScheduling(LoadScopeScheduling):
     """Which tests run in one process where there are several (`make test` has two).
 
-    Those with an embedded AWS mostly wait, some of them for a certain time: one after the other, and beside them tests
-    that reckon. A browser is started for a folder, everything else at most for a file.
+    Those with an embedded AWS mostly wait, some of them for a certain time: those of the stack one after the other, and
+    beside them those of the embedded AWS itself, then tests that reckon. A browser is started for a folder, everything
+    else at most for a file.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        folder = "local" if file.startswith("local_aws/") else file.split("/")[1]
-        return "aws" if folder in _WITH_AN_EMBEDDED_AWS else folder if folder == "pages" else file
+        if file.startswith("local_aws/"):
+            return "local_aws"
+        folder = file.split("/")[1]
+        return "stack" if folder in _WITH_A_STACK else folder if folder == "pages" else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedScheduling:

@@ -47,7 +47,7 @@ POISON = (
     Poison("mercado-0777", "AliasBelongsToOthers", "CdnAliases", "UpdateDistribution", 1000, "CNAMEAlreadyExists"),
 )
 SMALL = {
-    "TENANTS": 4,
+    "TENANTS": 12,
     "POISON": tuple(replace(each, tenant=f"mercado-000{number}") for number, each in enumerate(POISON, start=2)),
 }
 

@@ -169,11 +169,10 @@ MORE = {
     ],
     EVENTS: [
         (
-            "class CacheInvalidated(Fact):\n",
-            '''class OwnerInvited(Fact):
+            "class CacheInvalidated(Fact, order=50):\n",
+            '''class OwnerInvited(Fact, order=45):
     """The owner of a new tenant is to be invited."""
 
-    order = 45
     address: str = Field(description="As the item had it at that moment.")
     sign_in_at: str
 

@@ -17,6 +17,7 @@ FOREIGN = [
     ("Policy", "AWS::CloudFront::CachePolicy"),
     ("TenantsTable", "AWS::DynamoDB::Table"),
     ("ProvisioningTable", "AWS::DynamoDB::Table"),
+    ("TenantRequestsTable", "AWS::DynamoDB::Table"),  # called like those that may be there
     ("Network", "AWS::EC2::VPC"),
     ("Files", "AWS::EFS::FileSystem"),
     ("Mount", "AWS::EFS::MountTarget"),

@@ -37,7 +37,7 @@ test-all: ## all tests, with samples as large as they get; then planted, mutants
 	$(setup) project emulator sam
 	@sh scripts/chromium >/dev/null
 	@STATE_MACHINE_RUNS=200 .venv/bin/python -m pytest -n 2 $(ARGS)
-	@$(MAKE) planted mutants faults
+	@$(MAKE) planted mutants faults ARGS=
 
 check: ## format, lint, types, imports, template and policy gates (ARGS="lint types" for some)
 	$(setup) project sam gates
